@@ -1,0 +1,128 @@
+import { EmbedlaneError, invalidArgument } from './errors.js';
+
+/** Checks that `value` is an integer in `[min, max]` and returns it. */
+export function integer(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw invalidArgument(name, `an integer between ${min} and ${max}`, value);
+  }
+  return value;
+}
+
+/** Checks that `value` is `undefined` or an integer in `[min, max]`. */
+export function optionalInteger(name: string, value: unknown, min: number, max: number): number | undefined {
+  return value === undefined ? undefined : integer(name, value, min, max);
+}
+
+/** Checks that `value` is one of `allowed` and returns it. */
+export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
+  if (typeof value !== 'string' || !(allowed as readonly string[]).includes(value)) {
+    throw invalidArgument(name, `one of ${allowed.map((item) => `'${item}'`).join(', ')}`, value);
+  }
+  return value as T;
+}
+
+/** Checks that `value` is `undefined` or a boolean. */
+export function optionalBoolean(name: string, value: unknown): boolean | undefined {
+  if (value !== undefined && typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
+  return value;
+}
+
+/** Checks that `value` is `undefined` or a string. */
+export function optionalString(name: string, value: unknown): string | undefined {
+  if (value !== undefined && typeof value !== 'string') throw invalidArgument(name, 'a string', value);
+  return value;
+}
+
+/** Checks that `value` is `undefined` or a function. */
+export function optionalFunction<T extends (...args: never[]) => unknown>(
+  name: string,
+  value: T | undefined,
+): T | undefined {
+  if (value !== undefined && typeof value !== 'function') throw invalidArgument(name, 'a function', value);
+  return value;
+}
+
+/** Checks that `value` is `undefined` or an `AbortSignal`. */
+export function optionalSignal(name: string, value: unknown): AbortSignal | undefined {
+  if (value !== undefined && !(value instanceof AbortSignal)) {
+    throw invalidArgument(name, 'an AbortSignal', value);
+  }
+  return value;
+}
+
+/**
+ * Checks that `value` is `undefined` or an object whose keys are all in `known`, so that a misspelled option
+ * is an error that names the right one and not a silently ignored wish.
+ */
+export function optionsObject<T extends object>(
+  name: string,
+  value: T | undefined,
+  known: readonly (keyof T & string)[],
+): Partial<T> {
+  if (value === undefined) return {};
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw invalidArgument(name, 'an options object', value);
+  }
+  for (const key of Object.keys(value)) {
+    if ((known as readonly string[]).includes(key)) continue;
+    const close = known.find((option) => editDistance(option.toLowerCase(), key.toLowerCase()) <= 2);
+    const hint = close ? `did you mean '${close}'?` : `known options: ${known.join(', ')}`;
+    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected a known option for ${name} but received '${key}'; ${hint}`);
+  }
+  return value;
+}
+
+/** Levenshtein distance (Wagner–Fischer, two rows). */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(previous[j] + 1, current[j - 1] + 1, substitution));
+    }
+    previous = current;
+  }
+  return previous[b.length];
+}
+
+/**
+ * Checks that `value` is a usable `Float32Array` and returns it.
+ *
+ * Views with any `byteOffset` are fine. Refused, because native threads may still read the memory after the
+ * call returned: shared memory, resizable buffers and detached buffers.
+ *
+ * @throws {EmbedlaneError} `ERR_DTYPE` for another type of array, `ERR_INVALID_ARG` for the rest.
+ */
+export function float32Array(name: string, value: unknown): Float32Array<ArrayBuffer> {
+  if (!(value instanceof Float32Array)) {
+    const code = ArrayBuffer.isView(value) ? 'ERR_DTYPE' : 'ERR_INVALID_ARG';
+    throw invalidArgument(name, 'a Float32Array', value, code);
+  }
+  const { buffer } = value;
+  if (!(buffer instanceof ArrayBuffer)) {
+    throw invalidArgument(name, 'memory that is not shared', buffer);
+  }
+  // Node 20's typings lack `resizable`; the runtime has it.
+  if ((buffer as { resizable?: boolean }).resizable) {
+    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected a fixed-length ArrayBuffer for ${name} but received a resizable one`);
+  }
+  if (isDetached(value)) {
+    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected live memory for ${name} but received a detached ArrayBuffer`);
+  }
+  return value as Float32Array<ArrayBuffer>;
+}
+
+/** True for a view whose ArrayBuffer was transferred away. An empty buffer of its own is not detached. */
+function isDetached(view: ArrayBufferView): boolean {
+  if (view.byteLength > 0) return false;
+  const { buffer } = view;
+  if ('detached' in buffer) return (buffer as { detached: boolean }).detached;
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer as ArrayBuffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
