@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import { EmbedlaneError } from '../../core/errors.js';
+import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, withModel } from '../options.js';
+import { bytes, count, duration, rate } from '../output/format.js';
+import { startProgressBar } from '../output/progress-bar.js';
+import { DEFAULT_CHUNK_CHARS } from '../passages/chunk.js';
+import { collectPassages } from '../passages/collect.js';
+import { writePassageIndex } from '../passages/passage-index.js';
+import type { CliContext } from '../program.js';
+
+interface IndexFlags extends ModelFlags {
+  index: string;
+  field: string;
+  chunkChars: number;
+  json?: boolean;
+}
+
+export function registerIndex(program: Command, context: CliContext): void {
+  withModel(program.command('index'))
+    .description('Index a folder, a text file or a JSON-lines file for `embedlane search`.')
+    .argument('<source>', 'folder or file')
+    .option('--index <folder>', 'index folder to write', DEFAULT_INDEX)
+    .option('--field <name>', 'field of JSON lines to index', 'text')
+    .option('--chunk-chars <n>', 'largest passage, in characters', integerOption(50, 100_000), DEFAULT_CHUNK_CHARS)
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ embedlane index docs/
+  $ embedlane index articles.jsonl --field body --index articles.index`,
+    )
+    .action((source: string, flags: IndexFlags) => index(source, flags, context));
+}
+
+async function index(source: string, flags: IndexFlags, { signal }: CliContext): Promise<void> {
+  const { field, chunkChars: maxChars } = flags;
+  const { passages, files, skipped } = await collectPassages(source, { field, maxChars, signal });
+  if (passages.length === 0) {
+    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected text in ${source} but received none`);
+  }
+
+  await using model = await loadModel(flags);
+  const bar = startProgressBar('Embedding', 'passages', passages.length);
+  const started = performance.now();
+  let tokens = 0;
+  const vectors = await model
+    .encodeDocument(
+      passages.map((passage) => passage.text),
+      {
+        signal,
+        onProgress: (progress) => {
+          bar.update(progress.completed);
+          tokens = progress.tokens ?? tokens;
+        },
+      },
+    )
+    .finally(() => bar.stop());
+  const elapsed = performance.now() - started;
+
+  const manifest = await writePassageIndex(flags.index, {
+    source,
+    model: { id: model.modelId, dtype: model.dtype },
+    passages,
+    vectors,
+  });
+  const size = manifest.passages.bytes + manifest.vectors.bytes;
+  const perSecond = passages.length / (elapsed / 1000);
+  if (flags.json) {
+    const { rows, dims } = manifest;
+    const summary = { index: flags.index, files, skipped, passages: rows, dims, milliseconds: elapsed, bytes: size };
+    process.stdout.write(`${JSON.stringify({ ...summary, model: manifest.model, passagesPerSecond: perSecond })}\n`);
+    return;
+  }
+  const tokenRate = tokens > 0 ? `, ${count(tokens / (elapsed / 1000))} tokens/s` : '';
+  const left = skipped.length > 0 ? ` (${count(skipped.length)} left out: not text)` : '';
+  process.stdout.write(
+    `${count(passages.length)} passages of ${count(files)} file${files === 1 ? '' : 's'}${left} embedded in ${duration(elapsed)}` +
+      ` (${rate(perSecond)} passages/s${tokenRate}), ${bytes(size)} in ${flags.index}\n`,
+  );
+}

@@ -1,0 +1,95 @@
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import type { Command } from 'commander';
+import { bundledModels } from '../../hub/index.js';
+import { TextEmbedder } from '../../text/text-embedder.js';
+import { simd } from '../../vectors/index.js';
+import { bytes, duration } from '../output/format.js';
+
+/** One line of the report: what was looked at, what was found, and whether that is as it should be. */
+interface Finding {
+  name: string;
+  value: string;
+  ok: boolean;
+  /** What to do about it. */
+  fix?: string;
+}
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('Show what this machine and this install can do, and what is missing.')
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ embedlane doctor
+  $ embedlane doctor --json`,
+    )
+    .action((flags: { json?: boolean }) => doctor(flags));
+}
+
+async function doctor(flags: { json?: boolean }): Promise<void> {
+  const findings = [...platform(), backend(), dependency('onnxruntime-node'), dependency('tokenizers')];
+  for (const model of await bundledModels()) findings.push(await tryModel(model));
+
+  const healthy = findings.every((finding) => finding.ok);
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({ healthy, findings })}\n`);
+  } else {
+    const width = Math.max(...findings.map((finding) => finding.name.length));
+    for (const { name, value, ok, fix } of findings) {
+      process.stdout.write(`${ok ? '✓' : '✗'} ${name.padEnd(width)}  ${value}\n`);
+      if (fix) process.stdout.write(`  ${' '.repeat(width)}  → ${fix}\n`);
+    }
+  }
+  if (!healthy) process.exitCode = 1;
+}
+
+function platform(): Finding[] {
+  const version = (name: string) => (createRequire(import.meta.url)(name) as { version: string }).version;
+  const model = cpus()[0]?.model.trim() ?? 'unknown CPU';
+  return [
+    { name: 'embedlane', value: version('../../../package.json'), ok: true },
+    { name: 'node', value: `${process.version} on ${process.platform}-${process.arch}`, ok: true },
+    { name: 'machine', value: `${availableParallelism()} × ${model}, ${bytes(totalmem())} memory`, ok: true },
+  ];
+}
+
+function backend(): Finding {
+  const { backend, level, available } = simd();
+  const native = backend === 'native';
+  return {
+    name: 'vector kernels',
+    value: native ? `native, ${level} (available: ${available.join(', ')})` : 'TypeScript fallback, many times slower',
+    ok: native,
+    fix: native ? undefined : 'build the addon with a C++ compiler: npm run build:native',
+  };
+}
+
+function dependency(name: string): Finding {
+  const require = createRequire(import.meta.url);
+  try {
+    require(name);
+    return { name, value: (require(`${name}/package.json`) as { version: string }).version, ok: true };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    return { name, value: `does not load: ${reason}`, ok: false, fix: `npm install ${name}` };
+  }
+}
+
+async function tryModel(model: { name: string; files: { dtype: string; bytes: number }[] }): Promise<Finding> {
+  const files = model.files.map((file) => `${file.dtype} ${bytes(file.bytes)}`).join(', ');
+  try {
+    const started = performance.now();
+    await using embedder = await TextEmbedder.load(model.name);
+    const loaded = performance.now();
+    await embedder.encode('The quick brown fox jumps over the lazy dog.');
+    const embedded = performance.now();
+    const timing = `loads in ${duration(loaded - started)}, first text in ${(embedded - loaded).toFixed(1)} ms`;
+    return { name: model.name, value: `${files}; ${timing}`, ok: true };
+  } catch (error) {
+    return { name: model.name, value: `${files}; ${error instanceof Error ? error.message : error}`, ok: false };
+  }
+}

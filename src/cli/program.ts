@@ -1,0 +1,90 @@
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { EmbedlaneError } from '../core/errors.js';
+import { registerDoctor } from './commands/doctor.js';
+import { registerEmbed } from './commands/embed.js';
+import { registerIndex } from './commands/build-index.js';
+import { registerSearch } from './commands/search.js';
+import { registerSimilarity } from './commands/similarity.js';
+
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+/** Exit codes of the command line, as `--help` lists them. */
+export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
+
+/** What a command needs from the outside. */
+export interface CliContext {
+  /** Fires on the first Ctrl-C, so that a command can leave no half-written file behind. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs the command line and returns its exit code.
+ *
+ * @param args arguments after the program's name
+ */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const interrupt = new AbortController();
+  const onInterrupt = () => {
+    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+    interrupt.abort();
+  };
+  process.on('SIGINT', onInterrupt);
+  // A reader that has seen enough (`| head`) is not an error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failure);
+  });
+
+  try {
+    await buildProgram({ signal: interrupt.signal }).parseAsync(args, { from: 'user' });
+    // A command that prints its findings and still failed (doctor) has set it.
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    return report(error, args.includes('--json'), interrupt.signal.aborted);
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+function buildProgram(context: CliContext): Command {
+  const program = new Command('embedlane')
+    .description('Embeddings and vector search at native speed.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(run with --help for usage and examples)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ embedlane index docs/                       read a folder, write the index .embedlane/
+  $ embedlane search "how do I cancel a call?"  ranked passages with file and line
+  $ embedlane embed "hello world"               one JSON line with the vector
+  $ embedlane embed --input lines.txt --out vectors.npy
+  $ embedlane similarity "a cat" "a kitten"     0.7882…
+  $ embedlane doctor                            what this machine and this install can do
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
+    );
+  for (const register of [registerEmbed, registerIndex, registerSearch, registerSimilarity, registerDoctor]) {
+    register(program, context);
+  }
+  return program;
+}
+
+/** Prints an error for a person, or as one JSON line for a machine, and returns the exit code that it stands for. */
+function report(error: unknown, json: boolean, interrupted: boolean): number {
+  // Commander has printed its own message, and help and version are not errors.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (interrupted) {
+    process.stderr.write('Interrupted.\n');
+    return EXIT.interrupted;
+  }
+  const code = error instanceof EmbedlaneError ? error.code : 'ERR_UNEXPECTED';
+  const message = error instanceof Error ? error.message : String(error);
+  if (json) process.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`);
+  else process.stderr.write(`embedlane: ${message} [${code}]\n`);
+  if (!(error instanceof EmbedlaneError) && error instanceof Error && process.env.EMBEDLANE_DEBUG) {
+    process.stderr.write(`${error.stack}\n`);
+  }
+  return code === 'ERR_INVALID_ARG' ? EXIT.usage : EXIT.failure;
+}

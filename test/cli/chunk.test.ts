@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { chunkText } from '#dist/cli/passages/chunk.js';
+
+const chunks = (text: string, maxChars?: number) => Array.from(chunkText(text, maxChars));
+
+describe('chunkText', () => {
+  it('joins short paragraphs and remembers the line of the first', () => {
+    expect(chunks('\nOne.\n\n\nTwo,\nstill two.\n')).toEqual([{ text: 'One.\n\nTwo,\nstill two.', line: 2 }]);
+  });
+
+  it('starts a new chunk at a Markdown heading and at a glossary term', () => {
+    expect(chunks('# A\n\ntext\n\n## B\n\nmore\n\n  :C: n.\n\n  meaning')).toEqual([
+      { text: '# A\n\ntext', line: 1 },
+      { text: '## B\n\nmore', line: 5 },
+      { text: ':C: n.\n\nmeaning', line: 9 },
+    ]);
+  });
+
+  it('removes only the indentation that all lines of a paragraph share', () => {
+    expect(chunks('    if x:\n        y()\n')[0].text).toBe('if x:\n    y()');
+  });
+
+  it('cuts a long paragraph between sentences, losing nothing, and keeps line numbers', () => {
+    const text = Array.from({ length: 40 }, (_, i) => `Sentence number ${i} stands here.`).join('\n');
+    const cut = chunks(text, 200);
+    expect(cut.length).toBeGreaterThan(5);
+    expect(cut.map((chunk) => chunk.text).join('\n')).toBe(text);
+    for (const chunk of cut) {
+      expect(chunk.text.length).toBeLessThanOrEqual(200);
+      expect(text.split('\n')[chunk.line - 1]).toBe(chunk.text.split('\n')[0]);
+    }
+  });
+
+  it('cuts a monstrous word without tearing a surrogate pair', () => {
+    const cut = chunks('😀'.repeat(5000), 100);
+    expect(cut.map((chunk) => chunk.text).join('')).toBe('😀'.repeat(5000));
+    for (const chunk of cut) expect(chunk.text.isWellFormed()).toBe(true);
+  });
+
+  it('counts a CJK character as four', () => {
+    const cut = chunks('文字。'.repeat(100), 200);
+    for (const chunk of cut) expect(chunk.text.length).toBeLessThanOrEqual(50);
+    expect(cut.map((chunk) => chunk.text).join('')).toBe('文字。'.repeat(100));
+  });
+
+  it.each(['', '\n\n', '   \n\t\n'])('has no chunk for %j', (text) => {
+    expect(chunks(text)).toEqual([]);
+  });
+});

@@ -1,0 +1,115 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parseNpy } from '#dist/cli/output/npy.js';
+import { cli, jsonLines, startCli, temporaryFolder } from './support.js';
+
+interface Row {
+  index: number;
+  text?: string;
+  embedding: number[];
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+
+function cosine(a: readonly number[], b: readonly number[]): number {
+  let [ab, aa, bb] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    ab += a[i] * b[i];
+    aa += a[i] * a[i];
+    bb += b[i] * b[i];
+  }
+  return ab / Math.sqrt(aa * bb);
+}
+
+describe('embedlane embed', () => {
+  it('prints a JSON line for each text, in order', async () => {
+    const { status, stdout, stderr } = await cli(['embed', 'a cat', 'a kitten', 'a stock exchange']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const rows = jsonLines<Row>(stdout);
+    expect(rows.map((row) => [row.index, row.text, row.embedding.length])).toEqual([
+      [0, 'a cat', 384],
+      [1, 'a kitten', 384],
+      [2, 'a stock exchange', 384],
+    ]);
+    const [cat, kitten, exchange] = rows.map((row) => row.embedding);
+    expect(cosine(cat, kitten)).toBeGreaterThan(cosine(cat, exchange) + 0.3);
+  });
+
+  it('reads lines from stdin, one row a line, blank and last unended lines included', async () => {
+    const { status, stdout } = await cli(['embed', '--no-text'], { input: 'one\r\n\nthree\u2028still three' });
+    expect(status).toBe(0);
+    const rows = jsonLines<Row>(stdout);
+    expect(rows.map((row) => Object.keys(row))).toEqual([
+      ['index', 'embedding'],
+      ['index', 'embedding'],
+      ['index', 'embedding'],
+    ]);
+    const again = jsonLines<Row>((await cli(['embed', 'three\u2028still three'])).stdout);
+    expect(cosine(rows[2].embedding, again[0].embedding)).toBeGreaterThan(0.99999);
+  });
+
+  it('embeds a field of JSON lines into a .npy file that holds the same vectors', async () => {
+    const input = join(folder, 'reviews.jsonl');
+    const out = join(folder, 'reviews.npy');
+    await writeFile(input, '{"review":{"body":"a cat"}}\n\n{"review":{"body":"a kitten"}}\n');
+    const { status, stdout, stderr } = await cli(['embed', '--input', input, '--field', 'review.body', '--out', out]);
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+    const matrix = parseNpy(await readFile(out), out);
+    expect([matrix.rows, matrix.dims]).toEqual([2, 384]);
+    const [cat] = jsonLines<Row>((await cli(['embed', 'a cat'])).stdout);
+    expect(cosine(Array.from(matrix.data.subarray(0, 384)), cat.embedding)).toBeGreaterThan(0.99999);
+  });
+
+  it('writes raw floats, cut and normalised as asked', async () => {
+    const out = join(folder, 'cut.f32');
+    expect((await cli(['embed', 'a cat', '--truncate-dim', '128', '--normalize', '--out', out])).status).toBe(0);
+    const bytes = await readFile(out);
+    expect(bytes.length).toBe(128 * 4);
+    const norm = Math.hypot(...Array.from({ length: 128 }, (_, i) => bytes.readFloatLE(4 * i)));
+    expect(norm).toBeCloseTo(1, 5);
+  });
+
+  it.each([
+    ['an option that does not exist', ['embed', 'x', '--dtyp', 'int8']],
+    ['a dtype that does not exist', ['embed', 'x', '--dtype', 'int3']],
+    ['a dimension of zero', ['embed', 'x', '--truncate-dim', '0']],
+    ['texts and --input at once', ['embed', 'x', '--input', 'y']],
+    ['.npy on stdout', ['embed', 'x', '--format', 'npy']],
+    ['a prompt that the model does not have', ['embed', 'x', '--prompt-name', 'nonesuch']],
+  ])('refuses %s with exit code 2 and a message', async (_, args) => {
+    const { status, stdout, stderr } = await cli(args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).not.toContain('    at ');
+    expect(stderr.length).toBeGreaterThan(20);
+  });
+
+  it('names file and line of a malformed record, and leaves no file behind', async () => {
+    const input = join(folder, 'bad.jsonl');
+    await writeFile(input, '{"text":"fine"}\n{"text":\n');
+    const { status, stderr } = await cli(['embed', '--input', input, '--out', join(folder, 'bad.npy')]);
+    expect(status).toBe(2);
+    expect(stderr).toContain('bad.jsonl:2');
+    expect((await readdir(folder)).filter((name) => name.startsWith('bad.npy'))).toEqual([]);
+  });
+
+  it('says so when a file or a model is missing', async () => {
+    const missing = await cli(['embed', '--input', join(folder, 'nonesuch.txt')]);
+    expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('[ERR_IO]')]);
+    const model = await cli(['embed', 'x', '--model', 'nonesuch']);
+    expect([model.status, model.stderr]).toEqual([1, expect.stringContaining('[ERR_MODEL_NOT_FOUND]')]);
+  });
+
+  it('stops at Ctrl-C with exit code 130 and no half-written file', async () => {
+    const input = join(folder, 'many.txt');
+    await writeFile(input, 'a line of text that has to go through the model\n'.repeat(20_000));
+    const child = startCli(['embed', '--input', input, '--out', join(folder, 'many.npy')]);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    child.kill('SIGINT');
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
+    expect((await readdir(folder)).filter((name) => name.startsWith('many.npy'))).toEqual([]);
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { cli, startCli } from './support.js';
+
+describe('embedlane similarity', () => {
+  it('prints one number for two texts', async () => {
+    const { status, stdout, stderr } = await cli(['similarity', 'a cat', 'a kitten']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(Number(stdout)).toBeGreaterThan(0.7);
+    expect(Number(stdout)).toBeLessThan(0.9);
+  });
+
+  it('compares one text with several, for machines as JSON', async () => {
+    const { stdout } = await cli(['similarity', 'a cat', 'a cat', 'a stock exchange', '--json']);
+    const { scores } = JSON.parse(stdout) as { scores: number[] };
+    expect(scores[0]).toBeCloseTo(1, 5);
+    expect(scores[1]).toBeLessThan(0.4);
+  });
+});
+
+describe('embedlane doctor', () => {
+  it('finds a healthy install', async () => {
+    const { status, stdout, stderr } = await cli(['doctor', '--json']);
+    const report = JSON.parse(stdout) as { healthy: boolean; findings: { name: string; ok: boolean }[] };
+    expect({ status, stderr, healthy: report.healthy }).toEqual({ status: 0, stderr: '', healthy: true });
+    expect(report.findings.map((finding) => finding.name)).toEqual(
+      expect.arrayContaining(['node', 'vector kernels', 'onnxruntime-node', 'tokenizers', 'all-MiniLM-L6-v2']),
+    );
+  });
+});
+
+describe('embedlane', () => {
+  it.each([[['--help']], [['help', 'search']], [['embed', '--help']], [['--version']]])('%j exits with 0', async (args) => {
+    const { status, stdout, stderr } = await cli(args);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).not.toBe('');
+  });
+
+  it.each(['embed', 'index', 'search', 'similarity', 'doctor'])('%s --help shows examples', async (command) => {
+    expect((await cli([command, '--help'])).stdout).toContain(`$ embedlane ${command}`);
+  });
+
+  it.each([[['nonesuch']], [['search']], [['similarity', 'only one']]])('%j is wrong usage: exit 2', async (args) => {
+    const { status, stdout } = await cli(args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+
+  it('is silent when its reader goes away', async () => {
+    const child = startCli(['embed', ...Array.from({ length: 64 }, (_, i) => `text ${i}`)]);
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    child.stdout.destroy();
+    child.stdin.end();
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('reports errors as JSON where JSON was asked for', async () => {
+    const { stderr } = await cli(['search', 'x', '--index', '/nonesuch', '--json']);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'ERR_IO' } });
+  });
+});
