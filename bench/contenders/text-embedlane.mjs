@@ -1,0 +1,15 @@
+/** embedlane as a user calls it: one `encode` with all texts. */
+import { TextEmbedder } from 'embedlane';
+import { serveText } from '../lib/serve-text.mjs';
+import { modelId } from '../lib/texts.mjs';
+
+let model;
+
+serveText(
+  async ({ dtype, threads }) => {
+    model = await TextEmbedder.load(modelId, { dtype, threads });
+    return {};
+  },
+  async (texts) => (await model.encode(texts)).data,
+  () => model?.close(),
+);

@@ -1,0 +1,30 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { peersFolder, peerVersion } from './machine.mjs';
+
+const python = fileURLToPath(
+  new URL(process.platform === 'win32' ? '.venv/Scripts/python.exe' : '.venv/bin/python', peersFolder),
+);
+
+/** What is not installed, so that a table without a peer never looks like a table that has no such peer. */
+const missing = new Map();
+
+/** Version of an installed peer, or undefined after noting that it is missing. */
+export function peer(name) {
+  const version = peerVersion(name);
+  if (!version) missing.set(name, 'npm run bench:peers');
+  return version;
+}
+
+/** The interpreter that has sentence-transformers, or undefined after noting that it is missing. */
+export function pythonPeer() {
+  if (existsSync(python)) return python;
+  missing.set('sentence-transformers (Python)', 'npm run bench:peers -- --python');
+  return undefined;
+}
+
+export function reportMissing() {
+  for (const [name, command] of missing) {
+    console.log(`!! NOT MEASURED: ${name} is not installed. To install it: ${command}`);
+  }
+}

@@ -1,0 +1,27 @@
+import { watchLoop } from './loop.mjs';
+import { serve } from './serve.mjs';
+
+/**
+ * Serves a text contender.
+ *
+ * @param {(options: object) => Promise<object>} load loads the model, returns what the table says about it
+ * @param {(texts: string[]) => Promise<Float32Array>} encode embeds, row-major in the order of `texts`
+ * @param {() => Promise<void>} [close]
+ */
+export function serveText(load, encode, close) {
+  serve({
+    init: load,
+    /** Vectors, for the comparison with the others; never timed. */
+    vectors: async ({ texts }) => ({ vectors: await encode(texts) }),
+    async round({ texts }) {
+      let seconds;
+      const { loop } = await watchLoop(async () => {
+        const started = performance.now();
+        await encode(texts);
+        seconds = (performance.now() - started) / 1000;
+      });
+      return { seconds, loop };
+    },
+    close,
+  });
+}

@@ -1,0 +1,34 @@
+/**
+ * Installs the packages that benchmarks compare with, into this folder only.
+ *
+ *   node bench/peers/install.mjs             npm packages (about 530 MB)
+ *   node bench/peers/install.mjs --python    sentence-transformers too, in .venv (several GB on Linux x64, where
+ *                                            PyPI's torch brings CUDA libraries that a CPU does not need)
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const windows = process.platform === 'win32';
+const { values } = parseArgs({ options: { python: { type: 'boolean', default: false } } });
+
+function run(command, ...args) {
+  console.log(`> ${command} ${args.join(' ')}`);
+  const { status, error } = spawnSync(command, args, { cwd: here, stdio: 'inherit', shell: windows });
+  if (error || status !== 0) {
+    console.error(error?.message ?? `${command} ended with ${status}`);
+    process.exit(1);
+  }
+}
+
+// Install scripts are not needed (every binary is inside its package) and one of them downloads CUDA libraries.
+// No lock file: it would name one registry; the versions that matter are exact in package.json.
+run('npm', 'install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error');
+
+if (values.python) {
+  const python = `${here}.venv/${windows ? 'Scripts/python.exe' : 'bin/python'}`;
+  if (!existsSync(python)) run(windows ? 'python' : 'python3', '-m', 'venv', '.venv');
+  run(python, '-m', 'pip', 'install', '--no-input', '-r', 'requirements.txt');
+}
