@@ -11,5 +11,8 @@ const sources = readdirSync(join(root, 'native'), { recursive: true })
   .filter((name) => /\.(cc|h)$/.test(name))
   .map((name) => join(root, 'native', name));
 const mode = process.argv.includes('--check') ? ['--dry-run', '--Werror'] : ['-i'];
-const run = spawnSync(process.execPath, [tool, ...mode, '--style=file', ...sources], { stdio: 'inherit', cwd: root });
+const run = spawnSync(process.execPath, [tool, ...mode, '--style=file', ...sources], {
+  stdio: 'inherit',
+  cwd: root,
+});
 process.exit(run.status ?? 1);

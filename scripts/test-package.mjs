@@ -61,20 +61,32 @@ const FILES = {
 
 try {
   const [tarball] = JSON.parse(
-    execFileSync(npm, ['pack', '--json', '--ignore-scripts', '--pack-destination', project], { cwd: root, env }),
+    execFileSync(npm, ['pack', '--json', '--ignore-scripts', '--pack-destination', project], {
+      cwd: root,
+      env,
+    }),
   );
   checkContents(tarball);
   for (const [name, content] of Object.entries(FILES)) writeFileSync(join(project, name), content);
-  execFileSync(npm, ['install', '--no-audit', '--no-fund', join(project, tarball.filename)], { cwd: project, env });
+  execFileSync(npm, ['install', '--no-audit', '--no-fund', join(project, tarball.filename)], {
+    cwd: project,
+    env,
+  });
 
   expectOutput(process.execPath, ['import.mjs'], EXPECTED);
   expectOutput(process.execPath, ['--disable-warning=ExperimentalWarning', 'require.cjs'], EXPECTED);
-  const bin = join(project, 'node_modules/.bin', process.platform === 'win32' ? 'embedlane.cmd' : 'embedlane');
+  const bin = join(
+    project,
+    'node_modules/.bin',
+    process.platform === 'win32' ? 'embedlane.cmd' : 'embedlane',
+  );
   expectOutput(bin, ['--version'], `${JSON.parse(readFileSync(join(root, 'package.json'))).version}\n`);
   expectOutput(bin, ['similarity', 'a cat', 'a cat'], '1.0000\n');
   const tsc = createRequire(join(root, 'package.json')).resolve('typescript/package.json');
   expectOutput(process.execPath, [join(dirname(tsc), 'bin', 'tsc'), '-p', 'tsconfig.json'], '');
-  console.log(`ok: ${tarball.filename}, ${tarball.files.length} files, ${(tarball.size / 1e6).toFixed(1)} MB packed`);
+  console.log(
+    `ok: ${tarball.filename}, ${tarball.files.length} files, ${(tarball.size / 1e6).toFixed(1)} MB packed`,
+  );
 } finally {
   rmSync(project, { recursive: true, force: true });
 }
@@ -83,11 +95,15 @@ try {
 function checkContents(tarball) {
   const names = tarball.files.map((file) => file.path);
   assert(!names.includes('binding.gyp'), 'binding.gyp must not be published');
-  assert(names.some((name) => /^prebuilds\/.*\.node$/.test(name)), 'a binary must be published');
+  assert(
+    names.some((name) => /^prebuilds\/.*\.node$/.test(name)),
+    'a binary must be published',
+  );
   const published = names.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'));
   assert.deepEqual(published, [], 'sources must not be published as code');
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json')));
-  for (const script of ['preinstall', 'install', 'postinstall']) assert(!scripts[script], `${script} must not exist`);
+  for (const script of ['preinstall', 'install', 'postinstall'])
+    assert(!scripts[script], `${script} must not exist`);
 }
 
 function expectOutput(command, args, expected) {

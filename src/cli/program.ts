@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { EmbedlaneError } from '../core/errors.js';
+import { registerIndex } from './commands/build-index.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerEmbed } from './commands/embed.js';
-import { registerIndex } from './commands/build-index.js';
 import { registerSearch } from './commands/search.js';
 import { registerSimilarity } from './commands/similarity.js';
 

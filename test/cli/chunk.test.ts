@@ -31,6 +31,21 @@ describe('chunkText', () => {
     }
   });
 
+  it('does not take a line break for the end of a sentence', () => {
+    const text = Array.from({ length: 30 }, (_, i) => `Sentence ${i} is wrapped\nover two lines.`).join(' ');
+    for (const chunk of chunks(text, 200)) expect(chunk.text).toMatch(/^Sentence .* lines\.$/s);
+  });
+
+  it('keeps a heading with the beginning of the long paragraph below it', () => {
+    const sentence = 'A sentence of a few words. ';
+    const [first, ...rest] = chunks(`# Heading\n\n${sentence.repeat(20)}`, 200);
+    expect(first.text).toMatch(/^# Heading\n\nA sentence/);
+    expect(first.line).toBe(1);
+    for (const chunk of [first, ...rest]) expect(chunk.text.length).toBeLessThanOrEqual(202);
+    const lengths = rest.map((chunk) => chunk.text.length);
+    expect(Math.min(...lengths)).toBeGreaterThan(100);
+  });
+
   it('cuts a monstrous word without tearing a surrogate pair', () => {
     const cut = chunks('😀'.repeat(5000), 100);
     expect(cut.map((chunk) => chunk.text).join('')).toBe('😀'.repeat(5000));

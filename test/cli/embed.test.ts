@@ -40,7 +40,9 @@ describe('embedlane embed', () => {
   });
 
   it('reads lines from stdin, one row a line, blank and last unended lines included', async () => {
-    const { status, stdout } = await cli(['embed', '--no-text'], { input: 'one\r\n\nthree\u2028still three' });
+    const { status, stdout } = await cli(['embed', '--no-text'], {
+      input: 'one\r\n\nthree\u2028still three',
+    });
     expect(status).toBe(0);
     const rows = jsonLines<Row>(stdout);
     expect(rows.map((row) => Object.keys(row))).toEqual([
@@ -56,7 +58,15 @@ describe('embedlane embed', () => {
     const input = join(folder, 'reviews.jsonl');
     const out = join(folder, 'reviews.npy');
     await writeFile(input, '{"review":{"body":"a cat"}}\n\n{"review":{"body":"a kitten"}}\n');
-    const { status, stdout, stderr } = await cli(['embed', '--input', input, '--field', 'review.body', '--out', out]);
+    const { status, stdout, stderr } = await cli([
+      'embed',
+      '--input',
+      input,
+      '--field',
+      'review.body',
+      '--out',
+      out,
+    ]);
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
     const matrix = parseNpy(await readFile(out), out);
     expect([matrix.rows, matrix.dims]).toEqual([2, 384]);
@@ -66,7 +76,9 @@ describe('embedlane embed', () => {
 
   it('writes raw floats, cut and normalised as asked', async () => {
     const out = join(folder, 'cut.f32');
-    expect((await cli(['embed', 'a cat', '--truncate-dim', '128', '--normalize', '--out', out])).status).toBe(0);
+    expect((await cli(['embed', 'a cat', '--truncate-dim', '128', '--normalize', '--out', out])).status).toBe(
+      0,
+    );
     const bytes = await readFile(out);
     expect(bytes.length).toBe(128 * 4);
     const norm = Math.hypot(...Array.from({ length: 128 }, (_, i) => bytes.readFloatLE(4 * i)));

@@ -36,7 +36,10 @@ describe('.npy', () => {
       ['False', 'True '],
       ['(2, 3), ', '(99999999999, 3)'],
     ]) {
-      const bytes = Buffer.from(matrix(2, 3, [1, 2, 3, 4, 5, 6]).toString('latin1').replace(from, to), 'latin1');
+      const bytes = Buffer.from(
+        matrix(2, 3, [1, 2, 3, 4, 5, 6]).toString('latin1').replace(from, to),
+        'latin1',
+      );
       expect(() => parseNpy(bytes, 'other')).toThrow(expect.objectContaining({ code: 'ERR_CORRUPT' }));
     }
   });

@@ -23,26 +23,41 @@ describe('embedlane doctor', () => {
     const report = JSON.parse(stdout) as { healthy: boolean; findings: { name: string; ok: boolean }[] };
     expect({ status, stderr, healthy: report.healthy }).toEqual({ status: 0, stderr: '', healthy: true });
     expect(report.findings.map((finding) => finding.name)).toEqual(
-      expect.arrayContaining(['node', 'vector kernels', 'onnxruntime-node', 'tokenizers', 'all-MiniLM-L6-v2']),
+      expect.arrayContaining([
+        'node',
+        'vector kernels',
+        'onnxruntime-node',
+        'tokenizers',
+        'all-MiniLM-L6-v2',
+      ]),
     );
   });
 });
 
 describe('embedlane', () => {
-  it.each([[['--help']], [['help', 'search']], [['embed', '--help']], [['--version']]])('%j exits with 0', async (args) => {
-    const { status, stdout, stderr } = await cli(args);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).not.toBe('');
-  });
+  it.each([[['--help']], [['help', 'search']], [['embed', '--help']], [['--version']]])(
+    '%j exits with 0',
+    async (args) => {
+      const { status, stdout, stderr } = await cli(args);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).not.toBe('');
+    },
+  );
 
-  it.each(['embed', 'index', 'search', 'similarity', 'doctor'])('%s --help shows examples', async (command) => {
-    expect((await cli([command, '--help'])).stdout).toContain(`$ embedlane ${command}`);
-  });
+  it.each(['embed', 'index', 'search', 'similarity', 'doctor'])(
+    '%s --help shows examples',
+    async (command) => {
+      expect((await cli([command, '--help'])).stdout).toContain(`$ embedlane ${command}`);
+    },
+  );
 
-  it.each([[['nonesuch']], [['search']], [['similarity', 'only one']]])('%j is wrong usage: exit 2', async (args) => {
-    const { status, stdout } = await cli(args);
-    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-  });
+  it.each([[['nonesuch']], [['search']], [['similarity', 'only one']]])(
+    '%j is wrong usage: exit 2',
+    async (args) => {
+      const { status, stdout } = await cli(args);
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    },
+  );
 
   it('is silent when its reader goes away', async () => {
     const child = startCli(['embed', ...Array.from({ length: 64 }, (_, i) => `text ${i}`)]);

@@ -18,7 +18,10 @@ beforeAll(async () => {
   index = join(folder, 'index');
   await mkdir(join(notes, 'deep'), { recursive: true });
   await mkdir(join(notes, '.hidden'));
-  await writeFile(join(notes, 'pets.md'), '# Pets\n\nCats sleep most of the day.\n\n# Birds\n\nParrots can talk.\n');
+  await writeFile(
+    join(notes, 'pets.md'),
+    '# Pets\n\nCats sleep most of the day.\n\n# Birds\n\nParrots can talk.\n',
+  );
   await writeFile(join(notes, 'deep', 'money.txt'), '\n\nThe central bank raised interest rates.\n');
   await writeFile(join(notes, '.hidden', 'secret.txt'), 'The central bank is a secret.\n');
   await writeFile(join(notes, 'image.bin'), Buffer.from([0x89, 0, 1, 2, 0xff]));
@@ -47,12 +50,17 @@ describe('embedlane index and search', () => {
 
   it('prints ranked passages with score, file and line for a person', async () => {
     const { stdout } = await cli(['search', 'monetary policy', '--index', index, '-k', '1']);
-    expect(stdout).toMatch(/1\. {2}0\.\d{4} {2}deep\/money\.txt:3\n {5}The central bank raised interest rates\.\n/);
+    expect(stdout).toMatch(
+      /1\. {2}0\.\d{4} {2}deep\/money\.txt:3\n {5}The central bank raised interest rates\.\n/,
+    );
   });
 
   it('answers several questions at once', async () => {
     const { stdout } = await cli(['search', 'felines', 'inflation', '--index', index, '-k', '1', '--json']);
-    expect(jsonLines<Result>(stdout).map((result) => result.hits[0].file)).toEqual(['pets.md', 'deep/money.txt']);
+    expect(jsonLines<Result>(stdout).map((result) => result.hits[0].file)).toEqual([
+      'pets.md',
+      'deep/money.txt',
+    ]);
   });
 
   it('replaces an index and leaves only the files of the new one', async () => {

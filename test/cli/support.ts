@@ -14,7 +14,10 @@ export interface CliResult {
 }
 
 /** Runs the command line in a process of its own; `input` goes to its stdin. */
-export async function cli(args: string[], options: { input?: string; cwd?: string } = {}): Promise<CliResult> {
+export async function cli(
+  args: string[],
+  options: { input?: string; cwd?: string } = {},
+): Promise<CliResult> {
   const child = spawn(process.execPath, [CLI, ...args], { cwd: options.cwd, stdio: 'pipe' });
   let stdout = '';
   let stderr = '';

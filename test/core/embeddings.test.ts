@@ -25,7 +25,9 @@ describe('Embeddings', () => {
   });
 
   it('refuses a length that is not rows × dims, and other types of data', () => {
-    expect(() => new Embeddings(new Float32Array(5), 3, 2)).toThrow(expect.objectContaining({ code: 'ERR_DIMENSION' }));
+    expect(() => new Embeddings(new Float32Array(5), 3, 2)).toThrow(
+      expect.objectContaining({ code: 'ERR_DIMENSION' }),
+    );
     expect(() => new Embeddings(new Float64Array(6) as never, 3, 2)).toThrow(
       expect.objectContaining({ code: 'ERR_DTYPE' }),
     );

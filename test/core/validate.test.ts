@@ -13,12 +13,17 @@ describe('argument checks', () => {
         'Expected an integer between 1 and 10 for k but received 1.5 of type number',
       ),
     );
-    expect(() => oneOf('metric', 'hamster', ['dot', 'l2'])).toThrow(invalid(/one of 'dot', 'l2' for metric.*"hamster"/));
+    expect(() => oneOf('metric', 'hamster', ['dot', 'l2'])).toThrow(
+      invalid(/one of 'dot', 'l2' for metric.*"hamster"/),
+    );
   });
 
-  it.each([0, 11, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 32, '5', null, undefined])('refuse %s for an integer', (value) => {
-    expect(() => integer('k', value, 1, 10)).toThrow(invalid(/^Expected an integer/));
-  });
+  it.each([0, 11, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 32, '5', null, undefined])(
+    'refuse %s for an integer',
+    (value) => {
+      expect(() => integer('k', value, 1, 10)).toThrow(invalid(/^Expected an integer/));
+    },
+  );
 
   it('help with a misspelled option', () => {
     const known = ['normalize', 'signal'] as const;
@@ -26,8 +31,12 @@ describe('argument checks', () => {
     expect(() => optionsObject<{ normalize?: boolean; signal?: unknown }>('options', given, known)).toThrow(
       invalid(/'normalise'; did you mean 'normalize'\?/),
     );
-    expect(() => optionsObject('options', { zebra: 1 } as object, known as never)).toThrow(invalid(/known options: normalize, signal/));
-    expect(() => optionsObject('options', null as never, known as never)).toThrow(invalid(/options object.*null/));
+    expect(() => optionsObject('options', { zebra: 1 } as object, known as never)).toThrow(
+      invalid(/known options: normalize, signal/),
+    );
+    expect(() => optionsObject('options', null as never, known as never)).toThrow(
+      invalid(/options object.*null/),
+    );
     expect(optionsObject('options', undefined, known as never)).toEqual({});
   });
 
@@ -48,9 +57,13 @@ describe('float32Array', () => {
   });
 
   it('refuses other types, shared, resizable and detached memory', () => {
-    expect(() => float32Array('data', new Float64Array(2))).toThrow(invalid(/Float32Array for data.*Float64Array/, 'ERR_DTYPE'));
+    expect(() => float32Array('data', new Float64Array(2))).toThrow(
+      invalid(/Float32Array for data.*Float64Array/, 'ERR_DTYPE'),
+    );
     expect(() => float32Array('data', [1, 2])).toThrow(invalid(/Float32Array for data.*Array of length 2/));
-    expect(() => float32Array('data', new Float32Array(new SharedArrayBuffer(8)))).toThrow(invalid(/not shared/));
+    expect(() => float32Array('data', new Float32Array(new SharedArrayBuffer(8)))).toThrow(
+      invalid(/not shared/),
+    );
     const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer;
     expect(() => float32Array('data', new Float32Array(new Resizable(8, { maxByteLength: 16 })))).toThrow(
       invalid(/resizable/),

@@ -16,7 +16,8 @@ describe('package.json', () => {
   });
 
   it('needs no install script and is not built by node-gyp when installed', () => {
-    for (const script of ['preinstall', 'install', 'postinstall']) expect(manifest.scripts).not.toHaveProperty(script);
+    for (const script of ['preinstall', 'install', 'postinstall'])
+      expect(manifest.scripts).not.toHaveProperty(script);
     expect(manifest.gypfile).toBe(false);
     expect(manifest.files).not.toContain('binding.gyp');
     expect(manifest.binary).toEqual({ napi_versions: [8] });

@@ -21,7 +21,12 @@ export function registerIndex(program: Command, context: CliContext): void {
     .argument('<source>', 'folder or file')
     .option('--index <folder>', 'index folder to write', DEFAULT_INDEX)
     .option('--field <name>', 'field of JSON lines to index', 'text')
-    .option('--chunk-chars <n>', 'largest passage, in characters', integerOption(50, 100_000), DEFAULT_CHUNK_CHARS)
+    .option(
+      '--chunk-chars <n>',
+      'largest passage, in characters',
+      integerOption(50, 100_000),
+      DEFAULT_CHUNK_CHARS,
+    )
     .option('--json', 'print one JSON object instead of text')
     .addHelpText(
       'after',
@@ -68,8 +73,18 @@ async function index(source: string, flags: IndexFlags, { signal }: CliContext):
   const perSecond = passages.length / (elapsed / 1000);
   if (flags.json) {
     const { rows, dims } = manifest;
-    const summary = { index: flags.index, files, skipped, passages: rows, dims, milliseconds: elapsed, bytes: size };
-    process.stdout.write(`${JSON.stringify({ ...summary, model: manifest.model, passagesPerSecond: perSecond })}\n`);
+    const summary = {
+      index: flags.index,
+      files,
+      skipped,
+      passages: rows,
+      dims,
+      milliseconds: elapsed,
+      bytes: size,
+    };
+    process.stdout.write(
+      `${JSON.stringify({ ...summary, model: manifest.model, passagesPerSecond: perSecond })}\n`,
+    );
     return;
   }
   const tokenRate = tokens > 0 ? `, ${count(tokens / (elapsed / 1000))} tokens/s` : '';

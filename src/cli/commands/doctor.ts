@@ -62,7 +62,9 @@ function backend(): Finding {
   const native = backend === 'native';
   return {
     name: 'vector kernels',
-    value: native ? `native, ${level} (available: ${available.join(', ')})` : 'TypeScript fallback, many times slower',
+    value: native
+      ? `native, ${level} (available: ${available.join(', ')})`
+      : 'TypeScript fallback, many times slower',
     ok: native,
     fix: native ? undefined : 'build the addon with a C++ compiler: npm run build:native',
   };
@@ -79,7 +81,10 @@ function dependency(name: string): Finding {
   }
 }
 
-async function tryModel(model: { name: string; files: { dtype: string; bytes: number }[] }): Promise<Finding> {
+async function tryModel(model: {
+  name: string;
+  files: { dtype: string; bytes: number }[];
+}): Promise<Finding> {
   const files = model.files.map((file) => `${file.dtype} ${bytes(file.bytes)}`).join(', ');
   try {
     const started = performance.now();
@@ -90,6 +95,10 @@ async function tryModel(model: { name: string; files: { dtype: string; bytes: nu
     const timing = `loads in ${duration(loaded - started)}, first text in ${(embedded - loaded).toFixed(1)} ms`;
     return { name: model.name, value: `${files}; ${timing}`, ok: true };
   } catch (error) {
-    return { name: model.name, value: `${files}; ${error instanceof Error ? error.message : error}`, ok: false };
+    return {
+      name: model.name,
+      value: `${files}; ${error instanceof Error ? error.message : error}`,
+      ok: false,
+    };
   }
 }

@@ -30,7 +30,9 @@ export function registerEmbed(program: Command, context: CliContext): void {
     .option('--field <name>', 'read JSON lines and embed this field (default for .jsonl files: text)')
     .option('-o, --out <file>', 'write to a file instead of stdout')
     .addOption(
-      new Option('-f, --format <format>', 'jsonl, npy (NumPy), f32 (raw little-endian floats)').choices(VECTOR_FORMATS),
+      new Option('-f, --format <format>', 'jsonl, npy (NumPy), f32 (raw little-endian floats)').choices(
+        VECTOR_FORMATS,
+      ),
     )
     .option('--no-text', 'leave the texts out of JSON lines')
     .option('--normalize', 'scale every vector to length 1')

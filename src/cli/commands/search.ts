@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { topK } from '../../vectors/index.js';
-import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, withModel } from '../options.js';
+import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags } from '../options.js';
 import { count, duration } from '../output/format.js';
 import { openPassageIndex, type PassageIndex } from '../passages/passage-index.js';
 import type { CliContext } from '../program.js';
@@ -47,7 +47,11 @@ async function search(questions: string[], flags: SearchFlags, { signal }: CliCo
   const index = await openPassageIndex(flags.index);
   const { id, dtype } = index.manifest.model;
   // The question has to go through the very model that the passages went through.
-  await using model = await loadModel({ model: id, dtype: dtype as ModelFlags['dtype'], threads: flags.threads });
+  await using model = await loadModel({
+    model: id,
+    dtype: dtype as ModelFlags['dtype'],
+    threads: flags.threads,
+  });
   const embedStarted = performance.now();
   const queries = await model.encodeQuery(questions, { signal });
   const searchStarted = performance.now();
@@ -56,7 +60,9 @@ async function search(questions: string[], flags: SearchFlags, { signal }: CliCo
 
   questions.forEach((question, row) => {
     const hits = top.get(row).map((hit, rank) => toHit(index, hit, rank + 1));
-    process.stdout.write(flags.json ? `${JSON.stringify({ question, hits })}\n` : render(question, hits, flags.full));
+    process.stdout.write(
+      flags.json ? `${JSON.stringify({ question, hits })}\n` : render(question, hits, flags.full),
+    );
   });
   if (!flags.json) {
     process.stdout.write(

@@ -22,7 +22,12 @@ Examples:
     .action((a: string, b: string[], flags: SimilarityFlags) => similarity(a, b, flags, context));
 }
 
-async function similarity(a: string, b: string[], flags: SimilarityFlags, { signal }: CliContext): Promise<void> {
+async function similarity(
+  a: string,
+  b: string[],
+  flags: SimilarityFlags,
+  { signal }: CliContext,
+): Promise<void> {
   await using model = await loadModel(flags);
   const left = await model.encode([a], { signal });
   const right = await model.encode(b, { signal });

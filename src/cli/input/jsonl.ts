@@ -25,9 +25,13 @@ function extract(line: Line, field: string): string {
   try {
     value = JSON.parse(line.text);
   } catch (cause) {
-    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected a JSON object at ${where} but received malformed JSON`, {
-      cause,
-    });
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected a JSON object at ${where} but received malformed JSON`,
+      {
+        cause,
+      },
+    );
   }
   for (const key of field.split('.')) {
     value =

@@ -55,7 +55,9 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
   } catch (error) {
     if (error instanceof EmbedlaneError) throw error;
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new EmbedlaneError('ERR_IO', `Expected a readable file at ${file} but received ${reason}`, { cause: error });
+    throw new EmbedlaneError('ERR_IO', `Expected a readable file at ${file} but received ${reason}`, {
+      cause: error,
+    });
   }
   const tail = decoder.decode();
   if (openChars > 0 || tail !== '') yield finish(tail);

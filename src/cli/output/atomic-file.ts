@@ -69,6 +69,8 @@ export async function io<T>(path: string, operation: () => Promise<T>): Promise<
   } catch (error) {
     if (error instanceof EmbedlaneError) throw error;
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new EmbedlaneError('ERR_IO', `Expected a usable file at ${path} but received ${reason}`, { cause: error });
+    throw new EmbedlaneError('ERR_IO', `Expected a usable file at ${path} but received ${reason}`, {
+      cause: error,
+    });
   }
 }

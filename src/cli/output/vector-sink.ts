@@ -36,7 +36,10 @@ export async function openSink(
 ): Promise<VectorSink> {
   if (path === undefined) {
     if (format === 'npy') {
-      throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected a file for --out with --format npy but received none');
+      throw new EmbedlaneError(
+        'ERR_INVALID_ARG',
+        'Expected a file for --out with --format npy but received none',
+      );
     }
     return stdoutSink(format, includeText);
   }

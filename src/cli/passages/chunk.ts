@@ -17,8 +17,9 @@ interface Paragraph {
 }
 
 /**
- * Cuts a text into chunks along its own structure: headings and glossary terms begin a chunk, short paragraphs
- * that follow are joined to it while they fit, and a paragraph that is too long is cut between sentences.
+ * Cuts a text into chunks along its own structure: headings and glossary terms begin a chunk, the paragraphs that
+ * follow are joined to it while they fit, and a paragraph that is too long is cut between sentences into pieces of
+ * about the same size, the first of which stays with its heading.
  *
  * @param maxChars size limit, where a CJK character counts as four (it is about as many tokens)
  */
@@ -32,9 +33,12 @@ export function* chunkText(text: string, maxChars = DEFAULT_CHUNK_CHARS): Genera
   };
 
   for (const paragraph of paragraphs(text)) {
-    for (const piece of cutParagraph(paragraph, maxChars)) {
+    const startsSubject = STARTS_SUBJECT.test(paragraph.text);
+    if (startsSubject) yield* close();
+    const afterHeading = open.length === 1 && size < maxChars / 2 && STARTS_SUBJECT.test(open[0].text);
+    for (const piece of cutParagraph(paragraph, afterHeading ? maxChars - size : maxChars)) {
       const weight = tokenWeight(piece.text);
-      if (STARTS_SUBJECT.test(piece.text) || size + weight > maxChars) yield* close();
+      if (size + weight > maxChars) yield* close();
       open.push(piece);
       size += weight;
     }
@@ -61,25 +65,31 @@ function* paragraphs(text: string): Generator<Paragraph> {
 }
 
 function dedent(lines: string[]): string {
-  const indent = lines.reduce((least, line) => Math.min(least, line.length - line.trimStart().length), Infinity);
+  const indent = lines.reduce(
+    (least, line) => Math.min(least, line.length - line.trimStart().length),
+    Infinity,
+  );
   return lines.map((line) => line.slice(indent)).join('\n');
 }
 
 const sentences = new Intl.Segmenter('en', { granularity: 'sentence' });
 
 /** A paragraph that fits, or its pieces: whole sentences where possible, hard cuts in a monstrous one. */
-function* cutParagraph(paragraph: Paragraph, maxChars: number): Generator<Paragraph> {
-  if (tokenWeight(paragraph.text) <= maxChars) {
+function* cutParagraph(paragraph: Paragraph, limit: number): Generator<Paragraph> {
+  const total = tokenWeight(paragraph.text);
+  if (total <= limit) {
     yield paragraph;
     return;
   }
+  // Equal shares, so that no piece is a leftover of a few words; a share is reached, not filled.
+  const share = total / Math.ceil(total / limit);
   let piece = '';
   let line = paragraph.line;
   let weight = 0;
-  for (const sentence of sentencePieces(paragraph.text, maxChars)) {
+  for (const sentence of sentencePieces(paragraph.text, limit)) {
     const added = tokenWeight(sentence);
-    if (piece !== '' && weight + added > maxChars) {
-      if (piece.trim() !== '') yield { text: piece.trim(), line };
+    if (piece !== '' && (weight >= share || weight + added > limit)) {
+      yield* trimmed(piece, line);
       line += piece.split('\n').length - 1;
       piece = '';
       weight = 0;
@@ -87,18 +97,24 @@ function* cutParagraph(paragraph: Paragraph, maxChars: number): Generator<Paragr
     piece += sentence;
     weight += added;
   }
-  if (piece.trim() !== '') yield { text: piece.trim(), line };
+  yield* trimmed(piece, line);
 }
 
-function* sentencePieces(text: string, maxChars: number): Generator<string> {
-  for (const { segment } of sentences.segment(text)) {
-    if (tokenWeight(segment) <= maxChars) {
-      yield segment;
+function* trimmed(text: string, line: number): Generator<Paragraph> {
+  if (text.trim() !== '') yield { text: text.trim(), line };
+}
+
+function* sentencePieces(text: string, limit: number): Generator<string> {
+  // A line break would end a sentence for the segmenter; in hard-wrapped prose it is a space.
+  for (const { index, segment } of sentences.segment(text.replaceAll('\n', ' '))) {
+    const sentence = text.slice(index, index + segment.length);
+    if (tokenWeight(sentence) <= limit) {
+      yield sentence;
       continue;
     }
-    // By code points, so that no surrogate pair is torn; four of them weigh at most sixteen.
-    const points = Array.from(segment);
-    const step = Math.max(1, Math.floor(maxChars / 4));
+    // By code points, so that no surrogate pair is torn; one of them weighs at most four.
+    const points = Array.from(sentence);
+    const step = Math.max(1, Math.floor(limit / 4));
     for (let at = 0; at < points.length; at += step) yield points.slice(at, at + step).join('');
   }
 }

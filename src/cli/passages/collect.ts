@@ -1,8 +1,8 @@
 import type { Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
-import { io } from '../output/atomic-file.js';
 import { isJsonl, readJsonlField } from '../input/jsonl.js';
+import { io } from '../output/atomic-file.js';
 import { chunkText } from './chunk.js';
 
 /** A chunk of a source file: what `search` finds. */

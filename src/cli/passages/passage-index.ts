@@ -51,7 +51,10 @@ export async function writePassageIndex(
   await io(folder, () => mkdir(folder, { recursive: true }));
   const lines = Buffer.from(passages.map((passage) => `${JSON.stringify(passage)}\n`).join(''));
   const { data } = vectors;
-  const matrix = [npyHeader(vectors.rows, vectors.dims), Buffer.from(data.buffer, data.byteOffset, data.byteLength)];
+  const matrix = [
+    npyHeader(vectors.rows, vectors.dims),
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+  ];
 
   const manifest: Manifest = {
     format: FORMAT,
@@ -100,7 +103,12 @@ export async function openPassageIndex(folder: string): Promise<PassageIndex> {
   return { manifest, passages, vectors: new Embeddings(data, rows, dims) };
 }
 
-async function writeData(folder: string, kind: string, extension: string, parts: Uint8Array[]): Promise<DataFile> {
+async function writeData(
+  folder: string,
+  kind: string,
+  extension: string,
+  parts: Uint8Array[],
+): Promise<DataFile> {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   const sha256 = hash.digest('hex');
@@ -130,7 +138,9 @@ async function removeOldData(folder: string, manifest: Manifest): Promise<void> 
 
 function parseManifest(text: string, path: string): Manifest {
   const corrupt = (cause?: unknown) =>
-    new EmbedlaneError('ERR_CORRUPT', `Expected an index manifest in ${path} but received something else`, { cause });
+    new EmbedlaneError('ERR_CORRUPT', `Expected an index manifest in ${path} but received something else`, {
+      cause,
+    });
   let manifest: Partial<Manifest>;
   try {
     manifest = JSON.parse(text) as Partial<Manifest>;
@@ -144,7 +154,9 @@ function parseManifest(text: string, path: string): Manifest {
       `Expected an index of version ${VERSION} in ${path} but received version ${manifest.version}; update embedlane or index again`,
     );
   }
-  const counts = [manifest.rows, manifest.dims].every((value) => Number.isSafeInteger(value) && (value as number) >= 0);
+  const counts = [manifest.rows, manifest.dims].every(
+    (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  );
   const files = [manifest.passages, manifest.vectors].every((file) => file && DATA_FILE.test(file.name));
   if (!counts || !files || typeof manifest.model?.id !== 'string') throw corrupt();
   return manifest as Manifest;
@@ -169,6 +181,8 @@ function parsePassages(bytes: Buffer, name: string): Passage[] {
   try {
     return lines.map((line) => JSON.parse(line) as Passage);
   } catch (cause) {
-    throw new EmbedlaneError('ERR_CORRUPT', `Expected JSON lines in ${name} but received something else`, { cause });
+    throw new EmbedlaneError('ERR_CORRUPT', `Expected JSON lines in ${name} but received something else`, {
+      cause,
+    });
   }
 }
