@@ -1,0 +1,54 @@
+import { watchLoop } from './loop.mjs';
+import { serve } from './serve.mjs';
+import { clusteredVectors } from './vectors.mjs';
+
+const CORPUS_SEED = 1;
+const QUERY_SEED = 2;
+
+/**
+ * Serves a top-k contender.
+ *
+ * @param {object} contender
+ * @param {(corpus: Float32Array, dims: number) => void} contender.prepare before any timing
+ * @param {(job: { queries: Float32Array, rows: number, dims: number, k: number, metric: 'cosine' | 'dot', threads: number })
+ *   => { indices: ArrayLike<number>, scores: ArrayLike<number> } | Promise<…>} contender.search best first
+ * @param {() => object} [contender.about]
+ */
+export function serveTopK({ prepare, search, about }) {
+  let dims;
+  const queriesOf = new Map();
+
+  function job({ queries, k, metric, threads }) {
+    if (!queriesOf.has(queries)) queriesOf.set(queries, clusteredVectors(queries, dims, QUERY_SEED));
+    return { queries: queriesOf.get(queries), rows: queries, dims, k, metric, threads };
+  }
+
+  serve({
+    init(options) {
+      dims = options.dims;
+      prepare(clusteredVectors(options.rows, dims, CORPUS_SEED), dims);
+      return about?.() ?? {};
+    },
+    async result(options) {
+      const { indices, scores } = await search(job(options));
+      return { indices: Uint32Array.from(indices, Number), scores: Float32Array.from(scores) };
+    },
+    /** Repeats the search for at least `seconds`, so that a call of 5 ms is not judged by one call. */
+    async round({ seconds: least, ...options }) {
+      const task = job(options);
+      const times = [];
+      const { loop } = await watchLoop(async () => {
+        const started = performance.now();
+        do {
+          const before = performance.now();
+          await search(task);
+          times.push((performance.now() - before) / 1000);
+          // Lets the event loop turn, so that its delay shows one blocking call and not the whole round.
+          await new Promise(setImmediate);
+        } while (performance.now() - started < 1000 * least);
+      });
+      times.sort((a, b) => a - b);
+      return { seconds: times[times.length >> 1], best: times[0], calls: times.length, loop };
+    },
+  });
+}

@@ -1,0 +1,223 @@
+/**
+ * Exact top-k over 100,000 vectors: embedlane, usearch's exactSearch, a loop over simsimd and plain JavaScript,
+ * one process each, the same vectors, rounds interleaved.
+ *
+ *   node bench/topk.mjs [--rounds 7] [--rows 100000] [--dims 384,768] [--queries 1,32,256] [--threads 2]
+ *                       [--only name,…] [--quick] [--no-peers]
+ */
+import { availableParallelism } from 'node:os';
+import { Contender } from './lib/contender.mjs';
+import { describeMachine, machine } from './lib/machine.mjs';
+import { peer, reportMissing } from './lib/peers.mjs';
+import { progress, progressDone } from './lib/progress.mjs';
+import { options, reportNoise, save, targetTable } from './lib/report.mjs';
+import { roofline } from './lib/roofline.mjs';
+import { median, medianRatio, min } from './lib/stats.mjs';
+import { heading, megabytes, number, percent, table, times } from './lib/table.mjs';
+
+const chosen = options({
+  rows: { type: 'string' },
+  dims: { type: 'string' },
+  queries: { type: 'string' },
+  threads: { type: 'string' },
+  only: { type: 'string' },
+});
+const numbers = (text) => text.split(',').map(Number);
+const ROUNDS = Number(chosen.rounds ?? (chosen.quick ? 3 : 7));
+const ROWS = Number(chosen.rows ?? (chosen.quick ? 20_000 : 100_000));
+const DIMS = numbers(chosen.dims ?? (chosen.quick ? '384' : '384,768'));
+const QUERIES = numbers(chosen.queries ?? (chosen.quick ? '1,32' : '1,32,256'));
+const THREADS = Number(chosen.threads ?? availableParallelism());
+const METRICS = ['dot', 'cosine'];
+const K = 10;
+
+/** Least duration of a round: several calls where one is short. */
+const SECONDS = chosen.quick ? 0.1 : 0.4;
+
+/** Rows whose scores differ by less than this may change places: float32 sums in another order. */
+const TIE = 1e-5;
+
+const OURS = 'embedlane';
+const USEARCH = 'usearch exactSearch';
+
+/** `most` queries: beyond that a contender would take minutes and show nothing new. */
+function contenders() {
+  const list = [
+    { name: OURS, file: 'contenders/topk-embedlane.mjs', threads: THREADS },
+    { name: 'plain JavaScript', file: 'contenders/topk-javascript.mjs', threads: 1, most: 32 },
+  ];
+  if (chosen.peers && peer('usearch')) {
+    list.push({ name: USEARCH, file: 'peers/topk-usearch.mjs', threads: THREADS });
+  }
+  if (chosen.peers && peer('simsimd')) {
+    list.push({ name: 'simsimd loop', file: 'peers/topk-simsimd.mjs', threads: 1, most: 1 });
+  }
+  const only = chosen.only?.split(',');
+  return list.filter(({ name }) => !only || only.some((part) => name.includes(part)));
+}
+
+/** Largest difference of scores rank by rank; fails where ids differ without a tie that explains it. */
+function compare(name, found, expected) {
+  if (found.indices.length !== expected.indices.length)
+    throw new Error(`${name} returned another number of results`);
+  let worst = 0;
+  for (let i = 0; i < expected.indices.length; i++) {
+    const difference = Math.abs(found.scores[i] - expected.scores[i]);
+    worst = Math.max(worst, difference);
+    if (!(difference <= TIE)) {
+      const got = `${found.indices[i]} (${found.scores[i]})`;
+      const want = `${expected.indices[i]} (${expected.scores[i]})`;
+      throw new Error(
+        `${name} finds ${got} instead of ${want} at rank ${i % K} of query ${Math.floor(i / K)}`,
+      );
+    }
+  }
+  return worst;
+}
+
+async function measureCase(list, job) {
+  const able = list.filter(({ most }) => job.queries <= (most ?? Number.POSITIVE_INFINITY));
+  const results = able.map((contender) => ({ ...job, name: contender.name, contender, rounds: [] }));
+  let expected;
+  for (const { contender } of results) {
+    progress(`${label(job)}: checking ${contender.name}`);
+    const found = await contender.process.call('result', { ...job, threads: contender.threads });
+    expected ??= found;
+    compare(contender.name, found, expected);
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const { contender, rounds } of results) {
+      progress(`${label(job)}: round ${round + 1} of ${ROUNDS}, ${contender.name}`);
+      const argument = { ...job, threads: contender.threads, seconds: SECONDS };
+      rounds.push(await contender.process.measure('round', argument));
+    }
+  }
+  return results.map(({ contender, ...result }) => ({ ...result, threads: contender.threads }));
+}
+
+const count = (queries) => `${queries} ${queries === 1 ? 'query' : 'queries'}`;
+const label = ({ dims, metric, queries }) => `${dims} dims, ${metric}, ${count(queries)}`;
+
+async function measureDims(dims) {
+  const list = contenders();
+  const results = [];
+  try {
+    for (const contender of list) {
+      progress(`${dims} dims: starting ${contender.name}`);
+      contender.process = new Contender(contender.name, contender.file);
+      contender.about = await contender.process.call('init', { rows: ROWS, dims });
+    }
+    for (const metric of METRICS) {
+      for (const queries of QUERIES)
+        results.push(...(await measureCase(list, { dims, metric, queries, k: K })));
+    }
+  } finally {
+    await Promise.all(list.map((contender) => contender.process?.stop()));
+    progressDone();
+  }
+  return { results, simd: list.find(({ name }) => name === OURS)?.about };
+}
+
+const seconds = (result) => result.rounds.map((round) => round.seconds);
+const sameCase = (a, b) => a.dims === b.dims && a.metric === b.metric && a.queries === b.queries;
+
+function show(results, limit) {
+  for (const metric of METRICS) {
+    for (const dims of new Set(results.map((result) => result.dims))) {
+      const group = results.filter((result) => result.metric === metric && result.dims === dims);
+      heading(`${ROWS.toLocaleString('en-US')} × ${dims} float32, ${metric}, k = ${K}`);
+      console.log(
+        table(
+          [
+            'contender',
+            'threads',
+            'queries',
+            'ms',
+            'best ms',
+            'ours is',
+            'GFLOP/s',
+            'of peak',
+            'GB/s',
+            'CPU s',
+            'loop max ms',
+            'peak RSS',
+          ],
+          group.map((result) => row(result, group, limit)),
+        ),
+      );
+    }
+  }
+}
+
+function row(result, group, limit) {
+  const ours = group.find((other) => other.name === OURS && sameCase(other, result));
+  const time = median(seconds(result));
+  const gflops = (2 * ROWS * result.dims * result.queries) / time / 1e9;
+  const calls = result.rounds.map((round) => round.calls);
+  return [
+    result.name,
+    result.threads,
+    result.queries,
+    number(1000 * time),
+    number(1000 * min(result.rounds.map((round) => round.best))),
+    ours ? times(medianRatio(seconds(result), seconds(ours))) : '—',
+    number(gflops),
+    limit ? percent(gflops / limit.gflops) : '—',
+    // The corpus read once: what a scan cannot avoid.
+    number((4 * ROWS * result.dims) / time / 1e9),
+    number(median(result.rounds.map((round, i) => round.cpu / calls[i]))),
+    number(median(result.rounds.map((round) => round.loop.max))),
+    megabytes(Math.max(...result.rounds.map((round) => round.peak ?? 0))),
+  ];
+}
+
+function goals(results) {
+  const goal = (dims, queries, wanted) => {
+    const ratios = METRICS.map((metric) => {
+      const find = (name) => results.find((r) => r.name === name && sameCase(r, { dims, metric, queries }));
+      const [ours, theirs] = [find(OURS), find(USEARCH)];
+      return ours && theirs ? medianRatio(seconds(theirs), seconds(ours)) : Number.NaN;
+    });
+    const measured = ratios.some(Number.isNaN) ? undefined : min(ratios);
+    return {
+      label: `${dims} dims, ${count(queries)} against usearch, worse of dot and cosine`,
+      measured,
+      goal: wanted,
+    };
+  };
+  return [384, 768].flatMap((dims) => [goal(dims, 1, '≥ 1×'), goal(dims, 256, '≥ 6×')]);
+}
+
+const about = machine();
+console.log(describeMachine(about));
+progress('measuring the limits of the machine');
+const limit = chosen.quick ? undefined : roofline(THREADS);
+progressDone();
+if (limit) {
+  console.log(
+    `Limits, ${THREADS} threads: ${number(limit.gflops)} GFLOP/s float32, ${number(limit.gbps)} GB/s from memory`,
+  );
+} else {
+  console.log('Limits of the machine not measured (--quick, or no C++ compiler).');
+}
+const results = [];
+let simd;
+for (const dims of DIMS) {
+  const measured = await measureDims(dims);
+  results.push(...measured.results);
+  simd = measured.simd;
+}
+show(results, limit);
+
+const versions = { embedlane: about.embedlane };
+if (chosen.peers) Object.assign(versions, { usearch: peer('usearch'), simsimd: peer('simsimd') });
+console.log(
+  `\nVersions: ${Object.entries(versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ')}; SIMD ${simd?.level}`,
+);
+const foreign = reportNoise(results.flatMap((result) => result.rounds));
+const targets = goals(results);
+console.log(`\n${targetTable(targets)}`);
+reportMissing();
+save('topk', { rows: ROWS, k: K, threads: THREADS, versions, simd, limit, foreign, targets, results });
