@@ -1,0 +1,154 @@
+import { join } from 'node:path';
+import { type JsonObject, readJsonObject } from './json-file.js';
+import { readModules } from './modules.js';
+import { DEFAULT_POOLING, type PoolingConfig, readPooling } from './pooling.js';
+
+export type { PoolingConfig } from './pooling.js';
+
+export const SIMILARITY_FUNCTIONS = ['cosine', 'dot', 'euclidean', 'manhattan'] as const;
+export type SimilarityFunction = (typeof SIMILARITY_FUNCTIONS)[number];
+
+/** What a model's configuration files say about embedding a text. */
+export interface TextModelConfig {
+  pooling: PoolingConfig;
+  /** Whether the model ends in a Normalize module. */
+  normalize: boolean;
+  /** Most tokens per text, special tokens included; undefined if nothing limits it. */
+  maxTokens: number | undefined;
+  /** Most positions that the graph knows; more tokens cannot be asked for. */
+  maxPositions: number | undefined;
+  /** Whether texts are lowercased before the tokenizer's own normalisation. */
+  lowercase: boolean;
+  prompts: Record<string, string>;
+  defaultPromptName: string | undefined;
+  similarity: SimilarityFunction;
+  truncateDim: number | undefined;
+  tokenizer: TokenizerFiles;
+}
+
+/** What the lane needs to set up the tokenizer. */
+export interface TokenizerFiles {
+  /** Absolute path of `tokenizer.json`. */
+  file: string;
+  /** Side on which texts are cut; undefined leaves it to `tokenizer.json`. */
+  truncationSide: Side | undefined;
+  paddingSide: Side | undefined;
+  padToken: string | undefined;
+  /** `config.json`'s pad id, for tokenizers that name no pad token. */
+  padId: number | undefined;
+}
+
+export type Side = 'left' | 'right';
+
+/** Names under which sentence-transformers has kept the Transformer's settings. */
+const TRANSFORMER_FILES = [
+  'sentence_bert_config.json',
+  'sentence_roberta_config.json',
+  'sentence_distilbert_config.json',
+  'sentence_camembert_config.json',
+  'sentence_albert_config.json',
+  'sentence_xlm-roberta_config.json',
+  'sentence_xlnet_config.json',
+];
+
+/**
+ * Reads everything that a model's folder says about embedding a text, in the layout of sentence-transformers
+ * (both generations of it).
+ *
+ * @throws {EmbedlaneError} `ERR_MODEL_INVALID` naming the file and the field that is wrong
+ */
+export async function readTextModelConfig(folder: string): Promise<TextModelConfig> {
+  const modules = await readModules(folder);
+  const transformerFolder = join(folder, modules.transformer);
+  const [pooling, settings, model, tokenizer, sentence] = await Promise.all([
+    modules.pooling === undefined ? DEFAULT_POOLING : readPooling(folder, modules.pooling),
+    readFirst(transformerFolder, TRANSFORMER_FILES),
+    readJsonObject(transformerFolder, 'config.json'),
+    readJsonObject(transformerFolder, 'tokenizer_config.json'),
+    readJsonObject(folder, 'config_sentence_transformers.json'),
+  ]);
+  const maxPositions = positions(model);
+  return {
+    pooling,
+    normalize: modules.normalize,
+    maxTokens: settings?.positiveInteger('max_seq_length') ?? lower(maxLength(tokenizer), maxPositions),
+    maxPositions,
+    lowercase: settings?.boolean('do_lower_case') ?? false,
+    ...sentenceSettings(sentence),
+    tokenizer: {
+      file: join(transformerFolder, 'tokenizer.json'),
+      truncationSide: side(tokenizer, 'truncation_side'),
+      paddingSide: side(tokenizer, 'padding_side'),
+      padToken: tokenContent(tokenizer, 'pad_token'),
+      padId: model?.number('pad_token_id'),
+    },
+  };
+}
+
+function sentenceSettings(config: JsonObject | undefined) {
+  const name = config?.string('similarity_fn_name') ?? 'cosine';
+  const similarity = SIMILARITY_FUNCTIONS.find((known) => known === name);
+  if (config && similarity === undefined) {
+    throw config.invalid(`one of ${SIMILARITY_FUNCTIONS.join(', ')}`, "'similarity_fn_name'", name);
+  }
+  // These two names exist in every model of sentence-transformers, with empty prompts unless it sets others.
+  const prompts = { query: '', document: '', ...config?.strings('prompts') };
+  const defaultPromptName = config?.string('default_prompt_name');
+  if (config && defaultPromptName !== undefined && !Object.hasOwn(prompts, defaultPromptName)) {
+    throw config.invalid(
+      `one of ${Object.keys(prompts).join(', ')}`,
+      "'default_prompt_name'",
+      defaultPromptName,
+    );
+  }
+  return {
+    prompts,
+    defaultPromptName,
+    similarity: similarity ?? ('cosine' as const),
+    truncateDim: config?.positiveInteger('truncate_dim'),
+  };
+}
+
+async function readFirst(folder: string, files: readonly string[]): Promise<JsonObject | undefined> {
+  for (const file of files) {
+    const config = await readJsonObject(folder, file);
+    if (config) return config;
+  }
+  return undefined;
+}
+
+/** transformers writes 10^30 where a tokenizer has no limit. */
+function maxLength(config: JsonObject | undefined): number | undefined {
+  const value = config?.number('model_max_length');
+  if (config && value !== undefined && !(value >= 1)) {
+    throw config.invalid('a positive number', "'model_max_length'", value);
+  }
+  return value === undefined || value > Number.MAX_SAFE_INTEGER ? undefined : Math.floor(value);
+}
+
+/** XLNet writes −1 where there is no limit. */
+function positions(config: JsonObject | undefined): number | undefined {
+  if (config?.get('max_position_embeddings') === -1) return undefined;
+  return config?.positiveInteger('max_position_embeddings');
+}
+
+function lower(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+function side(config: JsonObject | undefined, field: string): Side | undefined {
+  const value = config?.string(field);
+  if (config && value !== undefined && value !== 'left' && value !== 'right') {
+    throw config.invalid("'left' or 'right'", `'${field}'`, value);
+  }
+  return value as Side | undefined;
+}
+
+/** A special token: its text, or an object with the text in `content`. */
+function tokenContent(config: JsonObject | undefined, field: string): string | undefined {
+  const value = config?.get(field);
+  if (value === undefined || typeof value === 'string') return value;
+  const content = typeof value === 'object' ? (value as { content?: unknown }).content : undefined;
+  if (typeof content === 'string') return content;
+  throw (config as JsonObject).invalid('a token', `'${field}'`, value);
+}

@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, EmbedlaneError } from '../../core/errors.js';
+
+/** A JSON object from a model's folder, whose fields are read with checks that name file and field. */
+export class JsonObject {
+  readonly #values: Record<string, unknown>;
+  /** Path below the model's folder, for messages. */
+  readonly file: string;
+
+  constructor(file: string, values: unknown) {
+    this.file = file;
+    if (values === null || typeof values !== 'object' || Array.isArray(values)) {
+      throw this.invalid('an object', 'its content', values);
+    }
+    this.#values = values as Record<string, unknown>;
+  }
+
+  get(field: string): unknown {
+    // Many writers spell "not set" as null.
+    return this.#values[field] ?? undefined;
+  }
+
+  string(field: string): string | undefined {
+    return this.#typed(field, 'a string', (value) => typeof value === 'string');
+  }
+
+  boolean(field: string): boolean | undefined {
+    return this.#typed(field, 'a boolean', (value) => typeof value === 'boolean');
+  }
+
+  number(field: string): number | undefined {
+    return this.#typed(field, 'a number', (value) => typeof value === 'number');
+  }
+
+  positiveInteger(field: string): number | undefined {
+    return this.#typed(
+      field,
+      'a positive integer',
+      (value) => Number.isSafeInteger(value) && (value as number) > 0,
+    );
+  }
+
+  /** An object whose values are all strings, for example prompts by name. */
+  strings(field: string): Record<string, string> | undefined {
+    const value = this.get(field);
+    if (value === undefined) return undefined;
+    const nested = new JsonObject(`${this.file} (${field})`, value);
+    const entries = Object.keys(nested.#values).map((key) => [key, nested.string(key) ?? ''] as const);
+    return Object.fromEntries(entries);
+  }
+
+  invalid(expected: string, field: string, actual: unknown): EmbedlaneError {
+    return invalidModelFile(this.file, expected, field, actual);
+  }
+
+  #typed<T>(field: string, expected: string, test: (value: unknown) => boolean): T | undefined {
+    const value = this.get(field);
+    if (value === undefined || test(value)) return value as T | undefined;
+    throw this.invalid(expected, `'${field}'`, value);
+  }
+}
+
+export function invalidModelFile(
+  file: string,
+  expected: string,
+  field: string,
+  actual: unknown,
+): EmbedlaneError {
+  return new EmbedlaneError(
+    'ERR_MODEL_INVALID',
+    `Expected ${expected} for ${field} of ${file} but received ${describe(actual)}`,
+  );
+}
+
+/**
+ * Reads and parses a JSON file of a model.
+ *
+ * @param file path below `folder`
+ * @returns the parsed value, or undefined if there is no such file
+ * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if it is no JSON, `ERR_IO` if it cannot be read
+ */
+export async function readJson(folder: string, file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(join(folder, file), 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new EmbedlaneError('ERR_IO', `Expected to read ${file} of the model in ${folder} but could not`, {
+      cause,
+    });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected JSON in ${file} of the model in ${folder}`, {
+      cause,
+    });
+  }
+}
+
+/** {@link readJson} for files that hold one object. */
+export async function readJsonObject(folder: string, file: string): Promise<JsonObject | undefined> {
+  const value = await readJson(folder, file);
+  return value === undefined ? undefined : new JsonObject(file, value);
+}

@@ -1,0 +1,131 @@
+import { abortError, throwIfAborted } from '../core/abort.js';
+import type { Lane } from '../runtime/index.js';
+import type { CancelParams, EmbedParams, EmbedResult, EmbedRows, Loaded } from './lane/protocol.js';
+import type { EncodePlan } from './options.js';
+import { dropTexts, sendTexts } from './send-texts.js';
+import { HEAD_GROWTH, type TextWindow, textWindows } from './windows.js';
+
+/**
+ * About a millisecond of copying per window on the main thread, and enough texts that sorting them by length
+ * leaves hardly any padding.
+ */
+const WINDOW = { texts: 2048, characters: 256 * 1024 };
+
+/** With two, one is tokenised while the other is in the model. */
+const WINDOWS_IN_FLIGHT = 2;
+
+let nextJob = 0;
+
+/** One `encode` call: sends its texts window by window and puts the rows that come back in their places. */
+export class EncodeJob {
+  readonly #id = nextJob++;
+  readonly #lane: Lane<Loaded>;
+  readonly #texts: readonly string[];
+  readonly #plan: EncodePlan;
+  readonly #dims: number;
+  readonly #out: Float32Array;
+  /** Which rows are there: a window that is run again after its lane died reports some twice. */
+  readonly #done: Uint8Array;
+  #completed = 0;
+  #tokens = 0;
+  #stopped = false;
+  /** Rejects {@link run} while it waits. */
+  #interrupt: (reason: unknown) => void = () => {};
+  /** Windows still to be sent; beginnings that were too short are added at the end. */
+  readonly #sources: Generator<TextWindow, void, undefined>[];
+
+  /**
+   * @param dims width of a row
+   * @param head characters of each text to send at first
+   */
+  constructor(lane: Lane<Loaded>, texts: readonly string[], plan: EncodePlan, dims: number, head: number) {
+    this.#lane = lane;
+    this.#texts = texts;
+    this.#plan = plan;
+    this.#dims = dims;
+    this.#out = new Float32Array(texts.length * dims);
+    this.#done = new Uint8Array(texts.length);
+    this.#sources = [textWindows(texts, undefined, head, WINDOW)];
+  }
+
+  /** @returns all rows, row-major, in the order of the texts */
+  async run(): Promise<Float32Array> {
+    const { signal } = this.#plan;
+    throwIfAborted(signal);
+    const onAbort = () => this.#interrupt(abortError(signal as AbortSignal));
+    const interrupted = new Promise<never>((_, reject) => {
+      this.#interrupt = reject;
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const work = Array.from({ length: WINDOWS_IN_FLIGHT }, () => this.#sendWindows());
+      await Promise.race([Promise.all(work), interrupted]);
+      return this.#out;
+    } catch (error) {
+      this.#stop();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    const params: CancelParams = { job: this.#id };
+    this.#lane.note('cancel', params);
+  }
+
+  async #sendWindows(): Promise<void> {
+    while (!this.#stopped) {
+      const window = this.#nextWindow();
+      if (!window) return;
+      const { unfinished } = await this.#lane.run((lane) => this.#embed(lane, window));
+      if (unfinished.length === 0) continue;
+      const indices = unfinished.map((index) => window.indices[index]);
+      this.#sources.push(textWindows(this.#texts, indices, window.head * HEAD_GROWTH, WINDOW));
+    }
+  }
+
+  #nextWindow(): TextWindow | undefined {
+    while (this.#sources.length > 0) {
+      const next = this.#sources[0].next();
+      if (!next.done) return next.value;
+      this.#sources.shift();
+    }
+    return undefined;
+  }
+
+  async #embed(lane: Parameters<typeof sendTexts>[0], window: TextWindow): Promise<EmbedResult> {
+    const texts = await sendTexts(lane, window.texts);
+    if (this.#stopped) {
+      dropTexts(lane, texts);
+      return { unfinished: [] };
+    }
+    const { prompt, truncateDim, normalize } = this.#plan;
+    const params: EmbedParams = { job: this.#id, texts, open: window.open, prompt, truncateDim, normalize };
+    const rows = (part: EmbedRows) => this.#place(window, part);
+    return (await lane.call('embed', params, rows)) as EmbedResult;
+  }
+
+  #place(window: TextWindow, { rows, data, tokens }: EmbedRows): void {
+    if (this.#stopped) return;
+    const dims = this.#dims;
+    for (let i = 0; i < rows.length; i++) {
+      const index = window.indices[rows[i]];
+      this.#out.set(data.subarray(i * dims, (i + 1) * dims), index * dims);
+      this.#completed += 1 - this.#done[index];
+      this.#done[index] = 1;
+    }
+    this.#tokens += tokens;
+    try {
+      this.#plan.onProgress?.({
+        completed: this.#completed,
+        total: this.#texts.length,
+        tokens: this.#tokens,
+      });
+    } catch (error) {
+      // The caller's own error, thrown inside a message handler: it belongs to the call, not to the process.
+      this.#interrupt(error);
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import { readFile } from 'node:fs/promises';
+import { type Encoding, Tokenizer } from 'tokenizers';
+import { EmbedlaneError } from '../../core/errors.js';
+import type { Side, TokenizerFiles } from '../config/index.js';
+
+/**
+ * Words that must follow the last kept token in the beginning of a text for it to stand for the whole: what
+ * a tokenizer does near the end of its input may depend on what comes after, a few words before it does not.
+ */
+const SETTLED_WORDS = 16;
+
+export interface TokenizerOptions {
+  files: TokenizerFiles;
+  /** Most tokens per text, special tokens included. */
+  maxTokens: number | undefined;
+  /** Lowercase before the tokenizer's own normalisation (`do_lower_case`). */
+  lowercase: boolean;
+}
+
+export interface Padding {
+  id: number;
+  typeId: number;
+  side: Side;
+}
+
+/** The parts of `tokenizer.json` that are read here; the rest is the library's business. */
+interface TokenizerJson {
+  normalizer?: { type: string; normalizers?: { type: string }[] } | null;
+  truncation?: { direction?: string } | null;
+  padding?: { direction?: string; pad_id?: number; pad_type_id?: number } | null;
+  added_tokens?: { id: number; special?: boolean }[];
+}
+
+/**
+ * A model's tokenizer: the official library, with truncation by the model's configuration and no padding
+ * (whatever `tokenizer.json` says about both; batches are padded where they are formed).
+ */
+export class TextTokenizer {
+  readonly padding: Padding;
+  readonly truncationSide: Side;
+  readonly maxTokens: number | undefined;
+  readonly #truncating: Tokenizer;
+  readonly #json: string;
+  readonly #specialIds: ReadonlySet<number>;
+  #whole: Tokenizer | undefined;
+
+  private constructor(options: TokenizerOptions, json: string, parsed: TokenizerJson, tokenizer: Tokenizer) {
+    const { files, maxTokens } = options;
+    const padTokenId = files.padToken === undefined ? null : tokenizer.tokenToId(files.padToken);
+    this.padding = {
+      id: padTokenId ?? parsed.padding?.pad_id ?? files.padId ?? 0,
+      typeId: parsed.padding?.pad_type_id ?? 0,
+      side: files.paddingSide ?? toSide(parsed.padding?.direction),
+    };
+    this.truncationSide = files.truncationSide ?? toSide(parsed.truncation?.direction);
+    this.maxTokens = maxTokens;
+    if (maxTokens !== undefined) tokenizer.setTruncation(maxTokens, { direction: this.truncationSide });
+    this.#truncating = tokenizer;
+    this.#json = json;
+    this.#specialIds = new Set(
+      parsed.added_tokens?.filter((token) => token.special).map((token) => token.id),
+    );
+  }
+
+  /**
+   * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if `tokenizer.json` is missing or malformed,
+   *   `ERR_INVALID_ARG` if `maxTokens` leaves no room for a token of the text
+   */
+  static async open(options: TokenizerOptions): Promise<TextTokenizer> {
+    const { file } = options.files;
+    let json: string;
+    try {
+      json = await readFile(file, 'utf8');
+    } catch (cause) {
+      throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected a readable tokenizer in ${file}`, { cause });
+    }
+    let parsed: TokenizerJson;
+    let tokenizer: Tokenizer;
+    try {
+      parsed = JSON.parse(json) as TokenizerJson;
+      if (options.lowercase && addLowercase(parsed)) json = JSON.stringify(parsed);
+      tokenizer = createWhole(json);
+    } catch (cause) {
+      throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected a valid tokenizer in ${file}`, { cause });
+    }
+    // Asked while truncation is off: the library misbehaves with a limit below the special tokens.
+    const special = (await tokenizer.encode('')).getLength();
+    if (options.maxTokens !== undefined && options.maxTokens <= special) {
+      throw new EmbedlaneError(
+        'ERR_INVALID_ARG',
+        `Expected more than the tokenizer's ${special} special tokens for maxTokens but received ${options.maxTokens}`,
+      );
+    }
+    return new TextTokenizer(options, json, parsed, tokenizer);
+  }
+
+  /** Encodes on the library's own threads, truncated, special tokens included. */
+  encode(texts: string[]): Promise<Encoding[]> {
+    return this.#truncating.encodeBatch(texts);
+  }
+
+  /** Tokens of the whole text, special tokens included. */
+  async count(text: string): Promise<number> {
+    // A second instance, made when first needed, since the limit is a setting of the instance.
+    if (this.maxTokens === undefined) return (await this.#truncating.encode(text)).getLength();
+    this.#whole ??= createWhole(this.#json);
+    return (await this.#whole.encode(text)).getLength();
+  }
+
+  /**
+   * Leading tokens that belong to a prompt: its tokens without a special token at the end, counted as
+   * sentence-transformers does.
+   */
+  async promptLength(prompt: string): Promise<number> {
+    const ids = (await this.encode([prompt]))[0].getIds();
+    const last = ids.at(-1);
+    return last !== undefined && this.#specialIds.has(last) ? ids.length - 1 : ids.length;
+  }
+
+  /**
+   * Which beginnings of texts are too short to stand for the whole: `encodings`, made from them, may differ
+   * from the whole text's.
+   *
+   * A beginning suffices if truncation cut it and, after the last kept token, at least
+   * {@link SETTLED_WORDS} words are left. Words as the pre-tokenizer cuts them: tokens are merged within
+   * words only. What has no word borders, be it a megabyte of one letter or any text for a tokenizer without
+   * pre-tokenizer, never suffices and is in the end tokenised as a whole.
+   *
+   * @param texts what was encoded
+   * @param open indices of beginnings
+   * @returns those of `open` that need more text
+   */
+  async unsettled(texts: string[], encodings: Encoding[], open: number[]): Promise<number[]> {
+    if (open.length === 0) return [];
+    const rests = open.map((index) => {
+      const encoding = encodings[index];
+      if (encoding.getOverflowing().length === 0) return '';
+      const kept = Math.max(...utf16Offsets(texts[index], encoding.getOffsets()));
+      return texts[index].slice(kept);
+    });
+    const words = (await this.encode(rests)).map((encoding) => lastWord(encoding) + 1);
+    return open.filter((_, i) => words[i] < SETTLED_WORDS);
+  }
+}
+
+/** Number of the last word in an encoding, counted from 0; −1 if it has none. */
+function lastWord(encoding: Encoding): number {
+  return encoding.getWordIds().findLast((word) => typeof word === 'number') ?? -1;
+}
+
+function createWhole(json: string): Tokenizer {
+  const tokenizer = Tokenizer.fromString(json);
+  tokenizer.disableTruncation();
+  tokenizer.disablePadding();
+  return tokenizer;
+}
+
+/** Puts lowercasing before all other normalisation, unless it is there. Returns whether it changed anything. */
+function addLowercase(json: TokenizerJson): boolean {
+  const { normalizer } = json;
+  const steps =
+    normalizer?.type === 'Sequence' ? (normalizer.normalizers ?? []) : normalizer ? [normalizer] : [];
+  if (steps.some((step) => step.type === 'Lowercase')) return false;
+  json.normalizer = { type: 'Sequence', normalizers: [{ type: 'Lowercase' }, ...steps] };
+  return true;
+}
+
+function toSide(direction: string | undefined): Side {
+  return direction?.toLowerCase() === 'left' ? 'left' : 'right';
+}
+
+/**
+ * Offsets in UTF-16 units from the library's, which count code points.
+ *
+ * @param text well-formed text that was encoded
+ * @param offsets `[start, end)` per token
+ * @returns start and end of each token, flat
+ */
+export function utf16Offsets(text: string, offsets: number[][]): number[] {
+  if (!/[\ud800-\udbff]/.test(text)) return offsets.flat();
+  let last = 0;
+  for (const [, end] of offsets) last = Math.max(last, end);
+  const units = [0];
+  for (const character of text) {
+    if (units.length > last) break;
+    units.push(units[units.length - 1] + character.length);
+  }
+  return offsets.flatMap(([start, end]) => [units[start], units[end]]);
+}

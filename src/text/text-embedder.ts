@@ -1,0 +1,249 @@
+import { abortError, throwIfAborted } from '../core/abort.js';
+import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
+import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { integer } from '../core/validate.js';
+import { chooseOnnxFile, resolveModel } from '../hub/index.js';
+import { DEFAULT_TOKEN_BUDGET, defaultThreads, Lane } from '../runtime/index.js';
+import { similarity } from '../vectors/index.js';
+import { readTextModelConfig, type TextModelConfig } from './config/index.js';
+import { EncodeJob } from './encode-job.js';
+import type { Loaded, LoadParams } from './lane/protocol.js';
+import {
+  checkEncodeOptions,
+  checkLoadOptions,
+  checkTexts,
+  type EncodeOptions,
+  type EncodePlan,
+  type EncodeStreamOptions,
+  type LoadOptions,
+  type PromptSettings,
+} from './options.js';
+import { encodeStream } from './stream.js';
+import { countTextTokens, type Tokenized, tokenizeTexts } from './tokenize-job.js';
+import { headLength } from './windows.js';
+
+const LANE = new URL('./lane/main.js', import.meta.url);
+
+/** Prompts that documents go by, in the order in which sentence-transformers looks for them. */
+const DOCUMENT_PROMPTS = ['document', 'passage', 'corpus'];
+
+/** What {@link TextEmbedder.load} found out about a model. */
+interface Model {
+  id: string;
+  config: TextModelConfig;
+  maxTokens: number | undefined;
+  loaded: Loaded;
+}
+
+/**
+ * Turns texts into vectors, with the numbers of sentence-transformers.
+ *
+ * Tokenizer and model live in a child process, so no call blocks the event loop and no crash of native code
+ * reaches this process; a child that dies is replaced and its work done again. An idle model does not keep
+ * the program alive.
+ *
+ * @example
+ * const model = await TextEmbedder.load('all-MiniLM-L6-v2');
+ * const vectors = await model.encode(['A man is eating food.', 'Someone has dinner.']);
+ * model.similarity(vectors, vectors).data;
+ * await model.close();
+ */
+export class TextEmbedder implements AsyncDisposable {
+  readonly #lane: Lane<Loaded>;
+  readonly #model: Model;
+  readonly #settings: PromptSettings;
+
+  private constructor(lane: Lane<Loaded>, model: Model) {
+    const { prompts, defaultPromptName, truncateDim } = model.config;
+    this.#lane = lane;
+    this.#model = model;
+    this.#settings = { dimensions: model.loaded.dimensions, prompts, defaultPromptName, truncateDim };
+  }
+
+  /**
+   * Loads a model.
+   *
+   * @param model name of a bundled model, or path of a folder in the layout of sentence-transformers with an
+   *   ONNX file (absolute, or starting with `./` or `../`)
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG`; `ERR_MODEL_NOT_FOUND` if there is no such model or variant;
+   *   `ERR_MODEL_INVALID` if a file of it is missing, malformed or not supported; `ERR_RUNTIME` if the child
+   *   process cannot start or dies; `ERR_ABORTED`
+   */
+  static async load(model: string, options?: LoadOptions): Promise<TextEmbedder> {
+    const { dtype, threads, tokenBudget, pooling, maxTokens: wanted, signal } = checkLoadOptions(options);
+    throwIfAborted(signal);
+    const { id, folder } = await resolveModel(model);
+    const [config, modelFile] = await Promise.all([
+      readTextModelConfig(folder),
+      chooseOnnxFile(folder, dtype),
+    ]);
+    if (wanted !== undefined) integer('maxTokens', wanted, 1, config.maxPositions ?? wanted);
+    const maxTokens = wanted ?? config.maxTokens;
+    const params: LoadParams = {
+      modelFile,
+      tokenizer: config.tokenizer,
+      lowercase: config.lowercase,
+      maxTokens,
+      pooling: pooling ? { ...config.pooling, modes: pooling } : config.pooling,
+      normalize: config.normalize,
+      threads: threads ?? defaultThreads(),
+      tokenBudget: tokenBudget ?? DEFAULT_TOKEN_BUDGET,
+    };
+    const lane = new Lane<Loaded>(LANE, params);
+    const onAbort = () => void lane.close();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const loaded = await lane.load();
+      throwIfAborted(signal);
+      return new TextEmbedder(lane, { id, config, maxTokens, loaded });
+    } catch (error) {
+      await lane.close();
+      throw signal?.aborted ? abortError(signal) : withCallerStack(error);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Short name of a bundled model, or the path that the model was loaded from. */
+  get modelId(): string {
+    return this.#model.id;
+  }
+
+  /** Width of an embedding, before any `truncateDim`. */
+  get dimensions(): number {
+    return this.#model.loaded.dimensions;
+  }
+
+  /** Longest text in tokens, special tokens included; longer texts are cut. Infinity without a limit. */
+  get maxTokens(): number {
+    return this.#model.maxTokens ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The model's prompts by name. */
+  get prompts(): Readonly<Record<string, string>> {
+    return { ...this.#settings.prompts };
+  }
+
+  /**
+   * Embeds texts.
+   *
+   * @param texts one text or a list; `''` is fine, and an empty list gives zero rows
+   * @returns one row per text, in the order of the texts; `dims` is {@link dimensions} or `truncateDim`
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID` if the model
+   *   computes NaN, `ERR_RUNTIME` if the model fails or its process dies twice over the same texts
+   */
+  async encode(texts: string | readonly string[], options?: EncodeOptions): Promise<Embeddings> {
+    return this.#encode(texts, options, []);
+  }
+
+  /** {@link encode} with the model's `query` prompt, if it has one. */
+  async encodeQuery(texts: string | readonly string[], options?: EncodeOptions): Promise<Embeddings> {
+    return this.#encode(texts, options, ['query']);
+  }
+
+  /** {@link encode} with the model's prompt for documents: `document`, else `passage`, else `corpus`. */
+  async encodeDocument(texts: string | readonly string[], options?: EncodeOptions): Promise<Embeddings> {
+    return this.#encode(texts, options, DOCUMENT_PROMPTS);
+  }
+
+  /**
+   * Embeds a stream of texts part by part, in order and with bounded memory: while one part is in the model,
+   * the next is collected. Leaving the loop early stops the work.
+   *
+   * @param texts any iterable or async iterable of strings
+   * @returns parts of up to `window` rows
+   */
+  encodeStream(
+    texts: AsyncIterable<string> | Iterable<string>,
+    options?: EncodeStreamOptions,
+  ): AsyncGenerator<Embeddings, void, undefined> {
+    return encodeStream(texts, options, {
+      check: (encodeOptions) => void checkEncodeOptions(encodeOptions, this.#settings),
+      encode: (part, encodeOptions) => this.#encode(part, encodeOptions, []),
+    });
+  }
+
+  /**
+   * Compares every row of `a` with every row of `b` by the model's own similarity function.
+   *
+   * @returns `a.rows × b.rows` scores; larger is more similar
+   * @throws {EmbedlaneError} `ERR_DIMENSION` if the widths differ
+   */
+  similarity(a: MatrixLike, b: MatrixLike): Matrix {
+    return similarity(a, b, { metric: this.#model.config.similarity });
+  }
+
+  /** Tokens of each text as the model sees them: truncated, special tokens included. */
+  async tokenize(texts: string | readonly string[]): Promise<Tokenized[]> {
+    const list = checkTexts('texts', texts);
+    this.#assertOpen();
+    try {
+      return await tokenizeTexts(this.#lane, list, this.#head());
+    } catch (error) {
+      throw withCallerStack(error);
+    }
+  }
+
+  /** Number of tokens of the whole text, special tokens included, however long it is. */
+  async countTokens(text: string): Promise<number> {
+    if (typeof text !== 'string') throw invalidArgument('text', 'a string', text);
+    this.#assertOpen();
+    try {
+      return await countTextTokens(this.#lane, text);
+    } catch (error) {
+      throw withCallerStack(error);
+    }
+  }
+
+  /**
+   * Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. Closing again
+   * does nothing.
+   */
+  async close(): Promise<void> {
+    await this.#lane.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #encode(texts: unknown, options: EncodeOptions | undefined, promptNames: readonly string[]) {
+    const list = checkTexts('texts', texts);
+    const plan = checkEncodeOptions(options, this.#settings, promptNames);
+    this.#assertOpen();
+    throwIfAborted(plan.signal);
+    const dims = Math.min(plan.truncateDim ?? this.dimensions, this.dimensions);
+    if (list.length === 0) return new Embeddings(new Float32Array(0), 0, dims);
+    try {
+      return new Embeddings(await this.#job(list, plan, dims).run(), list.length, dims);
+    } catch (error) {
+      throw withCallerStack(error);
+    }
+  }
+
+  #job(texts: string[], plan: EncodePlan, dims: number): EncodeJob {
+    try {
+      return new EncodeJob(this.#lane, texts, plan, dims, this.#head());
+    } catch (cause) {
+      // The result's memory; everything else about a job is small.
+      const message = `Expected texts whose result fits in memory but ${texts.length} × ${dims} floats do not; use encodeStream`;
+      throw new EmbedlaneError('ERR_INVALID_ARG', message, { cause });
+    }
+  }
+
+  #head(): number {
+    const { maxTokens, loaded } = this.#model;
+    return headLength(loaded.keepsBeginning ? maxTokens : undefined);
+  }
+
+  #assertOpen(): void {
+    if (this.#lane.closed)
+      throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
+  }
+}
+
+/** Errors come from message handlers, whose stacks say nothing to the caller: takes the awaiting stack instead. */
+function withCallerStack(error: unknown): unknown {
+  if (error instanceof EmbedlaneError) Error.captureStackTrace(error, withCallerStack);
+  return error;
+}

@@ -1,0 +1,69 @@
+/** A part of a request that is sent to the lane at once. */
+export interface TextWindow {
+  /** Place of each text in the request. */
+  indices: number[];
+  texts: string[];
+  /** Which of `texts` are only the beginning of what the caller gave. */
+  open: number[];
+  /** How many characters of a text are sent at most. */
+  head: number;
+}
+
+export interface WindowLimits {
+  /** Most texts in a window: enough of them to sort well by length. */
+  texts: number;
+  /** Most characters in a window of several texts: what is copied to the lane in one go. */
+  characters: number;
+}
+
+/**
+ * Characters of a text that are sent before it is known whether they suffice. Nearly all text has fewer than
+ * eight characters per token; the rest of a long document would be tokenised only to be thrown away.
+ *
+ * @param maxTokens where truncation cuts; without it, all of a text is needed
+ */
+export function headLength(maxTokens: number | undefined): number {
+  return maxTokens === undefined ? Number.POSITIVE_INFINITY : 1024 + 16 * maxTokens;
+}
+
+/** By how much the beginning grows if it was too short: 10 MB are reached in six steps from 5 kB. */
+export const HEAD_GROWTH = 4;
+
+/**
+ * Cuts texts into windows, lazily.
+ *
+ * @param indices which of `texts`, or undefined for all
+ * @param head how many characters of each text to take at most
+ */
+export function* textWindows(
+  texts: readonly string[],
+  indices: readonly number[] | undefined,
+  head: number,
+  limits: WindowLimits,
+): Generator<TextWindow, void, undefined> {
+  const total = indices?.length ?? texts.length;
+  let window: TextWindow = { indices: [], texts: [], open: [], head };
+  let characters = 0;
+  for (let i = 0; i < total; i++) {
+    const index = indices ? indices[i] : i;
+    const text = beginning(texts[index], head);
+    const full = window.texts.length >= limits.texts || characters + text.length > limits.characters;
+    if (full && window.texts.length > 0) {
+      yield window;
+      window = { indices: [], texts: [], open: [], head };
+      characters = 0;
+    }
+    if (text.length < texts[index].length) window.open.push(window.texts.length);
+    window.indices.push(index);
+    window.texts.push(text);
+    characters += text.length;
+  }
+  if (window.texts.length > 0) yield window;
+}
+
+/** At most `length` units of a text, never ending within a surrogate pair. */
+function beginning(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const last = text.charCodeAt(length - 1);
+  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length);
+}
