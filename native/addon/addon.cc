@@ -1,0 +1,55 @@
+#include <napi.h>
+
+#include "../kernels/dispatch.h"
+#include "args.h"
+#include "environment.h"
+#include "search.h"
+#include "vectors.h"
+
+namespace embedlane {
+namespace {
+
+Napi::Value simd_level(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), level_name(current_level()));
+}
+
+Napi::Value simd_levels(const Napi::CallbackInfo& info) {
+  Napi::Array levels = Napi::Array::New(info.Env());
+  for (size_t i = 0; i < kLevelCount; i++) {
+    if (level_available(Level(i))) {
+      levels.Set(levels.Length(), Napi::String::New(info.Env(), level_name(Level(i))));
+    }
+  }
+  return levels;
+}
+
+void set_simd_level(const Napi::CallbackInfo& info) {
+  const std::string name = string(info, 0);
+  for (size_t i = 0; i < kLevelCount; i++) {
+    if (name == level_name(Level(i)) && set_level(Level(i))) return;
+  }
+  throw_error(info.Env(), "ERR_INVALID_ARG", "Expected an available SIMD level but received '" + name + "'");
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  Environment::attach(env);
+  exports["simdLevel"] = Napi::Function::New<simd_level>(env);
+  exports["simdLevels"] = Napi::Function::New<simd_levels>(env);
+  exports["setSimdLevel"] = Napi::Function::New<set_simd_level>(env);
+  exports["dot"] = Napi::Function::New<dot>(env);
+  exports["cosine"] = Napi::Function::New<cosine>(env);
+  exports["l2"] = Napi::Function::New<l2>(env);
+  exports["matrix"] = Napi::Function::New<matrix>(env);
+  exports["normalizeRows"] = Napi::Function::New<normalize_rows>(env);
+  exports["pool"] = Napi::Function::New<pool>(env);
+  exports["topKSync"] = Napi::Function::New<top_k_sync>(env);
+  exports["topK"] = Napi::Function::New<top_k>(env);
+  return exports;
+}
+
+}  // namespace
+}  // namespace embedlane
+
+Napi::Object InitEmbedlane(Napi::Env env, Napi::Object exports) { return embedlane::initialize(env, exports); }
+
+NODE_API_MODULE(embedlane, InitEmbedlane)

@@ -1,0 +1,102 @@
+#include "args.h"
+
+#include <cmath>
+
+namespace embedlane {
+namespace {
+
+template <class T>
+Span<T> typed(const Napi::CallbackInfo& info, size_t index, napi_typedarray_type type, const char* name) {
+  const Napi::Env env = info.Env();
+  const Napi::Value value = info[index];
+  const std::string argument = "argument " + std::to_string(index);
+  if (!value.IsTypedArray()) {
+    throw_error(env, "ERR_INVALID_ARG", "Expected a " + std::string(name) + " for " + argument);
+  }
+  napi_typedarray_type actual;
+  size_t length;
+  void* data;
+  napi_value buffer;
+  if (napi_get_typedarray_info(env, value, &actual, &length, &data, &buffer, nullptr) != napi_ok ||
+      actual != type) {
+    throw_error(env, "ERR_DTYPE", "Expected a " + std::string(name) + " for " + argument);
+  }
+  bool owned = false, detached = false;
+  napi_is_arraybuffer(env, buffer, &owned);
+  if (owned) napi_is_detached_arraybuffer(env, buffer, &detached);
+  if (!owned || detached) {
+    throw_error(env, "ERR_INVALID_ARG", "Expected memory that is neither shared nor detached for " + argument);
+  }
+  return {static_cast<T*>(data), length};
+}
+
+}  // namespace
+
+void throw_error(Napi::Env env, const char* code, const std::string& message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", Napi::String::New(env, code));
+  throw error;
+}
+
+Span<float> floats(const Napi::CallbackInfo& info, size_t index) {
+  return typed<float>(info, index, napi_float32_array, "Float32Array");
+}
+
+Span<uint8_t> bytes(const Napi::CallbackInfo& info, size_t index) {
+  return typed<uint8_t>(info, index, napi_uint8_array, "Uint8Array");
+}
+
+Span<uint32_t> words(const Napi::CallbackInfo& info, size_t index) {
+  return typed<uint32_t>(info, index, napi_uint32_array, "Uint32Array");
+}
+
+void require_fixed_length(const Napi::CallbackInfo& info, size_t index) {
+  // Node-API 8 has no call for this; the property is inherited from ArrayBuffer.prototype.
+  const Napi::Value resizable = info[index].As<Napi::TypedArray>().ArrayBuffer().Get("resizable");
+  if (resizable.IsBoolean() && resizable.As<Napi::Boolean>().Value()) {
+    throw_error(info.Env(), "ERR_INVALID_ARG",
+                "Expected a fixed-length ArrayBuffer for argument " + std::to_string(index));
+  }
+}
+
+size_t integer(const Napi::CallbackInfo& info, size_t index, double min, double max) {
+  if (info[index].IsNumber()) {
+    const double value = info[index].As<Napi::Number>().DoubleValue();
+    if (value >= min && value <= max && value == std::floor(value)) return size_t(value);
+  }
+  throw_error(info.Env(), "ERR_INVALID_ARG", "Expected an integer in range for argument " + std::to_string(index));
+}
+
+bool boolean(const Napi::CallbackInfo& info, size_t index) {
+  if (info[index].IsBoolean()) return info[index].As<Napi::Boolean>().Value();
+  throw_error(info.Env(), "ERR_INVALID_ARG", "Expected a boolean for argument " + std::to_string(index));
+}
+
+std::string string(const Napi::CallbackInfo& info, size_t index) {
+  if (info[index].IsString()) return info[index].As<Napi::String>().Utf8Value();
+  throw_error(info.Env(), "ERR_INVALID_ARG", "Expected a string for argument " + std::to_string(index));
+}
+
+Metric metric(const Napi::CallbackInfo& info, size_t index) {
+  const std::string name = string(info, index);
+  if (name == "cosine") return Metric::kCosine;
+  if (name == "dot") return Metric::kDot;
+  if (name == "l2") return Metric::kL2;
+  if (name == "l1") return Metric::kL1;
+  throw_error(info.Env(), "ERR_INVALID_ARG", "Expected 'cosine', 'dot', 'l2' or 'l1' but received '" + name + "'");
+}
+
+size_t rows_of(Napi::Env env, size_t length, size_t dims) {
+  if (dims == 0 ? length != 0 : length % dims != 0) {
+    throw_error(env, "ERR_DIMENSION",
+                "Expected whole rows of " + std::to_string(dims) + " values but received " + std::to_string(length));
+  }
+  return dims == 0 ? 0 : length / dims;
+}
+
+size_t product(Napi::Env env, size_t a, size_t b) {
+  if (b != 0 && a > SIZE_MAX / 8 / b) throw_error(env, "ERR_DIMENSION", "Expected a matrix that fits memory");
+  return a * b;
+}
+
+}  // namespace embedlane

@@ -1,0 +1,128 @@
+#include "search.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <new>
+#include <string>
+#include <system_error>
+
+#include "../kernels/dispatch.h"
+#include "args.h"
+#include "environment.h"
+
+namespace embedlane {
+namespace {
+
+// Queries up to this size are copied, which takes about a millisecond; larger ones are read in place.
+constexpr size_t kMaxCopiedFloats = size_t(1) << 20;
+
+struct TopKArguments {
+  SearchInput input;
+  size_t threads;
+};
+
+TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
+  const Span<float> queries = floats(info, 0);
+  const Span<float> corpus = floats(info, 1);
+  const size_t dims = integer(info, 2, 1, 0xffffffff);
+  const size_t k = integer(info, 3, 1, 0xffffffff);
+  const Metric kind = metric(info, 4);
+  const size_t threads = integer(info, 5, 1, 0xffffffff);
+  const size_t query_count = rows_of(info.Env(), queries.length, dims);
+  const size_t corpus_count = rows_of(info.Env(), corpus.length, dims);
+  if (query_count == 0 || corpus_count == 0 || k > corpus_count || corpus_count > 0xffffffff ||
+      kind == Metric::kL1) {
+    throw_error(info.Env(), "ERR_INVALID_ARG", "Expected at least one query, k rows and a search metric");
+  }
+  product(info.Env(), query_count, k);
+  const SearchInput input = {queries.data, query_count, corpus.data, corpus_count, dims, k, kind};
+  return {input, std::min(threads, ThreadPool::kMaxThreads)};
+}
+
+[[noreturn]] void throw_resources(Napi::Env env, const std::exception& error) {
+  throw_error(env, "ERR_RUNTIME", std::string("A search could not start: ") + error.what());
+}
+
+}  // namespace
+
+Napi::Value top_k_sync(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const TopKArguments args = top_k_arguments(info);
+  const size_t count = args.input.query_count * args.input.k;
+  Napi::Uint32Array indices = Napi::Uint32Array::New(env, count);
+  Napi::Float32Array scores = Napi::Float32Array::New(env, count);
+  try {
+    TopKSearch search(args.input, current_kernels());
+    const auto gate = std::make_shared<Gate>();
+    std::atomic<bool> failed = false;
+    const auto work = [&search, &failed] {
+      try {
+        search.work();
+      } catch (const std::bad_alloc&) {
+        failed = true;
+        search.cancel();
+      }
+    };
+    if (args.threads > 1) {
+      // A helper that starts late finds the gate closed and touches nothing of this frame.
+      const auto help = [gate, &work] {
+        if (!gate->enter()) return;
+        work();
+        gate->leave();
+      };
+      try {
+        ThreadPool::instance().submit(help, args.threads - 1);
+      } catch (const std::exception&) {
+        // This thread can do it alone.
+      }
+    }
+    work();
+    gate->close();
+    if (failed) throw std::bad_alloc();
+    search.finish(indices.Data(), scores.Data());
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw_resources(env, error);
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result["indices"] = indices;
+  result["scores"] = scores;
+  return result;
+}
+
+Napi::Value top_k(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const TopKArguments args = top_k_arguments(info);
+  require_fixed_length(info, 0);
+  require_fixed_length(info, 1);
+  std::shared_ptr<AsyncSearch> search;
+  try {
+    const size_t query_floats = args.input.query_count * args.input.dims;
+    const bool copy = query_floats <= kMaxCopiedFloats;
+    const float* queries = args.input.queries;
+    search = std::make_shared<AsyncSearch>(
+        args.input, copy ? std::vector<float>(queries, queries + query_floats) : std::vector<float>());
+    for (size_t i = copy ? 1 : 0; i < 2; i++) {
+      napi_ref reference;
+      if (napi_create_reference(env, info[i], 1, &reference) != napi_ok) throw Napi::Error::New(env);
+      search->kept.push_back(reference);
+    }
+    napi_value promise;
+    if (napi_create_promise(env, &search->deferred, &promise) != napi_ok) throw Napi::Error::New(env);
+    Environment::of(env).start(search, args.threads);
+    Napi::Object task = Napi::Object::New(env);
+    task["promise"] = Napi::Value(env, promise);
+    task["cancel"] = Napi::Function::New(env, [weak = std::weak_ptr(search)](const Napi::CallbackInfo&) {
+      if (const auto running = weak.lock()) running->cancel();
+    });
+    return task;
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw_resources(env, error);
+  }
+}
+
+}  // namespace embedlane

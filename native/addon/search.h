@@ -1,0 +1,11 @@
+#pragma once
+
+#include <napi.h>
+
+namespace embedlane {
+
+// NativeBinding.topKSync and topK, see src/native/binding.ts.
+Napi::Value top_k_sync(const Napi::CallbackInfo& info);
+Napi::Value top_k(const Napi::CallbackInfo& info);
+
+}  // namespace embedlane

@@ -1,0 +1,94 @@
+#include "vectors.h"
+
+#include "../kernels/dispatch.h"
+#include "../pooling/pooling.h"
+#include "args.h"
+
+namespace embedlane {
+namespace {
+
+Napi::Value pair(const Napi::CallbackInfo& info, Metric kind) {
+  const Span<float> a = floats(info, 0);
+  const Span<float> b = floats(info, 1);
+  if (a.length != b.length) throw_error(info.Env(), "ERR_DIMENSION", "Expected vectors of equal length");
+  const Kernels& kernels = current_kernels();
+  const double square = kind == Metric::kCosine ? square_of(kernels, a.data, a.length) : 0;
+  double scratch[2];
+  float score;
+  score_rows(kernels, kind, a.data, square, b.data, 1, a.length, scratch, &score);
+  return Napi::Number::New(info.Env(), score);
+}
+
+// The names of POOLING_MODES, in that order.
+constexpr const char* kPoolingNames[kPoolingCount] = {"cls",           "max",          "mean",
+                                                      "mean_sqrt_len", "weightedmean", "lasttoken"};
+
+unsigned pooling_modes(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsArray()) throw_error(info.Env(), "ERR_INVALID_ARG", "Expected an array of pooling modes");
+  const Napi::Array names = info[index].As<Napi::Array>();
+  unsigned modes = 0;
+  for (uint32_t i = 0; i < names.Length(); i++) {
+    const std::string name = names.Get(i).ToString();
+    size_t m = 0;
+    while (m < kPoolingCount && name != kPoolingNames[m]) m++;
+    if (m == kPoolingCount || modes >> m & 1) {
+      throw_error(info.Env(), "ERR_INVALID_ARG", "Expected distinct pooling modes but received '" + name + "'");
+    }
+    modes |= 1u << m;
+  }
+  if (modes == 0) throw_error(info.Env(), "ERR_INVALID_ARG", "Expected at least one pooling mode");
+  return modes;
+}
+
+}  // namespace
+
+Napi::Value dot(const Napi::CallbackInfo& info) { return pair(info, Metric::kDot); }
+Napi::Value cosine(const Napi::CallbackInfo& info) { return pair(info, Metric::kCosine); }
+Napi::Value l2(const Napi::CallbackInfo& info) { return pair(info, Metric::kL2); }
+
+void matrix(const Napi::CallbackInfo& info) {
+  const Metric kind = metric(info, 0);
+  const Span<float> a = floats(info, 1);
+  const Span<float> b = floats(info, 2);
+  const size_t dims = integer(info, 3, 1, 0xffffffff);
+  const Span<float> out = floats(info, 4);
+  const size_t a_rows = rows_of(info.Env(), a.length, dims);
+  const size_t b_rows = rows_of(info.Env(), b.length, dims);
+  if (out.length != product(info.Env(), a_rows, b_rows)) {
+    throw_error(info.Env(), "ERR_DIMENSION", "Expected room for every pair of rows");
+  }
+  score_matrix(current_kernels(), kind, a.data, a_rows, b.data, b_rows, dims, out.data);
+}
+
+void normalize_rows(const Napi::CallbackInfo& info) {
+  const Span<float> data = floats(info, 0);
+  const size_t dims = integer(info, 1, 1, 0xffffffff);
+  const size_t rows = rows_of(info.Env(), data.length, dims);
+  const Kernels& kernels = current_kernels();
+  for (size_t r = 0; r < rows; r++) normalize_row(kernels, data.data + r * dims, dims);
+}
+
+Napi::Value pool(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Span<float> hidden = floats(info, 0);
+  const Span<uint8_t> mask = bytes(info, 1);
+  const size_t batch = integer(info, 2, 0, 0xffffffff);
+  const size_t sequence = integer(info, 3, 0, 0xffffffff);
+  const size_t dims = integer(info, 4, 1, 0xffffffff);
+  const unsigned modes = pooling_modes(info, 5);
+  const bool normalize = boolean(info, 6);
+  const bool excludes = !info[7].IsNull() && !info[7].IsUndefined();
+  const Span<uint32_t> exclude = excludes ? words(info, 7) : Span<uint32_t>{nullptr, batch};
+  const size_t tokens = product(env, batch, sequence);
+  if (mask.length != tokens || hidden.length != product(env, tokens, dims) || exclude.length != batch) {
+    throw_error(env, "ERR_DIMENSION", "Expected hidden, mask and excludeLeading of matching shapes");
+  }
+  size_t parts = 0;
+  for (size_t m = 0; m < kPoolingCount; m++) parts += modes >> m & 1;
+  Napi::Float32Array out = Napi::Float32Array::New(env, product(env, batch, product(env, dims, parts)));
+  pool(current_kernels(),
+       {hidden.data, mask.data, exclude.data, batch, sequence, dims, modes, normalize}, out.Data());
+  return out;
+}
+
+}  // namespace embedlane

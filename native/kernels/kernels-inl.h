@@ -1,0 +1,250 @@
+// The kernels' common text, compiled once per instruction set by the file that includes it. Everything here
+// has internal linkage and nothing comes from the standard library's templates: an inline function that two
+// instruction sets share could be merged by the linker into its widest copy and kill an older CPU.
+//
+// The including file defines, in an unnamed namespace, `struct V` with
+//   D, kD       vector of kD doubles: zero, widen (kD floats), add, sub, mul, fma, abs, sum (by halving)
+//   F, kF       vector of kF floats: zero, load, set, store, add, mul, fma, passes (bit per lane, see tiles)
+//   transpose   a kF × kF block
+//   kRows       rows that the canonical kernels take at a time
+//   kStep, kTiles, kPanel   tile shape: kTiles multiples of kStep queries × kPanel vectors of rows
+#include <math.h>
+
+#include "kernels.h"
+
+#if defined(__GNUC__)
+#define EMBEDLANE_INLINE inline __attribute__((always_inline))
+#define EMBEDLANE_UNROLL _Pragma("GCC unroll 64")
+#else
+#define EMBEDLANE_INLINE __forceinline
+#define EMBEDLANE_UNROLL
+#endif
+
+namespace embedlane {
+namespace {
+
+constexpr int kLanes = 16;
+constexpr int kGroups = kLanes / V::kD;
+
+EMBEDLANE_INLINE double sum_lanes(V::D (&lanes)[kGroups]) {
+  EMBEDLANE_UNROLL
+  for (int width = kGroups / 2; width > 0; width /= 2) {
+    EMBEDLANE_UNROLL
+    for (int i = 0; i < width; i++) lanes[i] = V::add(lanes[i], lanes[i + width]);
+  }
+  return V::sum(lanes[0]);
+}
+
+struct DotOp {
+  static EMBEDLANE_INLINE V::D step(V::D sum, V::D a, V::D b) { return V::fma(a, b, sum); }
+  static EMBEDLANE_INLINE double tail(double sum, double a, double b) { return sum + a * b; }
+};
+
+struct SquaredL2Op {
+  static EMBEDLANE_INLINE V::D step(V::D sum, V::D a, V::D b) {
+    const V::D d = V::sub(a, b);
+    return V::add(sum, V::mul(d, d));
+  }
+  static EMBEDLANE_INLINE double tail(double sum, double a, double b) { return sum + (a - b) * (a - b); }
+};
+
+struct L1Op {
+  static EMBEDLANE_INLINE V::D step(V::D sum, V::D a, V::D b) { return V::add(sum, V::abs(V::sub(a, b))); }
+  static EMBEDLANE_INLINE double tail(double sum, double a, double b) { return sum + fabs(a - b); }
+};
+
+template <class Op, int kRows, bool kSquares>
+EMBEDLANE_INLINE void canonical(const float* query, const float* rows, size_t dims, double* out,
+                                double* squares) {
+  V::D sums[kRows][kGroups];
+  V::D norms[kRows][kGroups];
+  for (int r = 0; r < kRows; r++) {
+    for (int g = 0; g < kGroups; g++) sums[r][g] = norms[r][g] = V::zero_d();
+  }
+  size_t i = 0;
+  for (; i + kLanes <= dims; i += kLanes) {
+    EMBEDLANE_UNROLL
+    for (int g = 0; g < kGroups; g++) {
+      const V::D q = V::widen(query + i + g * V::kD);
+      EMBEDLANE_UNROLL
+      for (int r = 0; r < kRows; r++) {
+        const V::D x = V::widen(rows + r * dims + i + g * V::kD);
+        sums[r][g] = Op::step(sums[r][g], q, x);
+        if (kSquares) norms[r][g] = DotOp::step(norms[r][g], x, x);
+      }
+    }
+  }
+  EMBEDLANE_UNROLL
+  for (int r = 0; r < kRows; r++) {
+    const float* row = rows + r * dims;
+    double tail = 0;
+    for (size_t j = i; j < dims; j++) tail = Op::tail(tail, double(query[j]), double(row[j]));
+    out[r] = sum_lanes(sums[r]) + tail;
+    if (kSquares) {
+      double square_tail = 0;
+      for (size_t j = i; j < dims; j++) square_tail += double(row[j]) * double(row[j]);
+      squares[r] = sum_lanes(norms[r]) + square_tail;
+    }
+  }
+}
+
+template <class Op, bool kSquares>
+EMBEDLANE_INLINE void canonical_rows(const float* query, const float* rows, size_t count, size_t dims,
+                                     double* out, double* squares) {
+  size_t r = 0;
+  for (; r + V::kRows <= count; r += V::kRows) {
+    canonical<Op, V::kRows, kSquares>(query, rows + r * dims, dims, out + r, kSquares ? squares + r : nullptr);
+  }
+  for (; r < count; r++) {
+    canonical<Op, 1, kSquares>(query, rows + r * dims, dims, out + r, kSquares ? squares + r : nullptr);
+  }
+}
+
+void dots(const float* query, const float* rows, size_t count, size_t dims, double* out) {
+  canonical_rows<DotOp, false>(query, rows, count, dims, out, nullptr);
+}
+
+void squared_l2(const float* query, const float* rows, size_t count, size_t dims, double* out) {
+  canonical_rows<SquaredL2Op, false>(query, rows, count, dims, out, nullptr);
+}
+
+void l1(const float* query, const float* rows, size_t count, size_t dims, double* out) {
+  canonical_rows<L1Op, false>(query, rows, count, dims, out, nullptr);
+}
+
+void dots_and_squares(const float* query, const float* rows, size_t count, size_t dims, double* dots,
+                      double* squares) {
+  canonical_rows<DotOp, true>(query, rows, count, dims, dots, squares);
+}
+
+// Plain loops: each output element stands alone, so the compiler's vectorisation cannot change a bit.
+void accumulate(const float* x, double weight, size_t n, double* sums) {
+  for (size_t i = 0; i < n; i++) sums[i] += weight * double(x[i]);
+}
+
+void maximum(const float* x, size_t n, float* best) {
+  for (size_t i = 0; i < n; i++) best[i] = (x[i] > best[i]) | (x[i] != x[i]) ? x[i] : best[i];
+}
+
+void divide(const double* sums, double divisor, size_t n, float* out) {
+  for (size_t i = 0; i < n; i++) out[i] = float(sums[i] / divisor);
+}
+
+void scale(double factor, size_t n, float* x) {
+  for (size_t i = 0; i < n; i++) x[i] = float(double(x[i]) * factor);
+}
+
+constexpr int kPanelRows = V::kPanel * V::kF;
+
+float filter_square(const float* row, size_t dims) {
+  V::F sums[4] = {V::zero(), V::zero(), V::zero(), V::zero()};
+  size_t i = 0;
+  for (; i + 4 * V::kF <= dims; i += 4 * V::kF) {
+    EMBEDLANE_UNROLL
+    for (int j = 0; j < 4; j++) {
+      const V::F x = V::load(row + i + j * V::kF);
+      sums[j] = V::fma(x, x, sums[j]);
+    }
+  }
+  float lanes[V::kF];
+  V::store(lanes, V::add(V::add(sums[0], sums[1]), V::add(sums[2], sums[3])));
+  for (; i < dims; i++) lanes[i % V::kF] += row[i] * row[i];
+  for (int width = V::kF / 2; width > 0; width /= 2) {
+    for (int j = 0; j < width; j++) lanes[j] += lanes[j + width];
+  }
+  return lanes[0];
+}
+
+void pack_rows(const float* rows, size_t count, size_t dims, float* panel, float* squares) {
+  for (size_t first = 0; first < kPanelRows; first += V::kF) {
+    const float* block = rows + first * dims;
+    size_t i = 0;
+    if (first + V::kF <= count) {
+      for (; i + V::kF <= dims; i += V::kF) {
+        V::transpose(block + i, dims, panel + i * kPanelRows + first, kPanelRows);
+      }
+    }
+    for (; i < dims; i++) {
+      for (size_t r = 0; r < V::kF; r++) {
+        panel[i * kPanelRows + first + r] = first + r < count ? block[r * dims + i] : 0.0f;
+      }
+    }
+  }
+  for (size_t r = 0; r < kPanelRows; r++) squares[r] = r < count ? filter_square(rows + r * dims, dims) : 0.0f;
+}
+
+template <int kQueries>
+void tile(const TileInput& in, uint64_t* masks) {
+  V::F sums[kQueries][V::kPanel];
+  float totals[kQueries * kPanelRows];
+  const float* q = in.queries;
+  const float* x = in.panel;
+  for (size_t start = 0;;) {
+    EMBEDLANE_UNROLL
+    for (int i = 0; i < kQueries; i++) {
+      EMBEDLANE_UNROLL
+      for (int j = 0; j < V::kPanel; j++) sums[i][j] = V::zero();
+    }
+    const size_t left = in.dims - start;
+    const size_t depth = left < kFilterDepth ? left : kFilterDepth;
+    for (size_t p = 0; p < depth; p++) {
+      V::F values[V::kPanel];
+      EMBEDLANE_UNROLL
+      for (int j = 0; j < V::kPanel; j++) values[j] = V::load(x + j * V::kF);
+      EMBEDLANE_UNROLL
+      for (int i = 0; i < kQueries; i++) {
+        const V::F query = V::set(q[i]);
+        EMBEDLANE_UNROLL
+        for (int j = 0; j < V::kPanel; j++) sums[i][j] = V::fma(query, values[j], sums[i][j]);
+      }
+      q += kQueries;
+      x += kPanelRows;
+    }
+    const bool first = start == 0;
+    start += depth;
+    const bool last = start >= in.dims;
+    if (first && last) break;
+    EMBEDLANE_UNROLL
+    for (int i = 0; i < kQueries; i++) {
+      EMBEDLANE_UNROLL
+      for (int j = 0; j < V::kPanel; j++) {
+        float* total = totals + i * kPanelRows + j * V::kF;
+        if (!first) sums[i][j] = V::add(V::load(total), sums[i][j]);
+        V::store(total, sums[i][j]);
+      }
+    }
+    if (last) break;
+  }
+  EMBEDLANE_UNROLL
+  for (int i = 0; i < kQueries; i++) {
+    uint64_t mask = 0;
+    EMBEDLANE_UNROLL
+    for (int j = 0; j < V::kPanel; j++) {
+      const V::F norms = V::load(in.norms + j * V::kF);
+      const V::F threshold =
+          V::add(V::fma(V::set(in.slope[i]), norms, V::set(in.base[i])), V::load(in.offsets + j * V::kF));
+      mask |= uint64_t(V::passes(sums[i][j], threshold)) << (j * V::kF);
+    }
+    masks[i] = mask;
+  }
+}
+
+constexpr Kernels kKernels = {
+    dots,
+    squared_l2,
+    l1,
+    dots_and_squares,
+    accumulate,
+    maximum,
+    divide,
+    scale,
+    pack_rows,
+    {tile<V::kStep>, tile<V::kTiles >= 2 ? 2 * V::kStep : V::kStep>,
+     tile<V::kTiles >= 3 ? 3 * V::kStep : V::kStep>, tile<V::kTiles >= 4 ? 4 * V::kStep : V::kStep>},
+    V::kStep,
+    V::kTiles * V::kStep,
+    kPanelRows,
+};
+
+}  // namespace
+}  // namespace embedlane

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace embedlane {
+
+// Depth (dimensions) that one filter accumulator sums before it is added to the running total. It caps the
+// length of a rounding chain and with it the filter's error bound, see search/bounds.h.
+constexpr size_t kFilterDepth = 512;
+
+// What one register tile of the filter reads: `queries` values interleaved by depth against one panel.
+struct TileInput {
+  const float* queries;     // [dims][number of queries in this tile]
+  const float* panel;       // [dims][tile_rows]
+  size_t dims;
+  const float* base;        // per query: A of the threshold A + B·norm + C
+  const float* slope;       // per query: B
+  const float* norms;       // per row of the panel
+  const float* offsets;     // per row of the panel: C
+};
+
+// One instruction set's kernels. Contracts that every level meets:
+//
+// Canonical sums (`dots` to `l1`): bit-identical on every level and in the TypeScript fallback. Element i of
+// the leading multiple of 16 goes to float64 accumulator i mod 16, in order; the accumulators are summed by
+// halving (i + (i+8), then +4, +2, +1); the remaining elements are summed in order into one more accumulator,
+// which is added last. A product of two float32 is exact in float64, so a fused multiply-add changes nothing
+// in `dots`; `squared_l2` rounds the product and the sum separately.
+//
+// Filter (`pack_rows`, `tiles`): float32, any order, as long as each result comes from chains of at most
+// max(kFilterDepth, dims / 8) + dims / kFilterDepth + 16 rounded operations.
+struct Kernels {
+  // For each of `count` consecutive rows: the sum for (query, row).
+  void (*dots)(const float* query, const float* rows, size_t count, size_t dims, double* out);
+  void (*squared_l2)(const float* query, const float* rows, size_t count, size_t dims, double* out);
+  void (*l1)(const float* query, const float* rows, size_t count, size_t dims, double* out);
+  // query·row and row·row in one pass over the row.
+  void (*dots_and_squares)(const float* query, const float* rows, size_t count, size_t dims, double* dots,
+                           double* squares);
+
+  // sums[i] += weight * x[i]
+  void (*accumulate)(const float* x, double weight, size_t n, double* sums);
+  // best[i] = max(best[i], x[i]); NaN sticks.
+  void (*maximum)(const float* x, size_t n, float* best);
+  // out[i] = float(sums[i] / divisor)
+  void (*divide)(const double* sums, double divisor, size_t n, float* out);
+  // x[i] = float(x[i] * factor), in place
+  void (*scale)(double factor, size_t n, float* x);
+
+  // Interleaves `count` <= tile_rows rows into panel[dims][tile_rows], zero rows behind them, and writes each
+  // row's sum of squares (0 for the zero rows).
+  void (*pack_rows)(const float* rows, size_t count, size_t dims, float* panel, float* squares);
+  // tiles[i] multiplies (i + 1) * tile_step queries with a panel. Bit r of masks[q] is set unless
+  // query q · row r < base[q] + slope[q] * norms[r] + offsets[r]; NaN on either side sets it.
+  void (*tiles[4])(const TileInput& input, uint64_t* masks);
+  size_t tile_step;
+  size_t tile_queries;  // largest tile: at most 4 * tile_step
+  size_t tile_rows;     // at most 64
+};
+
+const Kernels& scalar_kernels();
+const Kernels& avx2_kernels();
+const Kernels& avx512_kernels();
+const Kernels& neon_kernels();
+
+}  // namespace embedlane

@@ -1,0 +1,123 @@
+// Builds the addon with cmake-js and puts it where the loader looks: prebuilds/<platform>/embedlane.node.
+//
+//   node scripts/build-native.mjs [--if-possible] [--force] [--werror] [--sanitize]
+//
+// Does nothing if the sources, the flags and Node's ABI-relevant platform have not changed since the last build.
+// --if-possible   a missing compiler or CMake is a message, not a failure: the TypeScript fallback works
+// --sanitize      AddressSanitizer and UBSan; goes to build-sanitize/embedlane.node (load it with
+//                 EMBEDLANE_BINDING and the sanitizer runtime preloaded), prebuilds stay untouched
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { values: options } = parseArgs({
+  options: {
+    'if-possible': { type: 'boolean', default: false },
+    force: { type: 'boolean', default: false },
+    werror: { type: 'boolean', default: false },
+    sanitize: { type: 'boolean', default: false },
+  },
+});
+
+const buildDirectory = join(root, options.sanitize ? 'build-sanitize' : 'build');
+const built = join(buildDirectory, 'Release', 'embedlane.node');
+const target = options.sanitize
+  ? join(buildDirectory, 'embedlane.node')
+  : join(root, 'prebuilds', platformName(), 'embedlane.node');
+const stampFile = join(buildDirectory, 'embedlane-stamp');
+
+const stamp = fingerprint();
+if (!options.force && existsSync(target) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) {
+  console.log(`addon is up to date: ${target}`);
+  process.exit(0);
+}
+
+const missing = missingTools();
+if (missing.length > 0) giveUp(`${missing.join(' and ')} not found.`);
+
+const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
+const result = spawnSync(
+  process.execPath,
+  [
+    cmakeJs,
+    'compile',
+    '--silent',
+    '--out',
+    buildDirectory,
+    `--CDEMBEDLANE_WERROR=${options.werror ? 'ON' : 'OFF'}`,
+    `--CDEMBEDLANE_SANITIZE=${options.sanitize ? 'ON' : 'OFF'}`,
+  ],
+  { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+);
+if (result.status !== 0 || !existsSync(built)) {
+  giveUp(`The compiler failed:\n\n${`${result.stdout ?? ''}${result.stderr ?? ''}`.trim()}\n`);
+}
+
+mkdirSync(dirname(target), { recursive: true });
+// Renamed, not overwritten: a process that has the old one loaded keeps its pages.
+copyFileSync(built, `${target}.new`);
+renameSync(`${target}.new`, target);
+writeFileSync(stampFile, stamp);
+console.log(`addon built: ${target}`);
+
+/** The folder below prebuilds/, spelled as src/native/load.ts spells it. */
+function platformName() {
+  const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
+  return `${process.platform}-${process.arch}${musl ? '-musl' : ''}`;
+}
+
+/** Changes whenever a rebuild could give something else. */
+function fingerprint() {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([process.platform, process.arch, options.werror, options.sanitize]));
+  const files = readdirSync(join(root, 'native'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('test'))
+    .map((entry) => join(entry.parentPath, entry.name));
+  for (const file of [join(root, 'CMakeLists.txt'), ...files].sort()) {
+    hash.update(file).update(readFileSync(file));
+  }
+  return hash.digest('hex');
+}
+
+function missingTools() {
+  const runs = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+  const tools = runs('cmake') ? [] : ['CMake'];
+  // On Windows, cmake-js finds Visual Studio by itself and says so if it does not.
+  if (process.platform !== 'win32') {
+    const compilers = [process.env.CXX, 'c++', 'g++', 'clang++'];
+    if (!compilers.some((name) => name && runs(name))) tools.push('A C++ compiler');
+    if (!runs('ninja') && !runs('make')) tools.push('ninja or make');
+  }
+  return tools;
+}
+
+function giveUp(reason) {
+  const install = {
+    linux: [
+      'Debian, Ubuntu:  sudo apt-get install g++ cmake ninja-build',
+      'Fedora:          sudo dnf install gcc-c++ cmake ninja-build',
+      'Alpine:          sudo apk add g++ cmake ninja',
+    ],
+    darwin: ['xcode-select --install && brew install cmake'],
+    win32: ['winget install Microsoft.VisualStudio.2022.BuildTools Kitware.CMake (with the C++ workload)'],
+  };
+  const lines = [
+    `embedlane's addon could not be built. ${reason}`,
+    'To build it, install a C++20 compiler (gcc 11, clang 14, Visual Studio 2022 or newer) and CMake 3.19:',
+    ...(install[process.platform] ?? ['your system\'s g++ and cmake']).map((line) => `  ${line}`),
+    'and run: node scripts/build-native.mjs',
+  ];
+  if (options['if-possible']) {
+    lines.push(
+      'Until then embedlane uses its TypeScript fallback: the same results, about 10 times slower for one query',
+      'and 100 times slower for many.',
+    );
+  }
+  console.error(lines.join('\n'));
+  process.exit(options['if-possible'] ? 0 : 1);
+}
