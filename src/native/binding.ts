@@ -17,6 +17,12 @@ export interface TopKArrays {
   scores: Float32Array;
 }
 
+/**
+ * Most floats of queries that {@link NativeBinding.topK} copies before it returns; above, it reads them in
+ * place like the corpus. The addon's kMaxCopiedFloats.
+ */
+export const MAX_COPIED_FLOATS = 2 ** 20;
+
 /** A search under way on native threads. */
 export interface TopKTask {
   promise: Promise<TopKArrays>;
@@ -29,6 +35,10 @@ export interface TopKTask {
  * every argument; the addon checks types and lengths once more and never trusts them.
  */
 export interface NativeBinding {
+  // Scores are summed in float64 in a fixed order and rounded to float32 once, so a pair has the same bits
+  // in every function, on every level and in the fallback. Cosine with a zero vector is 0. NaN and Inf go
+  // through as IEEE 754 says; in a search NaN comes after every number.
+
   readonly backend: 'native' | 'typescript';
   /** Level in use. */
   simdLevel(): SimdLevel;
@@ -42,6 +52,11 @@ export interface NativeBinding {
   l2(a: Float32Array, b: Float32Array): number;
   /** One query against every row of a row-major corpus; `out.length` is the number of rows. */
   scores(metric: Metric, query: Float32Array, corpus: Float32Array, out: Float32Array): void;
+  /**
+   * Every row of `a` against every row of `b`, both of `dims` values: `out[i × rows of b + j]`. `'l1'` is the
+   * Manhattan distance.
+   */
+  matrix(metric: Metric | 'l1', a: Float32Array, b: Float32Array, dims: number, out: Float32Array): void;
   /** Divides each row of `dims` values by max(‖row‖, 1e-12), in place. */
   normalizeRows(data: Float32Array, dims: number): void;
   /**

@@ -1,0 +1,163 @@
+import { createRequire } from 'node:module';
+import { EmbedlaneError, type ErrorCode } from '../core/errors.js';
+import type { NativeBinding, SimdLevel } from './binding.js';
+import { createFallback } from './fallback/index.js';
+
+const require = createRequire(import.meta.url);
+
+let loaded: NativeBinding | undefined;
+
+/**
+ * The binding: the addon, or the TypeScript fallback where it cannot be loaded. Loaded once per thread.
+ *
+ * Environment: `EMBEDLANE_BACKEND=native` makes a missing addon an error, `=typescript` chooses the fallback;
+ * `EMBEDLANE_BINDING=<path>` loads that binary and no other; `EMBEDLANE_SIMD=<level>` forces a lower level.
+ *
+ * @throws {EmbedlaneError} `ERR_NATIVE_LOAD` if one of these asks for what there is not
+ */
+export function loadBinding(): NativeBinding {
+  if (loaded === undefined) {
+    const binding = chooseBackend();
+    forceLevel(binding);
+    loaded = binding;
+  }
+  return loaded;
+}
+
+function chooseBackend(): NativeBinding {
+  const wish = process.env.EMBEDLANE_BACKEND || undefined;
+  if (wish !== undefined && wish !== 'native' && wish !== 'typescript') {
+    throw new EmbedlaneError(
+      'ERR_NATIVE_LOAD',
+      `Expected 'native' or 'typescript' for EMBEDLANE_BACKEND but received '${wish}'`,
+    );
+  }
+  if (wish === 'typescript') return createFallback();
+  const causes: Error[] = [];
+  const addon = loadAddon(causes);
+  if (addon !== undefined) return wrap(addon);
+  const reasons = causes.map((cause) => `  ${cause.message.split('\n')[0]}`).join('\n');
+  if (wish === 'native') {
+    throw new EmbedlaneError('ERR_NATIVE_LOAD', `The addon could not be loaded:\n${reasons}\n${HELP}`, {
+      cause: new AggregateError(causes),
+    });
+  }
+  process.emitWarning(
+    `The addon could not be loaded, so vectors are searched in TypeScript: the same results, many times slower.\n${reasons}\n${HELP}`,
+    { type: 'EmbedlaneWarning', code: 'EMBEDLANE_NO_NATIVE' },
+  );
+  return createFallback();
+}
+
+const HELP = `To build it, install a C++20 compiler and CMake, then run "node scripts/build-native.mjs" in a checkout.
+If another platform's package was installed (a copied node_modules, a cached container layer), run "npm ci" here.
+EMBEDLANE_BACKEND=typescript chooses the fallback without this warning.`;
+
+function loadAddon(causes: Error[]): unknown {
+  try {
+    const path = process.env.EMBEDLANE_BINDING;
+    return path ? require(path) : requirePrebuilt();
+  } catch (cause) {
+    causes.push(cause as Error);
+    return undefined;
+  }
+}
+
+/** Every path is a literal, so that bundlers see which files belong to the program. */
+function requirePrebuilt(): unknown {
+  const platform = platformName();
+  switch (platform) {
+    case 'linux-x64':
+      return require('../../prebuilds/linux-x64/embedlane.node');
+    case 'linux-x64-musl':
+      return require('../../prebuilds/linux-x64-musl/embedlane.node');
+    case 'linux-arm64':
+      return require('../../prebuilds/linux-arm64/embedlane.node');
+    case 'linux-arm64-musl':
+      return require('../../prebuilds/linux-arm64-musl/embedlane.node');
+    case 'darwin-x64':
+      return require('../../prebuilds/darwin-x64/embedlane.node');
+    case 'darwin-arm64':
+      return require('../../prebuilds/darwin-arm64/embedlane.node');
+    case 'win32-x64':
+      return require('../../prebuilds/win32-x64/embedlane.node');
+    case 'win32-arm64':
+      return require('../../prebuilds/win32-arm64/embedlane.node');
+    default:
+      throw new Error(`There is no addon for ${platform}`);
+  }
+}
+
+/** The folder below prebuilds/, spelled as scripts/build-native.mjs spells it. */
+function platformName(): string {
+  return `${process.platform}-${process.arch}${isMusl() ? '-musl' : ''}`;
+}
+
+function isMusl(): boolean {
+  if (process.platform !== 'linux') return false;
+  // Without this, the report asks the network for the names of every open socket.
+  const report = process.report as typeof process.report & { excludeNetwork?: boolean };
+  const before = report.excludeNetwork;
+  report.excludeNetwork = true;
+  const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  report.excludeNetwork = before;
+  return !header.glibcVersionRuntime;
+}
+
+type Addon = Omit<NativeBinding, 'backend' | 'scores'>;
+
+/** Gives the addon's errors their class. They mean a mistake in this package: callers have validated. */
+function wrap(addon: unknown): NativeBinding {
+  const native = addon as Addon;
+  const guard =
+    <A extends unknown[], R>(call: (...args: A) => R) =>
+    (...args: A): R => {
+      try {
+        return call(...args);
+      } catch (error) {
+        throw translate(error);
+      }
+    };
+  const { topK } = native;
+  return {
+    backend: 'native',
+    simdLevel: guard(native.simdLevel),
+    simdLevels: guard(native.simdLevels),
+    setSimdLevel: guard(native.setSimdLevel),
+    dot: guard(native.dot),
+    cosine: guard(native.cosine),
+    l2: guard(native.l2),
+    scores: guard((metric, query, corpus, out) => native.matrix(metric, query, corpus, query.length, out)),
+    matrix: guard(native.matrix),
+    normalizeRows: guard(native.normalizeRows),
+    pool: guard(native.pool),
+    topKSync: guard(native.topKSync),
+    topK: guard((...args) => {
+      const task = topK(...args);
+      return {
+        promise: task.promise.catch((error: unknown) => {
+          throw translate(error);
+        }),
+        cancel: task.cancel,
+      };
+    }),
+  };
+}
+
+function translate(error: unknown): EmbedlaneError {
+  const { code, message } = error as { code?: ErrorCode; message: string };
+  return new EmbedlaneError(code ?? 'ERR_RUNTIME', message, { cause: error });
+}
+
+function forceLevel(binding: NativeBinding): void {
+  const level = process.env.EMBEDLANE_SIMD;
+  if (!level) return;
+  const available = binding.simdLevels();
+  if (!available.includes(level as SimdLevel)) {
+    throw new EmbedlaneError(
+      'ERR_NATIVE_LOAD',
+      `Expected one of ${available.map((name) => `'${name}'`).join(', ')} for EMBEDLANE_SIMD but received '${level}'`,
+    );
+  }
+  binding.setSimdLevel(level as SimdLevel);
+}

@@ -1,0 +1,41 @@
+import type { MatrixLike } from '../core/embeddings.js';
+import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { float32Array, integer } from '../core/validate.js';
+
+/** A matrix whose memory and shape have been checked. */
+export interface CheckedMatrix {
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly rows: number;
+  readonly dims: number;
+}
+
+const MAX_DIMS = 2 ** 32 - 1;
+
+/** Checks that `value` is a {@link MatrixLike} over usable memory. */
+export function matrixArgument(name: string, value: MatrixLike): CheckedMatrix {
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || Array.isArray(value)) {
+    throw invalidArgument(name, 'a matrix { data, rows, dims }', value);
+  }
+  // Read once: a getter must not be able to change its mind after the check.
+  const { rows, dims } = value;
+  const data = float32Array(`${name}.data`, value.data);
+  integer(`${name}.rows`, rows, 0, Number.MAX_SAFE_INTEGER);
+  integer(`${name}.dims`, dims, rows > 0 ? 1 : 0, MAX_DIMS);
+  if (data.length !== rows * dims) {
+    throw new EmbedlaneError(
+      'ERR_DIMENSION',
+      `Expected rows × dims = ${rows} × ${dims} values for ${name}.data but received ${data.length}`,
+    );
+  }
+  return { data, rows, dims };
+}
+
+/** Checks that two matrices have rows of one length; one without rows fits every other. */
+export function requireSameDims(aName: string, a: CheckedMatrix, bName: string, b: CheckedMatrix): void {
+  if (a.rows > 0 && b.rows > 0 && a.dims !== b.dims) {
+    throw new EmbedlaneError(
+      'ERR_DIMENSION',
+      `Expected rows of ${b.dims} values, as in ${bName}, for ${aName} but received rows of ${a.dims}`,
+    );
+  }
+}
