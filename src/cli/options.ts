@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { TextEmbedder } from '../text/text-embedder.js';
+import { TextEmbedder } from '../text/index.js';
 
 export const DEFAULT_MODEL = 'all-MiniLM-L6-v2';
 /** Folder that `index` writes and `search` reads when `--index` is not given. */

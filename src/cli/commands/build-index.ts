@@ -65,7 +65,7 @@ async function index(source: string, flags: IndexFlags, { signal }: CliContext):
 
   const manifest = await writePassageIndex(flags.index, {
     source,
-    model: { id: model.modelId, dtype: model.dtype },
+    model: { id: model.modelId, dtype: flags.dtype },
     passages,
     vectors,
   });

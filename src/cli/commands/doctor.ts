@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { bundledModels } from '../../hub/index.js';
-import { TextEmbedder } from '../../text/text-embedder.js';
+import { TextEmbedder } from '../../text/index.js';
 import { simd } from '../../vectors/index.js';
 import { bytes, duration } from '../output/format.js';
 

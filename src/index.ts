@@ -1,0 +1,13 @@
+export { Embeddings, type Matrix, type MatrixLike, type Precision } from './core/embeddings.js';
+export { EmbedlaneError, type ErrorCode } from './core/errors.js';
+export type { OnProgress, Progress } from './core/progress.js';
+export type { Dtype } from './hub/index.js';
+export type { PoolingMode } from './native/binding.js';
+export {
+  type EncodeOptions,
+  type EncodeStreamOptions,
+  type LoadOptions,
+  type SimilarityFunction,
+  TextEmbedder,
+  type Tokenized,
+} from './text/index.js';
