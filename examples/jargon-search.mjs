@@ -20,10 +20,10 @@ console.log(`Vector kernels: ${backend}, ${level}.`);
 
 embedlane('index', 'examples/corpus/jargon.txt', '--index', '.embedlane/jargon');
 embedlane(
-  ...['search', '--index', '.embedlane/jargon', '-k', '3'],
-  'a bug that disappears when you try to look at it',
-  'copying code you do not understand in the hope that it works',
-  'staying up all night programming',
-  'where deleted data goes',
+  ...['search', '--index', '.embedlane/jargon', '-k', '2'],
+  'code so tangled that nobody can follow it',
+  'someone who provokes others online to get angry replies',
+  'the imaginary place where lost data goes',
+  'a switch that was wired to nothing and still crashed the machine',
 );
 console.log('Ask your own: npx embedlane search --index .embedlane/jargon "your question"');

@@ -60,7 +60,7 @@ Examples:
   $ embedlane search "how do I cancel a call?"  ranked passages with file and line
   $ embedlane embed "hello world"               one JSON line with the vector
   $ embedlane embed --input lines.txt --out vectors.npy
-  $ embedlane similarity "a cat" "a kitten"     0.7882…
+  $ embedlane similarity "a cat" "a kitten"     0.7663
   $ embedlane doctor                            what this machine and this install can do
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,

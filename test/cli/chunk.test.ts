@@ -8,12 +8,17 @@ describe('chunkText', () => {
     expect(chunks('\nOne.\n\n\nTwo,\nstill two.\n')).toEqual([{ text: 'One.\n\nTwo,\nstill two.', line: 2 }]);
   });
 
-  it('starts a new chunk at a Markdown heading and at a glossary term', () => {
-    expect(chunks('# A\n\ntext\n\n## B\n\nmore\n\n  :C: n.\n\n  meaning')).toEqual([
+  it('starts a new chunk at a Markdown heading, a glossary term and a title', () => {
+    expect(chunks('# A\n\ntext\n\n## B\n\nmore\n\n  :C: n.\n\n  meaning\n\nA Title\n\nNo title!')).toEqual([
       { text: '# A\n\ntext', line: 1 },
       { text: '## B\n\nmore', line: 5 },
       { text: ':C: n.\n\nmeaning', line: 9 },
+      { text: 'A Title\n\nNo title!', line: 13 },
     ]);
+  });
+
+  it('keeps a title together with the section title right below it', () => {
+    expect(chunks('# A\n\n## B\n\ntext')).toEqual([{ text: '# A\n\n## B\n\ntext', line: 1 }]);
   });
 
   it('removes only the indentation that all lines of a paragraph share', () => {
@@ -42,6 +47,8 @@ describe('chunkText', () => {
     expect(first.text).toMatch(/^# Heading\n\nA sentence/);
     expect(first.line).toBe(1);
     for (const chunk of [first, ...rest]) expect(chunk.text.length).toBeLessThanOrEqual(202);
+    for (const chunk of rest) expect(chunk.heading).toBe('# Heading');
+    expect(first.heading).toBeUndefined();
     const lengths = rest.map((chunk) => chunk.text.length);
     expect(Math.min(...lengths)).toBeGreaterThan(100);
   });

@@ -4,7 +4,7 @@ import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, withModel } f
 import { bytes, count, duration, rate } from '../output/format.js';
 import { startProgressBar } from '../output/progress-bar.js';
 import { DEFAULT_CHUNK_CHARS } from '../passages/chunk.js';
-import { collectPassages } from '../passages/collect.js';
+import { collectPassages, passageText } from '../passages/collect.js';
 import { writePassageIndex } from '../passages/passage-index.js';
 import type { CliContext } from '../program.js';
 
@@ -50,16 +50,13 @@ async function index(source: string, flags: IndexFlags, { signal }: CliContext):
   const started = performance.now();
   let tokens = 0;
   const vectors = await model
-    .encodeDocument(
-      passages.map((passage) => passage.text),
-      {
-        signal,
-        onProgress: (progress) => {
-          bar.update(progress.completed);
-          tokens = progress.tokens ?? tokens;
-        },
+    .encodeDocument(passages.map(passageText), {
+      signal,
+      onProgress: (progress) => {
+        bar.update(progress.completed);
+        tokens = progress.tokens ?? tokens;
       },
-    )
+    })
     .finally(() => bar.stop());
   const elapsed = performance.now() - started;
 

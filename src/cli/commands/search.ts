@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { topK } from '../../vectors/index.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags } from '../options.js';
 import { count, duration } from '../output/format.js';
+import type { Passage } from '../passages/collect.js';
 import { openPassageIndex, type PassageIndex } from '../passages/passage-index.js';
 import type { CliContext } from '../program.js';
 
@@ -12,12 +13,9 @@ interface SearchFlags extends Omit<ModelFlags, 'model' | 'dtype'> {
   full?: boolean;
 }
 
-interface Hit {
+interface Hit extends Passage {
   rank: number;
   score: number;
-  file: string;
-  line: number;
-  text: string;
 }
 
 /** Lines of a passage that are shown unless `--full` is given. */
@@ -73,15 +71,15 @@ async function search(questions: string[], flags: SearchFlags, { signal }: CliCo
 }
 
 function toHit(index: PassageIndex, hit: { index: number; score: number }, rank: number): Hit {
-  const { file, line, text } = index.passages[hit.index];
-  return { rank, score: hit.score, file, line, text };
+  return { rank, score: hit.score, ...index.passages[hit.index] };
 }
 
 function render(question: string, hits: readonly Hit[], full = false): string {
   const bold = process.stdout.isTTY ? (text: string) => `\x1b[1m${text}\x1b[22m` : (text: string) => text;
   let out = `${bold(`? ${question}`)}\n`;
   for (const hit of hits) {
-    out += `\n${String(hit.rank).padStart(3)}. ${hit.score.toFixed(4)}  ${hit.file}:${hit.line}\n`;
+    const about = hit.heading === undefined ? '' : `  (in ${printable(hit.heading)})`;
+    out += `\n${String(hit.rank).padStart(3)}. ${hit.score.toFixed(4)}  ${hit.file}:${hit.line}${about}\n`;
     const lines = hit.text.split('\n').filter((line) => line !== '');
     const shown = full ? lines : lines.slice(0, SHOWN_LINES);
     for (const line of shown) out += `     ${printable(line)}\n`;

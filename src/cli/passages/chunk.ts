@@ -3,13 +3,18 @@ export interface Chunk {
   readonly text: string;
   /** 1-based line on which the chunk begins. */
   readonly line: number;
+  /** What the chunk is about, where that stands in an earlier chunk: the first line of its heading. */
+  readonly heading?: string;
 }
 
 /** Default size limit: about 200 WordPiece tokens of English, so that a 256-token model reads all of it. */
 export const DEFAULT_CHUNK_CHARS = 800;
 
-/** A Markdown heading or a glossary term (`:term: …`): a new subject, so a new chunk. */
-const STARTS_SUBJECT = /^\s*(#{1,6}\s|:[^:\s][^:\n]*:(\s|$))/;
+/**
+ * A new subject, so a new chunk: a Markdown heading, a glossary term (`:term: …`), or a title, which is a short line
+ * of its own that begins with a capital and does not end like a sentence.
+ */
+const STARTS_SUBJECT = /^(#{1,6}\s|:[^:\s][^:\n]*:(\s|$)|\p{Lu}[^\n]{2,78}(?<![.!?,;:…]["'”’)\]]*)$)/u;
 
 interface Paragraph {
   text: string;
@@ -26,21 +31,31 @@ interface Paragraph {
 export function* chunkText(text: string, maxChars = DEFAULT_CHUNK_CHARS): Generator<Chunk> {
   let open: Paragraph[] = [];
   let size = 0;
-  const close = function* () {
-    if (open.length > 0) yield { text: open.map((part) => part.text).join('\n\n'), line: open[0].line };
+  let hasBody = false;
+  let heading: string | undefined;
+  const close = function* (): Generator<Chunk> {
+    if (open.length > 0) {
+      const chunk = { text: open.map((part) => part.text).join('\n\n'), line: open[0].line };
+      const knowsHeading = heading === undefined || chunk.text.includes(heading);
+      yield knowsHeading ? chunk : { ...chunk, heading };
+    }
     open = [];
     size = 0;
+    hasBody = false;
   };
 
   for (const paragraph of paragraphs(text)) {
-    const startsSubject = STARTS_SUBJECT.test(paragraph.text);
-    if (startsSubject) yield* close();
-    const afterHeading = open.length === 1 && size < maxChars / 2 && STARTS_SUBJECT.test(open[0].text);
-    for (const piece of cutParagraph(paragraph, afterHeading ? maxChars - size : maxChars)) {
+    const isHeading = STARTS_SUBJECT.test(paragraph.text);
+    // A title and the section title right below it belong together.
+    if (isHeading && hasBody) yield* close();
+    const limit = !hasBody && size < maxChars / 2 ? maxChars - size : maxChars;
+    for (const piece of cutParagraph(paragraph, limit)) {
       const weight = tokenWeight(piece.text);
       if (size + weight > maxChars) yield* close();
+      if (isHeading) heading = paragraph.text.split('\n', 1)[0];
       open.push(piece);
       size += weight;
+      hasBody ||= !isHeading;
     }
   }
   yield* close();

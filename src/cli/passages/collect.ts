@@ -3,15 +3,17 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { isJsonl, readJsonlField } from '../input/jsonl.js';
 import { io } from '../output/atomic-file.js';
-import { chunkText } from './chunk.js';
+import { type Chunk, chunkText } from './chunk.js';
 
 /** A chunk of a source file: what `search` finds. */
-export interface Passage {
-  readonly text: string;
+export interface Passage extends Chunk {
   /** Path relative to the indexed folder, with `/`; for a single file, its name. */
   readonly file: string;
-  /** 1-based line on which the passage begins. */
-  readonly line: number;
+}
+
+/** What is embedded for a passage: the heading that it stands under belongs to its meaning. */
+export function passageText({ heading, text }: Passage): string {
+  return heading === undefined ? text : `${heading}\n\n${text}`;
 }
 
 export interface Collection {
@@ -73,7 +75,7 @@ async function addFile(
 ): Promise<void> {
   if (isJsonl(path)) {
     for await (const record of readJsonlField(path, options.field)) {
-      collection.passages.push({ text: record.text, file: name, line: record.number });
+      collection.passages.push({ file: name, line: record.number, text: record.text });
     }
     collection.files++;
     return;
@@ -84,7 +86,7 @@ async function addFile(
     return;
   }
   for (const chunk of chunkText(text, options.maxChars)) {
-    collection.passages.push({ text: chunk.text, file: name, line: chunk.line });
+    collection.passages.push({ file: name, ...chunk });
   }
   collection.files++;
 }
