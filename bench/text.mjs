@@ -222,8 +222,9 @@ const foreign = reportNoise(
     .flat()
     .flatMap((contender) => contender.rounds),
 );
-const targets = goals(results);
-console.log(`\n${targetTable(targets)}`);
+// A quick run only shows that everything works.
+const targets = chosen.quick ? [] : goals(results);
+if (targets.length > 0) console.log(`\n${targetTable(targets)}`);
 reportMissing();
 save('text', {
   texts: TEXTS,
