@@ -56,10 +56,13 @@ describe('all-MiniLM-L6-v2 against sentence-transformers', () => {
 
   it('compares by cosine', async () => {
     const golden40 = readMatrix('minilm/sim_cos_sim.f32.bin', 40);
-    const e = await model.encode(golden.texts.slice(0, 40));
-    const matrix = model.similarity(e, e);
+    const matrix = model.similarity(
+      await model.encode(golden.texts.slice(0, 40)),
+      await model.encode(golden.texts.slice(40, 80)),
+    );
     expect([matrix.rows, matrix.cols]).toEqual([40, 40]);
-    matrix.data.forEach((score, i) => void expect(Math.abs(score - golden40.data[i])).toBeLessThan(1e-3));
+    const difference = matrix.data.map((score, i) => Math.abs(score - golden40.data[i]));
+    expect(Math.max(...difference)).toBeLessThan(1e-3);
   });
 });
 

@@ -1,0 +1,28 @@
+// A lane without a model, for the tests of what every lane has in common.
+import { serveLane } from '#dist/runtime/lane-host.js';
+
+let loads = 0;
+
+serveLane(
+  {
+    load: async (params) => {
+      loads++;
+      if (params.fail) throw new Error(params.fail);
+      if (params.die) process.kill(process.pid, 'SIGKILL');
+      return { pid: process.pid, loads };
+    },
+    echo: async (value) => value,
+    count: async (to, report) => {
+      for (let i = 0; i < to; i++) report(i);
+      return 'done';
+    },
+    hang: () => new Promise(() => {}),
+    die: async ({ how, words }) => {
+      console.log('this must not reach the output of the program');
+      process.stderr.write(words);
+      if (how === 'exit') process.exit(42);
+      process.kill(process.pid, how);
+    },
+  },
+  {},
+);

@@ -1,0 +1,106 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Lane } from '#dist/runtime/index.js';
+
+const ECHO = new URL('./echo-lane.mjs', import.meta.url);
+let lane: Lane<{ pid: number; loads: number }>;
+afterEach(() => lane?.close());
+
+function open(params: object = {}): typeof lane {
+  lane = new Lane(ECHO, params);
+  return lane;
+}
+
+describe('Lane', () => {
+  it('starts once, for however many callers', async () => {
+    open();
+    const [a, b] = await Promise.all([lane.load(), lane.load()]);
+    expect(a).toEqual(b);
+    expect(a.pid).toBe(lane.pid);
+  });
+
+  it('carries typed arrays, and events in order before the result', async () => {
+    open();
+    const value = { rows: Uint32Array.of(1, 2), data: new Float32Array(5).subarray(1, 3), text: 'a\ud800' };
+    expect(await lane.run((process) => process.call('echo', value))).toEqual(value);
+    const seen: number[] = [];
+    const result = await lane.run((process) => process.call('count', 100, (i: number) => void seen.push(i)));
+    expect([result, seen.length, seen[99]]).toEqual(['done', 100, 99]);
+  });
+
+  it('replaces a lane that died while idle', async () => {
+    open();
+    const { pid } = await lane.load();
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => lane.pid).toBeUndefined();
+    expect(await lane.run((process) => process.call('echo', 1))).toBe(1);
+    expect(lane.pid).not.toBe(pid);
+  });
+
+  it('runs the work of a dead lane once more', async () => {
+    open();
+    let attempts = 0;
+    const result = await lane.run(async (process) => {
+      const call = process.call(++attempts === 1 ? 'hang' : 'echo', 'again');
+      if (attempts === 1) globalThis.process.kill(process.pid as number, 'SIGKILL');
+      return call;
+    });
+    expect([result, attempts]).toEqual(['again', 2]);
+  });
+
+  it.each([
+    ['exit', 'exited with code 42'],
+    ['SIGKILL', 'was ended by SIGKILL'],
+    ['SIGSEGV', 'was ended by SIGSEGV'],
+  ])(
+    'gives up after the second death by %s, and says how it died and what it wrote',
+    async (how, message) => {
+      open();
+      const error = await lane
+        .run((process) => process.call('die', { how, words: 'last words' }))
+        .catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: 'ERR_RUNTIME', message: expect.stringContaining(message) });
+      expect(error).toMatchObject({ message: expect.stringContaining('last words') });
+      // And works again afterwards.
+      expect(await lane.run((process) => process.call('echo', 1))).toBe(1);
+    },
+  );
+
+  it('reports a failed load, leaves no process, and tries again next time', async () => {
+    open({ fail: 'no such thing' });
+    await expect(lane.load()).rejects.toMatchObject({ code: 'ERR_RUNTIME' });
+    expect(lane.pid).toBeUndefined();
+    await expect(lane.load()).rejects.toThrow('no such thing');
+  });
+
+  it('reports a death during load', async () => {
+    open({ die: true });
+    await expect(lane.load()).rejects.toMatchObject({
+      code: 'ERR_RUNTIME',
+      message: expect.stringContaining('while it loaded the model'),
+    });
+  });
+
+  it('ignores the signals of a terminal, which are for the parent to answer', async () => {
+    open();
+    const { pid } = await lane.load();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
+    expect(await lane.run((process) => process.call('echo', 1))).toBe(1);
+    expect(lane.pid).toBe(pid);
+  });
+
+  it('rejects pending and later work with ERR_CLOSED when closed, twice or while loading', async () => {
+    open();
+    await lane.load();
+    const pending = lane.run((process) => process.call('hang', null));
+    const settled = expect(pending).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await Promise.all([lane.close(), lane.close()]);
+    await settled;
+    await expect(lane.load()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    expect(lane.pid).toBeUndefined();
+
+    open();
+    const loading = expect(lane.load()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await lane.close();
+    await loading;
+  });
+});

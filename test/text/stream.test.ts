@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TextEmbedder } from '#dist/text/index.js';
+import { fixture, readGolden } from './goldens.js';
+
+const { texts } = readGolden<{ texts: string[] }>('tiny/tiny-bert-cls.json');
+
+describe('encodeStream', () => {
+  let model: TextEmbedder;
+  beforeAll(async () => {
+    model = await TextEmbedder.load(fixture('models/tiny-bert-cls'));
+  });
+  afterAll(() => model?.close());
+
+  async function* source(count: number, pulled: { count: number } = { count: 0 }) {
+    for (; pulled.count < count; pulled.count++) yield texts[pulled.count % texts.length];
+  }
+
+  it('gives the rows of encode, in order, in parts', async () => {
+    const expected = await model.encode(Array.from({ length: 100 }, (_, i) => texts[i % texts.length]));
+    const parts: Float32Array[] = [];
+    const rows: number[] = [];
+    for await (const part of model.encodeStream(source(100), { window: 32 })) {
+      rows.push(part.rows);
+      parts.push(part.data);
+    }
+    expect(rows).toEqual([32, 32, 32, 4]);
+    expect(parts.flatMap((part) => [...part])).toEqual([...expected.data]);
+  });
+
+  it('takes plain iterables and makes nothing of nothing', async () => {
+    let rows = 0;
+    for await (const part of model.encodeStream(new Set(texts), { window: 7, truncateDim: 4 })) {
+      expect(part.dims).toBe(4);
+      rows += part.rows;
+    }
+    expect(rows).toBe(new Set(texts).size);
+    for await (const _ of model.encodeStream([])) expect.unreachable();
+  });
+
+  it('reads no further ahead than two parts', async () => {
+    const pulled = { count: 0 };
+    for await (const part of model.encodeStream(source(1e9, pulled), { window: 10 })) {
+      expect(part.rows).toBe(10);
+      expect(pulled.count).toBeLessThanOrEqual(30);
+      break;
+    }
+    expect(pulled.count).toBeLessThanOrEqual(30);
+  });
+
+  it('fails with the source, with a wrong text, and with its signal', async () => {
+    async function* failing() {
+      yield 'a';
+      throw new RangeError('the source');
+    }
+    const read = async (stream: AsyncIterable<unknown>) => {
+      for await (const _ of stream);
+    };
+    await expect(read(model.encodeStream(failing()))).rejects.toThrow('the source');
+    const wrong = read(model.encodeStream(['a', 'b', 3] as string[], { window: 1 }));
+    await expect(wrong).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG',
+      message: expect.stringContaining('texts[2]'),
+    });
+    const stop = new AbortController();
+    const stream = model.encodeStream(source(1e9), { window: 10, signal: stop.signal });
+    setTimeout(() => stop.abort(), 50);
+    await expect(read(stream)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  });
+
+  it.each<[unknown, object]>([
+    ['a string', {}],
+    [7, {}],
+    [null, {}],
+    [[], { window: 0 }],
+    [[], { window: 1.5 }],
+    [[], { onProgress() {} }],
+    [[], { truncateDim: 99 }],
+  ])('refuses %j with %j at the call', (source, options) => {
+    expect(() => model.encodeStream(source as string[], options)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG' }),
+    );
+  });
+});
