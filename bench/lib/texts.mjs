@@ -26,9 +26,12 @@ export function loadTokenizer() {
   return tokenizer;
 }
 
+/** Every so-many-th paragraph gives only its first sentence, so that the mix has the short texts of real use. */
+const SENTENCE_EVERY = 6;
+
 /**
- * `count` paragraphs of real prose in the order of the book, evenly spread over it, from two-word headings to
- * paragraphs that just fit into the model. No randomness: the same texts for everybody.
+ * `count` texts of real prose in the order of the book, evenly spread over it: paragraphs up to what the model
+ * takes, headings, and single sentences. No randomness: the same texts for everybody.
  *
  * @returns {Promise<{ texts: string[], tokens: number[] }>} `tokens`: length of each, special tokens included
  */
@@ -36,8 +39,8 @@ export async function mixedParagraphs(count) {
   const paragraphs = readFileSync(corpus, 'utf8')
     .split(/\n\s*\n/)
     .map((paragraph) => paragraph.replace(/\s+/g, ' ').trim())
-    // Single words are the book's lists of its own headwords, not text that anybody would embed.
-    .filter((paragraph) => paragraph.includes(' '));
+    .filter((paragraph) => paragraph.includes(' '))
+    .map((paragraph, i) => (i % SENTENCE_EVERY === 0 ? paragraph.split(/(?<=[.?!]) /)[0] : paragraph));
   const tokenizer = loadTokenizer();
   tokenizer.setTruncation(maxTokens + 1);
   const lengths = (await tokenizer.encodeBatch(paragraphs)).map((encoding) => encoding.getLength());
