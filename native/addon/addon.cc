@@ -50,6 +50,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
 }  // namespace
 }  // namespace embedlane
 
-Napi::Object InitEmbedlane(Napi::Env env, Napi::Object exports) { return embedlane::initialize(env, exports); }
+Napi::Object InitEmbedlane(Napi::Env env, Napi::Object exports) {
+  return embedlane::initialize(env, exports);
+}
 
 NODE_API_MODULE(embedlane, InitEmbedlane)

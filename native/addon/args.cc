@@ -25,7 +25,8 @@ Span<T> typed(const Napi::CallbackInfo& info, size_t index, napi_typedarray_type
   napi_is_arraybuffer(env, buffer, &owned);
   if (owned) napi_is_detached_arraybuffer(env, buffer, &detached);
   if (!owned || detached) {
-    throw_error(env, "ERR_INVALID_ARG", "Expected memory that is neither shared nor detached for " + argument);
+    throw_error(env, "ERR_INVALID_ARG",
+                "Expected memory that is neither shared nor detached for " + argument);
   }
   return {static_cast<T*>(data), length};
 }
@@ -64,7 +65,8 @@ size_t integer(const Napi::CallbackInfo& info, size_t index, double min, double 
     const double value = info[index].As<Napi::Number>().DoubleValue();
     if (value >= min && value <= max && value == std::floor(value)) return size_t(value);
   }
-  throw_error(info.Env(), "ERR_INVALID_ARG", "Expected an integer in range for argument " + std::to_string(index));
+  throw_error(info.Env(), "ERR_INVALID_ARG",
+              "Expected an integer in range for argument " + std::to_string(index));
 }
 
 bool boolean(const Napi::CallbackInfo& info, size_t index) {
@@ -83,13 +85,15 @@ Metric metric(const Napi::CallbackInfo& info, size_t index) {
   if (name == "dot") return Metric::kDot;
   if (name == "l2") return Metric::kL2;
   if (name == "l1") return Metric::kL1;
-  throw_error(info.Env(), "ERR_INVALID_ARG", "Expected 'cosine', 'dot', 'l2' or 'l1' but received '" + name + "'");
+  throw_error(info.Env(), "ERR_INVALID_ARG",
+              "Expected 'cosine', 'dot', 'l2' or 'l1' but received '" + name + "'");
 }
 
 size_t rows_of(Napi::Env env, size_t length, size_t dims) {
   if (dims == 0 ? length != 0 : length % dims != 0) {
-    throw_error(env, "ERR_DIMENSION",
-                "Expected whole rows of " + std::to_string(dims) + " values but received " + std::to_string(length));
+    throw_error(
+        env, "ERR_DIMENSION",
+        "Expected whole rows of " + std::to_string(dims) + " values but received " + std::to_string(length));
   }
   return dims == 0 ? 0 : length / dims;
 }

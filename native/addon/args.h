@@ -9,7 +9,8 @@
 namespace embedlane {
 
 // Arguments of the addon's functions. The TypeScript side has validated them; these checks keep a mistake
-// there from becoming a wild read here. Each throws a Napi::Error whose `code` is ERR_INVALID_ARG or ERR_DTYPE.
+// there from becoming a wild read here. Each throws a Napi::Error whose `code` is ERR_INVALID_ARG or
+// ERR_DTYPE.
 
 [[noreturn]] void throw_error(Napi::Env env, const char* code, const std::string& message);
 

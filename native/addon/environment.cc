@@ -56,8 +56,8 @@ bool AsyncSearch::run() {
 Environment::Environment(Napi::Env env) : env_(env) {
   napi_value name;
   napi_create_string_utf8(env, "embedlane", NAPI_AUTO_LENGTH, &name);
-  const napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr,
-                                                             this, deliver, &mailbox_->bell);
+  const napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr,
+                                                             nullptr, this, deliver, &mailbox_->bell);
   if (status != napi_ok) throw Napi::Error::New(env);
   napi_unref_threadsafe_function(env, mailbox_->bell);
   // Hooks run in reverse order: after the bell's own, so that this one runs while the bell still works.
@@ -128,7 +128,8 @@ void Environment::settle(napi_env env, AsyncSearch& search) {
       napi_set_named_property(env, result, "scores", scores);
       napi_resolve_deferred(env, search.deferred, result);
     } else {
-      napi_reject_deferred(env, search.deferred, coded_error(env, "ERR_RUNTIME", "Out of memory for results"));
+      napi_reject_deferred(env, search.deferred,
+                           coded_error(env, "ERR_RUNTIME", "Out of memory for results"));
     }
   }
   napi_close_handle_scope(env, scope);

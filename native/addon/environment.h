@@ -20,6 +20,7 @@ class AsyncSearch : public std::enable_shared_from_this<AsyncSearch> {
   AsyncSearch(const SearchInput& input, std::vector<float> queries);
 
   void cancel() { search_.cancel(); }
+  size_t units() const { return search_.units(); }
 
   std::vector<uint32_t> indices;
   std::vector<float> scores;
@@ -42,8 +43,8 @@ class AsyncSearch : public std::enable_shared_from_this<AsyncSearch> {
 //
 // Results return through one thread-safe function per environment: pool threads put finished searches in a
 // list and ring it like a bell. It keeps the event loop alive only while searches are under way. When the
-// environment ends, a cleanup hook cancels its searches and waits for them, so that no pool thread still reads
-// memory that the environment is about to free, or rings a bell that is gone.
+// environment ends, a cleanup hook cancels its searches and waits for them, so that no pool thread still
+// reads memory that the environment is about to free, or rings a bell that is gone.
 class Environment {
  public:
   static void attach(Napi::Env env);

@@ -64,7 +64,7 @@ Napi::Value top_k_sync(const Napi::CallbackInfo& info) {
         search.cancel();
       }
     };
-    if (args.threads > 1) {
+    if (const size_t helpers = std::min(args.threads, search.units()) - 1; helpers > 0) {
       // A helper that starts late finds the gate closed and touches nothing of this frame.
       const auto help = [gate, &work] {
         if (!gate->enter()) return;
@@ -72,7 +72,7 @@ Napi::Value top_k_sync(const Napi::CallbackInfo& info) {
         gate->leave();
       };
       try {
-        ThreadPool::instance().submit(help, args.threads - 1);
+        ThreadPool::instance().submit(help, helpers);
       } catch (const std::exception&) {
         // This thread can do it alone.
       }
@@ -111,7 +111,7 @@ Napi::Value top_k(const Napi::CallbackInfo& info) {
     }
     napi_value promise;
     if (napi_create_promise(env, &search->deferred, &promise) != napi_ok) throw Napi::Error::New(env);
-    Environment::of(env).start(search, args.threads);
+    Environment::of(env).start(search, std::min(args.threads, search->units()));
     Napi::Object task = Napi::Object::New(env);
     task["promise"] = Napi::Value(env, promise);
     task["cancel"] = Napi::Function::New(env, [weak = std::weak_ptr(search)](const Napi::CallbackInfo&) {

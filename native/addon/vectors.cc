@@ -24,7 +24,8 @@ constexpr const char* kPoolingNames[kPoolingCount] = {"cls",           "max",   
                                                       "mean_sqrt_len", "weightedmean", "lasttoken"};
 
 unsigned pooling_modes(const Napi::CallbackInfo& info, size_t index) {
-  if (!info[index].IsArray()) throw_error(info.Env(), "ERR_INVALID_ARG", "Expected an array of pooling modes");
+  if (!info[index].IsArray())
+    throw_error(info.Env(), "ERR_INVALID_ARG", "Expected an array of pooling modes");
   const Napi::Array names = info[index].As<Napi::Array>();
   unsigned modes = 0;
   for (uint32_t i = 0; i < names.Length(); i++) {
@@ -32,7 +33,8 @@ unsigned pooling_modes(const Napi::CallbackInfo& info, size_t index) {
     size_t m = 0;
     while (m < kPoolingCount && name != kPoolingNames[m]) m++;
     if (m == kPoolingCount || modes >> m & 1) {
-      throw_error(info.Env(), "ERR_INVALID_ARG", "Expected distinct pooling modes but received '" + name + "'");
+      throw_error(info.Env(), "ERR_INVALID_ARG",
+                  "Expected distinct pooling modes but received '" + name + "'");
     }
     modes |= 1u << m;
   }
@@ -86,8 +88,8 @@ Napi::Value pool(const Napi::CallbackInfo& info) {
   size_t parts = 0;
   for (size_t m = 0; m < kPoolingCount; m++) parts += modes >> m & 1;
   Napi::Float32Array out = Napi::Float32Array::New(env, product(env, batch, product(env, dims, parts)));
-  pool(current_kernels(),
-       {hidden.data, mask.data, exclude.data, batch, sequence, dims, modes, normalize}, out.Data());
+  pool(current_kernels(), {hidden.data, mask.data, exclude.data, batch, sequence, dims, modes, normalize},
+       out.Data());
   return out;
 }
 

@@ -2,6 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compiler.h"
+
 namespace embedlane {
 namespace {
 
@@ -39,7 +41,8 @@ struct V {
       const float* low = in + i * in_stride;
       const float* high = in + (i + 4) * in_stride;
       r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
-      r[i + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low + 4)), _mm_loadu_ps(high + 4), 1);
+      r[i + 4] =
+          _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low + 4)), _mm_loadu_ps(high + 4), 1);
     }
     for (int i = 0; i < 8; i += 4) {
       t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
@@ -53,6 +56,10 @@ struct V {
       _mm256_storeu_ps(out + (i + 2) * out_stride, _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44));
       _mm256_storeu_ps(out + (i + 3) * out_stride, _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee));
     }
+  }
+
+  static EMBEDLANE_INLINE void prefetch(const float* p) {
+    _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
   }
 
   static constexpr int kRows = 2;

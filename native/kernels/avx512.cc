@@ -7,10 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compiler.h"
+
 namespace embedlane {
 namespace {
 
-// AVX-512 F/BW/DQ/VL. Thirty-two registers: 12 × 2 accumulators, two panel vectors, a few broadcasts in flight.
+// AVX-512 F/BW/DQ/VL. Thirty-two registers: 12 × 2 accumulators, two panel vectors, a few broadcasts in
+// flight.
 struct V {
   using D = __m512d;
   static constexpr int kD = 8;
@@ -59,6 +62,10 @@ struct V {
       _mm512_storeu_ps(out + (i + 2) * out_stride, _mm512_shuffle_ps(t1, t3, 0x44));
       _mm512_storeu_ps(out + (i + 3) * out_stride, _mm512_shuffle_ps(t1, t3, 0xee));
     }
+  }
+
+  static EMBEDLANE_INLINE void prefetch(const float* p) {
+    _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
   }
 
   static constexpr int kRows = 4;

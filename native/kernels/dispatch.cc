@@ -25,7 +25,8 @@
 namespace embedlane {
 namespace {
 
-constexpr const char* kNames[kLevelCount] = {"scalar", "avx2", "avx512", "avx512_vnni", "neon", "neon_dotprod"};
+constexpr const char* kNames[kLevelCount] = {"scalar",      "avx2", "avx512",
+                                             "avx512_vnni", "neon", "neon_dotprod"};
 
 #if defined(EMBEDLANE_X86)
 

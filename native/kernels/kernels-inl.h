@@ -6,25 +6,20 @@
 //   D, kD       vector of kD doubles: zero, widen (kD floats), add, sub, mul, fma, abs, sum (by halving)
 //   F, kF       vector of kF floats: zero, load, set, store, add, mul, fma, passes (bit per lane, see tiles)
 //   transpose   a kF × kF block
+//   prefetch    a hint; any address will do
 //   kRows       rows that the canonical kernels take at a time
 //   kStep, kTiles, kPanel   tile shape: kTiles multiples of kStep queries × kPanel vectors of rows
 #include <math.h>
 
 #include "kernels.h"
 
-#if defined(__GNUC__)
-#define EMBEDLANE_INLINE inline __attribute__((always_inline))
-#define EMBEDLANE_UNROLL _Pragma("GCC unroll 64")
-#else
-#define EMBEDLANE_INLINE __forceinline
-#define EMBEDLANE_UNROLL
-#endif
-
 namespace embedlane {
 namespace {
 
 constexpr int kLanes = 16;
 constexpr int kGroups = kLanes / V::kD;
+// How far ahead of their use rows are asked for, in floats.
+constexpr size_t kAhead = 2048;
 
 EMBEDLANE_INLINE double sum_lanes(V::D (&lanes)[kGroups]) {
   EMBEDLANE_UNROLL
@@ -63,6 +58,12 @@ EMBEDLANE_INLINE void canonical(const float* query, const float* rows, size_t di
   }
   size_t i = 0;
   for (; i + kLanes <= dims; i += kLanes) {
+    if (kRows > 1) {
+      // Several rows at a time are as many streams, which hardware prefetchers follow at half of the memory's
+      // speed. In address order, as if rows were read one after the other, they need no help from it.
+      EMBEDLANE_UNROLL
+      for (int r = 0; r < kRows; r++) V::prefetch(rows + kRows * i + r * kLanes + kAhead);
+    }
     EMBEDLANE_UNROLL
     for (int g = 0; g < kGroups; g++) {
       const V::D q = V::widen(query + i + g * V::kD);
@@ -93,7 +94,8 @@ EMBEDLANE_INLINE void canonical_rows(const float* query, const float* rows, size
                                      double* out, double* squares) {
   size_t r = 0;
   for (; r + V::kRows <= count; r += V::kRows) {
-    canonical<Op, V::kRows, kSquares>(query, rows + r * dims, dims, out + r, kSquares ? squares + r : nullptr);
+    canonical<Op, V::kRows, kSquares>(query, rows + r * dims, dims, out + r,
+                                      kSquares ? squares + r : nullptr);
   }
   for (; r < count; r++) {
     canonical<Op, 1, kSquares>(query, rows + r * dims, dims, out + r, kSquares ? squares + r : nullptr);
@@ -170,11 +172,12 @@ void pack_rows(const float* rows, size_t count, size_t dims, float* panel, float
       }
     }
   }
-  for (size_t r = 0; r < kPanelRows; r++) squares[r] = r < count ? filter_square(rows + r * dims, dims) : 0.0f;
+  for (size_t r = 0; r < kPanelRows; r++)
+    squares[r] = r < count ? filter_square(rows + r * dims, dims) : 0.0f;
 }
 
 template <int kQueries>
-void tile(const TileInput& in, uint64_t* masks) {
+bool tile(const TileInput& in, uint64_t* masks) {
   V::F sums[kQueries][V::kPanel];
   float totals[kQueries * kPanelRows];
   const float* q = in.queries;
@@ -215,6 +218,7 @@ void tile(const TileInput& in, uint64_t* masks) {
     }
     if (last) break;
   }
+  uint64_t any = 0;
   EMBEDLANE_UNROLL
   for (int i = 0; i < kQueries; i++) {
     uint64_t mask = 0;
@@ -226,7 +230,9 @@ void tile(const TileInput& in, uint64_t* masks) {
       mask |= uint64_t(V::passes(sums[i][j], threshold)) << (j * V::kF);
     }
     masks[i] = mask;
+    any |= mask;
   }
+  return any != 0;
 }
 
 constexpr Kernels kKernels = {
@@ -242,7 +248,7 @@ constexpr Kernels kKernels = {
     {tile<V::kStep>, tile<V::kTiles >= 2 ? 2 * V::kStep : V::kStep>,
      tile<V::kTiles >= 3 ? 3 * V::kStep : V::kStep>, tile<V::kTiles >= 4 ? 4 * V::kStep : V::kStep>},
     V::kStep,
-    V::kTiles * V::kStep,
+    V::kTiles* V::kStep,
     kPanelRows,
 };
 

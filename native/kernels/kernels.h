@@ -11,13 +11,13 @@ constexpr size_t kFilterDepth = 512;
 
 // What one register tile of the filter reads: `queries` values interleaved by depth against one panel.
 struct TileInput {
-  const float* queries;     // [dims][number of queries in this tile]
-  const float* panel;       // [dims][tile_rows]
+  const float* queries;  // [dims][number of queries in this tile]
+  const float* panel;    // [dims][tile_rows]
   size_t dims;
-  const float* base;        // per query: A of the threshold A + B·norm + C
-  const float* slope;       // per query: B
-  const float* norms;       // per row of the panel
-  const float* offsets;     // per row of the panel: C
+  const float* base;     // per query: A of the threshold A + B·norm + C
+  const float* slope;    // per query: B
+  const float* norms;    // per row of the panel
+  const float* offsets;  // per row of the panel: C
 };
 
 // One instruction set's kernels. Contracts that every level meets:
@@ -52,8 +52,9 @@ struct Kernels {
   // row's sum of squares (0 for the zero rows).
   void (*pack_rows)(const float* rows, size_t count, size_t dims, float* panel, float* squares);
   // tiles[i] multiplies (i + 1) * tile_step queries with a panel. Bit r of masks[q] is set unless
-  // query q · row r < base[q] + slope[q] * norms[r] + offsets[r]; NaN on either side sets it.
-  void (*tiles[4])(const TileInput& input, uint64_t* masks);
+  // query q · row r < base[q] + slope[q] * norms[r] + offsets[r]; NaN on either side sets it. Returns whether
+  // any bit is set.
+  bool (*tiles[4])(const TileInput& input, uint64_t* masks);
   size_t tile_step;
   size_t tile_queries;  // largest tile: at most 4 * tile_step
   size_t tile_rows;     // at most 64

@@ -2,6 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compiler.h"
+
 namespace embedlane {
 namespace {
 
@@ -39,6 +41,12 @@ struct V {
       vst1q_f32(out + i * out_stride, vreinterpretq_f32_f64(vzip1q_f64(a, b)));
       vst1q_f32(out + (i + 2) * out_stride, vreinterpretq_f32_f64(vzip2q_f64(a, b)));
     }
+  }
+
+  static EMBEDLANE_INLINE void prefetch([[maybe_unused]] const float* p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p);
+#endif
   }
 
   static constexpr int kRows = 2;

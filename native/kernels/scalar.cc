@@ -2,6 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compiler.h"
+
 namespace embedlane {
 namespace {
 
@@ -46,6 +48,8 @@ struct V {
       for (int r = 0; r < kF; r++) out[i * out_stride + r] = in[r * in_stride + i];
     }
   }
+
+  static void prefetch(const float*) {}
 
   static constexpr int kRows = 1;
   static constexpr int kStep = 4;

@@ -12,11 +12,11 @@ enum class Pooling { kCls, kMax, kMean, kMeanSqrtLen, kWeightedMean, kLastToken 
 constexpr size_t kPoolingCount = 6;
 
 struct PoolInput {
-  const float* hidden;               // [batch][sequence][dims]
-  const uint8_t* mask;               // [batch][sequence], non-zero: the token counts
-  const uint32_t* exclude_leading;   // [batch], or null: how many of the first counting tokens do not count
+  const float* hidden;              // [batch][sequence][dims]
+  const uint8_t* mask;              // [batch][sequence], non-zero: the token counts
+  const uint32_t* exclude_leading;  // [batch], or null: how many of the first counting tokens do not count
   size_t batch, sequence, dims;
-  unsigned modes;                    // bit set of Pooling
+  unsigned modes;  // bit set of Pooling
   bool normalize;
 };
 

@@ -22,9 +22,9 @@ namespace embedlane {
 // B and C is lowered by at least 4u of its size, which covers the two roundings of T. Everything on the
 // query's side is computed in float64 and rounded down.
 //
-// All this needs the absence of overflow. A partial sum is at most ‖q‖‖x‖, so it is enough that both norms are
-// at most 10^18; a row or query outside (or with a NaN, or so small that its norm's underflow matters) gets
-// T = -Inf: it always goes to the canonical step.
+// All this needs the absence of overflow. A partial sum is at most ‖q‖‖x‖, so it is enough that both norms
+// are at most 10^18; a row or query outside (or with a NaN, or so small that its norm's underflow matters)
+// gets T = -Inf: it always goes to the canonical step.
 class FilterBounds {
  public:
   FilterBounds(Metric metric, size_t dims) : metric_(metric), dims_(dims) {

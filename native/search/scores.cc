@@ -27,7 +27,8 @@ void score_rows(const Kernels& kernels, Metric metric, const float* query, doubl
       return;
     case Metric::kCosine:
       kernels.dots_and_squares(query, rows, count, dims, scratch, scratch + count);
-      for (size_t i = 0; i < count; i++) out[i] = float(cosine_of(scratch[i], query_square, scratch[count + i]));
+      for (size_t i = 0; i < count; i++)
+        out[i] = float(cosine_of(scratch[i], query_square, scratch[count + i]));
       return;
     case Metric::kL2:
       kernels.squared_l2(query, rows, count, dims, scratch);

@@ -25,8 +25,8 @@ void score_rows(const Kernels& kernels, Metric metric, const float* query, doubl
 // query·query, the `query_square` of score_rows.
 double square_of(const Kernels& kernels, const float* query, size_t dims);
 
-// out[i * b_rows + j] = score of row i of `a` with row j of `b`. The rows of `b` are taken in blocks that stay
-// in cache while every row of `a` passes over them.
+// out[i * b_rows + j] = score of row i of `a` with row j of `b`. The rows of `b` are taken in blocks that
+// stay in cache while every row of `a` passes over them.
 void score_matrix(const Kernels& kernels, Metric metric, const float* a, size_t a_rows, const float* b,
                   size_t b_rows, size_t dims, float* out);
 

@@ -18,6 +18,7 @@ constexpr size_t kMaxGroup = 512;
 constexpr size_t kMaxCandidates = size_t(1) << 21;
 // Floats of a block of rows: with a tile of queries it fits a second-level cache.
 constexpr size_t kBlockFloats = 96 * 1024;
+constexpr size_t kMaxPanels = 128;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -48,9 +49,9 @@ TopKSearch::TopKSearch(const SearchInput& input, const Kernels& kernels)
   const size_t most = std::clamp<size_t>(kMaxCandidates / input.k, kernels.tile_queries, kMaxGroup);
   const size_t groups = (input.query_count + most - 1) / most;
   group_size_ = round_up((input.query_count + groups - 1) / groups, kernels.tile_queries);
-  const size_t rows = std::max<size_t>(kBlockFloats / std::max<size_t>(input.dims, 1), 1);
-  block_rows_ = std::min<size_t>(round_up(rows, kernels.tile_rows), 4096);
-  if (block_rows_ > kernels.tile_rows && block_rows_ > rows) block_rows_ -= kernels.tile_rows;
+  const size_t panels = kBlockFloats / (kernels.tile_rows * input.dims);
+  block_rows_ = std::clamp<size_t>(panels, 1, kMaxPanels) * kernels.tile_rows;
+  block_rows_ = std::min(block_rows_, round_up(input.corpus_count, kernels.tile_rows));
   blocks_ = (input.corpus_count + block_rows_ - 1) / block_rows_;
   items_ = blocks_ * ((input.query_count + group_size_ - 1) / group_size_);
 }
@@ -63,7 +64,7 @@ class TopKSearch::Worker {
         in_(search.input_),
         kernels_(search.kernels_),
         group_(std::min(search.group_size_, in_.query_count)),
-        capacity_(std::min(2 * in_.k, std::max(in_.corpus_count, in_.k + 1))),
+        capacity_(in_.k + in_.k / 8 + 4),
         candidates_(group_ * capacity_),
         counts_(group_),
         kth_(group_),
@@ -153,7 +154,7 @@ class TopKSearch::Worker {
     if (key <= kth_[q]) return;
     Key* keys = candidates_.data() + q * capacity_;
     keys[counts_[q]++] = key;
-    if (counts_[q] < capacity_ || capacity_ <= in_.k) return;
+    if (counts_[q] < capacity_) return;
     select_best(keys, counts_[q], in_.k);
     counts_[q] = in_.k;
     if (keys[in_.k - 1] <= kth_[q]) return;
@@ -168,8 +169,8 @@ class TopKSearch::Worker {
 
   void stream(size_t first_row, size_t count) {
     for (size_t q = 0; q < group_ && !s_.cancelled(); q++) {
-      score_rows(kernels_, in_.metric, query(q), squares_[q], row(first_row), count, in_.dims, scratch_.data(),
-                 scores_.data());
+      score_rows(kernels_, in_.metric, query(q), squares_[q], row(first_row), count, in_.dims,
+                 scratch_.data(), scores_.data());
       for (size_t r = 0; r < count; r++) push(q, scores_[r], first_row + r);
     }
   }
@@ -185,10 +186,15 @@ class TopKSearch::Worker {
     for (size_t q = 0; q < padded_ && !s_.cancelled(); q += kernels_.tile_queries) {
       const size_t width = std::min(kernels_.tile_queries, padded_ - q);
       for (size_t r = 0; r < count; r += panel_rows) {
-        const TileInput tile = {queries_.get() + q * in_.dims, panels_.get() + r * in_.dims, in_.dims,
-                                base_.data() + q, slope_.data() + q, norms_.get() + r, offsets_.get() + r};
+        const TileInput tile = {queries_.get() + q * in_.dims,
+                                panels_.get() + r * in_.dims,
+                                in_.dims,
+                                base_.data() + q,
+                                slope_.data() + q,
+                                norms_.get() + r,
+                                offsets_.get() + r};
         uint64_t masks[64];
-        kernels_.tiles[width / kernels_.tile_step - 1](tile, masks);
+        if (!kernels_.tiles[width / kernels_.tile_step - 1](tile, masks)) continue;
         const size_t valid = count - r;
         const uint64_t keep = valid < 64 ? (uint64_t(1) << valid) - 1 : ~uint64_t(0);
         for (size_t i = 0; i < std::min(width, group_ - q); i++) {
@@ -229,7 +235,7 @@ class TopKSearch::Worker {
   size_t first_ = 0;  // the group's first query
   size_t group_;      // queries in it
   size_t padded_ = 0;
-  size_t capacity_;   // candidates per query
+  size_t capacity_;  // candidates per query
   std::vector<Key> candidates_;
   std::vector<size_t> counts_;
   std::vector<Key> kth_;  // keys up to this one cannot enter any more

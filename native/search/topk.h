@@ -16,8 +16,8 @@ struct SearchInput {
   size_t query_count;
   const float* corpus;
   size_t corpus_count;  // 1 to 2^32 - 1
-  size_t dims;
-  size_t k;  // 1 to corpus_count
+  size_t dims;          // at least 1
+  size_t k;             // 1 to corpus_count
   Metric metric;
 };
 
@@ -29,6 +29,9 @@ struct SearchInput {
 class TopKSearch {
  public:
   TopKSearch(const SearchInput& input, const Kernels& kernels);
+
+  // Units of work: more threads than this find nothing to do.
+  size_t units() const { return items_; }
 
   // Takes blocks until none is left or the search is cancelled. Call from as many threads as you like.
   // Throws std::bad_alloc.
@@ -47,10 +50,10 @@ class TopKSearch {
   SearchInput input_;
   const Kernels& kernels_;
   FilterBounds bounds_;
-  bool streaming_;      // canonical scores for every pair: too few queries, or too long rows, for tiles to pay
-  size_t group_size_;   // queries that are searched together
-  size_t block_rows_;   // rows per unit of work
-  size_t blocks_;       // units of work per group
+  bool streaming_;     // canonical scores for every pair: too few queries, or too long rows, for tiles to pay
+  size_t group_size_;  // queries that are searched together
+  size_t block_rows_;  // rows per unit of work
+  size_t blocks_;      // units of work per group
   size_t items_;
   std::atomic<size_t> next_item_{0};
   std::atomic<bool> cancelled_{false};

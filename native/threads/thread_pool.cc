@@ -13,8 +13,8 @@
 namespace embedlane {
 namespace {
 
-// Node unloads an addon when the last worker that loaded it ends; a thread asleep in its code would wake up in
-// unmapped memory.
+// Node unloads an addon when the last worker that loaded it ends; a thread asleep in its code would wake up
+// in unmapped memory.
 void pin_library() {
 #if defined(_WIN32)
   HMODULE module;
