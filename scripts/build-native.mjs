@@ -8,7 +8,15 @@
 //                 EMBEDLANE_BINDING and the sanitizer runtime preloaded), prebuilds stay untouched
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +40,12 @@ const target = options.sanitize
 const stampFile = join(buildDirectory, 'embedlane-stamp');
 
 const stamp = fingerprint();
-if (!options.force && existsSync(target) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) {
+if (
+  !options.force &&
+  existsSync(target) &&
+  existsSync(stampFile) &&
+  readFileSync(stampFile, 'utf8') === stamp
+) {
   console.log(`addon is up to date: ${target}`);
   process.exit(0);
 }
@@ -109,7 +122,7 @@ function giveUp(reason) {
   const lines = [
     `embedlane's addon could not be built. ${reason}`,
     'To build it, install a C++20 compiler (gcc 11, clang 14, Visual Studio 2022 or newer) and CMake 3.19:',
-    ...(install[process.platform] ?? ['your system\'s g++ and cmake']).map((line) => `  ${line}`),
+    ...(install[process.platform] ?? ["your system's g++ and cmake"]).map((line) => `  ${line}`),
     'and run: node scripts/build-native.mjs',
   ];
   if (options['if-possible']) {

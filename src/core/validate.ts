@@ -67,7 +67,10 @@ export function optionsObject<T extends object>(
     if ((known as readonly string[]).includes(key)) continue;
     const close = known.find((option) => editDistance(option.toLowerCase(), key.toLowerCase()) <= 2);
     const hint = close ? `did you mean '${close}'?` : `known options: ${known.join(', ')}`;
-    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected a known option for ${name} but received '${key}'; ${hint}`);
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected a known option for ${name} but received '${key}'; ${hint}`,
+    );
   }
   return value;
 }
@@ -105,10 +108,16 @@ export function float32Array(name: string, value: unknown): Float32Array<ArrayBu
   }
   // Node 20's typings lack `resizable`; the runtime has it.
   if ((buffer as { resizable?: boolean }).resizable) {
-    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected a fixed-length ArrayBuffer for ${name} but received a resizable one`);
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected a fixed-length ArrayBuffer for ${name} but received a resizable one`,
+    );
   }
   if (isDetached(value)) {
-    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected live memory for ${name} but received a detached ArrayBuffer`);
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected live memory for ${name} but received a detached ArrayBuffer`,
+    );
   }
   return value as Float32Array<ArrayBuffer>;
 }
