@@ -53,10 +53,30 @@ const HELP = `To build it, install a C++20 compiler and CMake, then run "node sc
 If another platform's package was installed (a copied node_modules, a cached container layer), run "npm ci" here.
 EMBEDLANE_BACKEND=typescript chooses the fallback without this warning.`;
 
-function loadAddon(causes: Error[]): unknown {
+type Addon = Omit<NativeBinding, 'backend' | 'scores'>;
+
+const FUNCTIONS = [
+  'simdLevel',
+  'simdLevels',
+  'setSimdLevel',
+  'dot',
+  'cosine',
+  'l2',
+  'matrix',
+  'normalizeRows',
+  'pool',
+  'topKSync',
+  'topK',
+] as const satisfies readonly (keyof Addon)[];
+
+function loadAddon(causes: Error[]): Addon | undefined {
   try {
     const path = process.env.EMBEDLANE_BINDING;
-    return path ? require(path) : requirePrebuilt();
+    const addon = (path ? require(path) : requirePrebuilt()) as Addon;
+    const lacking = FUNCTIONS.filter((name) => typeof addon[name] !== 'function');
+    if (lacking.length > 0)
+      throw new Error(`The binary is of another version: it lacks ${lacking.join(', ')}`);
+    return addon;
   } catch (cause) {
     causes.push(cause as Error);
     return undefined;
@@ -104,11 +124,8 @@ function isMusl(): boolean {
   return !header.glibcVersionRuntime;
 }
 
-type Addon = Omit<NativeBinding, 'backend' | 'scores'>;
-
 /** Gives the addon's errors their class. They mean a mistake in this package: callers have validated. */
-function wrap(addon: unknown): NativeBinding {
-  const native = addon as Addon;
+function wrap(native: Addon): NativeBinding {
   const guard =
     <A extends unknown[], R>(call: (...args: A) => R) =>
     (...args: A): R => {
