@@ -103,8 +103,9 @@ export class LaneProcess {
 
   #send(message: ToLane): Promise<void> {
     return new Promise((resolve) => {
-      // A send fails only when the lane is gone; 'close' then rejects whatever waits for it.
-      this.#child.send(message, () => resolve());
+      // A send fails only when the lane is gone, or never came; its end then rejects whatever waits for it.
+      if (this.#child.connected) this.#child.send(message, () => resolve());
+      else resolve();
     });
   }
 

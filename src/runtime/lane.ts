@@ -88,7 +88,7 @@ export class Lane<Loaded> {
   }
 
   async #start(): Promise<Started<Loaded>> {
-    const process = new LaneProcess(this.#entry);
+    const process = spawn(this.#entry);
     this.#process = process;
     try {
       const loaded = (await process.call('load', this.#loadParams)) as Loaded;
@@ -98,6 +98,15 @@ export class Lane<Loaded> {
       if (this.#closed) throw closedError();
       throw error instanceof LaneDied ? runtimeError(error, 'while it loaded the model') : error;
     }
+  }
+}
+
+function spawn(entry: URL): LaneProcess {
+  try {
+    return new LaneProcess(entry);
+  } catch (cause) {
+    // For example Node's permission model without --allow-child-process.
+    throw new EmbedlaneError('ERR_RUNTIME', "The model's process could not be started", { cause });
   }
 }
 

@@ -80,6 +80,21 @@ describe('Lane', () => {
     });
   });
 
+  it('reports a process that cannot be started', async () => {
+    const { execPath } = process;
+    process.execPath = '/no/such/program';
+    try {
+      open();
+      await expect(lane.load()).rejects.toMatchObject({
+        code: 'ERR_RUNTIME',
+        message: expect.stringContaining('could not be started'),
+      });
+    } finally {
+      process.execPath = execPath;
+    }
+    expect(await lane.run((process) => process.call('echo', 1))).toBe(1);
+  });
+
   it('ignores the signals of a terminal, which are for the parent to answer', async () => {
     open();
     const { pid } = await lane.load();

@@ -130,6 +130,20 @@ describe.runIf(hasProc)('a lane that is killed in the middle of a batch', () => 
     expect(seen.at(-1)).toBe(texts.length);
   });
 
+  it('may have its work aborted while it is being replaced', async () => {
+    await using model = await TextEmbedder.load('all-MiniLM-L6-v2');
+    const stop = new AbortController();
+    const encoding = model.encode(texts, {
+      signal: stop.signal,
+      onProgress() {
+        for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGKILL');
+        setTimeout(() => stop.abort(), 60);
+      },
+    });
+    await expect(encoding).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect((await model.encode('text')).rows).toBe(1);
+  });
+
   it('fails with ERR_RUNTIME if it dies again, and the next call works', async () => {
     await using model = await TextEmbedder.load('all-MiniLM-L6-v2');
     const killer = () => {

@@ -16,7 +16,7 @@ import { dropPieces, receivePiece, receiveTexts } from './texts.js';
 import { TextTokenizer, utf16Offsets } from './tokenizer.js';
 
 /** The program of a text lane. `load` is the first call, and all others come after its answer. */
-let model: TextModel;
+let model: TextModel | undefined;
 let tokenizer: TextTokenizer;
 
 async function load(params: LoadParams): Promise<Loaded> {
@@ -46,12 +46,13 @@ serveLane(
     load,
     tokenize,
     embed: (params: EmbedParams, report: (rows: EmbedRows) => void) =>
-      model.embed(params, receiveTexts(params.texts), report),
+      (model as TextModel).embed(params, receiveTexts(params.texts), report),
     count: ({ texts }: CountParams) => tokenizer.count(receiveTexts(texts)[0]),
   },
   {
     piece: receivePiece,
     drop: dropPieces,
-    cancel: ({ job }: CancelParams) => model.cancel(job),
+    // The one message that may come before the model: a job aborted while its lane is being replaced.
+    cancel: ({ job }: CancelParams) => model?.cancel(job),
   },
 );

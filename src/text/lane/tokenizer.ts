@@ -135,8 +135,8 @@ export class TextTokenizer {
     const rests = open.map((index) => {
       const encoding = encodings[index];
       if (encoding.getOverflowing().length === 0) return '';
-      const kept = Math.max(...utf16Offsets(texts[index], encoding.getOffsets()));
-      return texts[index].slice(kept);
+      const offsets = utf16Offsets(texts[index], encoding.getOffsets());
+      return texts[index].slice(offsets.reduce((a, b) => Math.max(a, b), 0));
     });
     const words = (await this.encode(rests)).map((encoding) => lastWord(encoding) + 1);
     return open.filter((_, i) => words[i] < SETTLED_WORDS);
