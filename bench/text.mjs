@@ -210,13 +210,12 @@ console.log(
     .map(([name, version]) => `${name} ${version}`)
     .join(', ')}`,
 );
-for (const { name, about: said } of Object.values(results)
+// Each brings its own engine: a reader must be able to tell a better batch from a newer library.
+const engines = Object.values(results)
   .flat()
-  .filter(({ about: said }) => said.runtime)) {
-  console.log(
-    `  ${name} runs on ${name === TORCH ? said.runtime : `its own onnxruntime-node ${said.runtime}`}`,
-  );
-}
+  .filter((contender) => contender.about.runtime)
+  .map(({ name, about: { runtime } }) => `${name.split(',')[0]} on ${runtime}`);
+if (engines.length > 0) console.log(`Engines that peers bring: ${[...new Set(engines)].join(', ')}`);
 const foreign = reportNoise(
   Object.values(results)
     .flat()

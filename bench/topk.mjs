@@ -191,21 +191,25 @@ function goals(results) {
 const about = machine();
 console.log(describeMachine(about));
 progress('measuring the limits of the machine');
-const limit = chosen.quick ? undefined : roofline(THREADS);
+let limit = chosen.quick ? undefined : roofline(THREADS);
 progressDone();
-if (limit) {
-  console.log(
-    `Limits, ${THREADS} threads: ${number(limit.gflops)} GFLOP/s float32, ${number(limit.gbps)} GB/s from memory`,
-  );
-} else {
-  console.log('Limits of the machine not measured (--quick, or no C++ compiler).');
-}
 const results = [];
 let simd;
 for (const dims of DIMS) {
   const measured = await measureDims(dims);
   results.push(...measured.results);
   simd = measured.simd;
+}
+if (limit) {
+  // Once more at the end: a limit taken in a noisy second would flatter every share of it.
+  const again = roofline(THREADS);
+  limit = { ...limit, gflops: Math.max(limit.gflops, again.gflops), gbps: Math.max(limit.gbps, again.gbps) };
+  const [gflops, gbps] = [number(limit.gflops), number(limit.gbps)];
+  console.log(
+    `Limits of this machine, ${THREADS} threads: ${gflops} GFLOP/s float32, ${gbps} GB/s from memory`,
+  );
+} else {
+  console.log('Limits of this machine not measured (--quick, or no C++ compiler).');
 }
 show(results, limit);
 

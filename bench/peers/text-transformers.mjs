@@ -20,7 +20,7 @@ async function load({ dtype, threads, batchSize, sorted }) {
     device: 'cpu',
     session_options: { intraOpNumThreads: threads },
   });
-  return { runtime: packageVersion('onnxruntime-node', peersFolder) };
+  return { runtime: `onnxruntime-node ${packageVersion('onnxruntime-node', peersFolder)}` };
 }
 
 async function encode(texts) {
