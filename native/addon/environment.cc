@@ -1,6 +1,5 @@
 #include "environment.h"
 
-#include <cstring>
 #include <new>
 
 #include "../kernels/dispatch.h"
@@ -8,22 +7,13 @@
 namespace embedlane {
 namespace {
 
-SearchInput with_queries(SearchInput input, const std::vector<float>& copy) {
-  if (!copy.empty()) input.queries = copy.data();
+SearchInput with_queries(SearchInput input, const float* queries) {
+  input.queries = queries;
   return input;
 }
 
 // Node-API calls below may fail with napi_cannot_run_js or napi_pending_exception while a worker is being
-// terminated. There is nobody left to tell then, so their status is not looked at; values stay undefined.
-napi_value typed_array(napi_env env, napi_typedarray_type type, const void* data, size_t count) {
-  void* memory = nullptr;
-  napi_value buffer = nullptr, array = nullptr;
-  if (napi_create_arraybuffer(env, count * 4, &memory, &buffer) != napi_ok) return nullptr;
-  if (count > 0) std::memcpy(memory, data, count * 4);
-  napi_create_typedarray(env, type, count, buffer, 0, &array);
-  return array;
-}
-
+// terminated. There is nobody left to tell then, so their status is not looked at.
 napi_value coded_error(napi_env env, const char* code, const char* message) {
   napi_value text, error = nullptr, code_value;
   napi_create_string_utf8(env, message, NAPI_AUTO_LENGTH, &text);
@@ -34,23 +24,28 @@ napi_value coded_error(napi_env env, const char* code, const char* message) {
 
 }  // namespace
 
-AsyncSearch::AsyncSearch(const SearchInput& input, std::vector<float> queries)
-    : copied_queries_(std::move(queries)), search_(with_queries(input, copied_queries_), current_kernels()) {
-  indices.resize(input.query_count * input.k);
-  scores.resize(input.query_count * input.k);
-}
+AsyncSearch::AsyncSearch(const SearchInput& input, bool copy, uint32_t* indices, float* scores)
+    : copied_queries_(input.queries, input.queries + (copy ? input.query_count * input.dims : 0)),
+      search_(copy ? with_queries(input, copied_queries_.data()) : input, current_kernels()),
+      indices_(indices),
+      scores_(scores) {}
 
-bool AsyncSearch::run() {
-  if (!gate_.enter()) return false;
+void AsyncSearch::run(Mailbox& mailbox) {
+  if (!gate_.enter()) return;
   try {
     search_.work();
   } catch (const std::bad_alloc&) {
+    failed_ = true;
     search_.cancel();
-    failed = true;
   }
-  if (!gate_.leave()) return false;
-  if (!search_.cancelled()) search_.finish(indices.data(), scores.data());
-  return true;
+  if (gate_.leave_unless_last()) return;
+  if (!search_.cancelled()) search_.finish(indices_, scores_);
+  {
+    std::lock_guard lock(mailbox.mutex);
+    mailbox.finished.push_back(this);
+    napi_call_threadsafe_function(mailbox.bell, nullptr, napi_tsfn_nonblocking);
+  }
+  gate_.leave();
 }
 
 Environment::Environment(Napi::Env env) : env_(env) {
@@ -69,41 +64,25 @@ void Environment::attach(Napi::Env env) { env.SetInstanceData(new Environment(en
 Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
 void Environment::start(const std::shared_ptr<AsyncSearch>& search, size_t threads) {
-  const std::shared_ptr<Mailbox> mailbox = mailbox_;
-  searches_.insert(search);
-  {
-    std::lock_guard lock(mailbox->mutex);
-    mailbox->under_way++;
-  }
+  searches_.emplace(search.get(), search);
   try {
-    ThreadPool::instance().submit(
-        [search, mailbox] {
-          if (!search->run()) return;
-          std::lock_guard lock(mailbox->mutex);
-          mailbox->finished.push_back(search);
-          napi_call_threadsafe_function(mailbox->bell, nullptr, napi_tsfn_nonblocking);
-          mailbox->under_way--;
-          mailbox->quiet.notify_all();
-        },
-        threads);
+    ThreadPool::instance().submit([search, mailbox = mailbox_] { search->run(*mailbox); }, threads);
   } catch (...) {
-    std::lock_guard lock(mailbox->mutex);
-    mailbox->under_way--;
-    searches_.erase(search);
+    searches_.erase(search.get());
     throw;
   }
-  if (searches_.size() == 1) napi_ref_threadsafe_function(env_, mailbox->bell);
+  if (searches_.size() == 1) napi_ref_threadsafe_function(env_, mailbox_->bell);
 }
 
 void Environment::deliver(napi_env env, napi_value, void* context, void*) {
   if (env == nullptr) return;  // the environment is ending
   Environment* self = static_cast<Environment*>(context);
-  std::vector<std::shared_ptr<AsyncSearch>> finished;
+  std::vector<AsyncSearch*> finished;
   {
     std::lock_guard lock(self->mailbox_->mutex);
     finished.swap(self->mailbox_->finished);
   }
-  for (const auto& search : finished) {
+  for (AsyncSearch* search : finished) {
     settle(env, *search);
     self->searches_.erase(search);
   }
@@ -113,33 +92,25 @@ void Environment::deliver(napi_env env, napi_value, void* context, void*) {
 void Environment::settle(napi_env env, AsyncSearch& search) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  for (const napi_ref reference : search.kept) napi_delete_reference(env, reference);
-  if (search.failed) {
+  napi_value result = nullptr;
+  napi_get_reference_value(env, search.result, &result);
+  for (const napi_ref reference : {search.result, search.corpus, search.queries}) {
+    if (reference != nullptr) napi_delete_reference(env, reference);
+  }
+  if (search.failed()) {
     napi_reject_deferred(env, search.deferred, coded_error(env, "ERR_RUNTIME", "Out of memory in a search"));
   } else if (search.cancelled()) {
     napi_reject_deferred(env, search.deferred, coded_error(env, "ERR_ABORTED", "The operation was aborted"));
   } else {
-    napi_value result = nullptr;
-    const size_t count = search.indices.size();
-    const napi_value indices = typed_array(env, napi_uint32_array, search.indices.data(), count);
-    const napi_value scores = typed_array(env, napi_float32_array, search.scores.data(), count);
-    if (indices != nullptr && scores != nullptr && napi_create_object(env, &result) == napi_ok) {
-      napi_set_named_property(env, result, "indices", indices);
-      napi_set_named_property(env, result, "scores", scores);
-      napi_resolve_deferred(env, search.deferred, result);
-    } else {
-      napi_reject_deferred(env, search.deferred,
-                           coded_error(env, "ERR_RUNTIME", "Out of memory for results"));
-    }
+    napi_resolve_deferred(env, search.deferred, result);
   }
   napi_close_handle_scope(env, scope);
 }
 
 void Environment::shut_down(void* context) {
   Environment* self = static_cast<Environment*>(context);
-  for (const auto& search : self->searches_) search->cancel();
-  std::unique_lock lock(self->mailbox_->mutex);
-  self->mailbox_->quiet.wait(lock, [self] { return self->mailbox_->under_way == 0; });
+  for (const auto& [search, owner] : self->searches_) search->cancel();
+  for (const auto& [search, owner] : self->searches_) search->close();
 }
 
 }  // namespace embedlane

@@ -2,10 +2,10 @@
 
 #include <napi.h>
 
-#include <condition_variable>
+#include <atomic>
 #include <memory>
 #include <mutex>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "../search/topk.h"
@@ -13,30 +13,45 @@
 
 namespace embedlane {
 
-// A search that pool threads work on while JavaScript goes on. Created and finished on its environment's
+class AsyncSearch;
+
+// Where pool threads leave finished searches for their environment, and the bell that wakes it up. Shared, so
+// that a late thread never finds it gone.
+struct Mailbox {
+  std::mutex mutex;
+  std::vector<AsyncSearch*> finished;
+  napi_threadsafe_function bell = nullptr;
+};
+
+// A search that pool threads work on while JavaScript goes on. Created and settled on its environment's
 // thread; between, pool threads call run().
-class AsyncSearch : public std::enable_shared_from_this<AsyncSearch> {
+class AsyncSearch {
  public:
-  AsyncSearch(const SearchInput& input, std::vector<float> queries);
+  // Copies the queries if `copy`. `indices` and `scores` are where the results go.
+  AsyncSearch(const SearchInput& input, bool copy, uint32_t* indices, float* scores);
 
+  // One pool thread's part. The last thread fills in the results, puts the search into the mailbox and rings.
+  void run(Mailbox& mailbox);
   void cancel() { search_.cancel(); }
-  size_t units() const { return search_.units(); }
+  // Waits for the pool threads inside run(), and keeps out those that come later.
+  void close() { gate_.close(); }
 
-  std::vector<uint32_t> indices;
-  std::vector<float> scores;
-  bool failed = false;  // out of memory
+  size_t units() const { return search_.units(); }
+  bool cancelled() const { return search_.cancelled(); }
+  bool failed() const { return failed_; }  // out of memory
 
   napi_deferred deferred = nullptr;
-  std::vector<napi_ref> kept;  // the typed arrays that are read in place
-
-  bool cancelled() const { return search_.cancelled(); }
-  // Body of every pool thread's part; true for the last one, which has then filled in the results.
-  bool run();
+  napi_ref result = nullptr;  // { indices, scores }, which nobody else can reach before the search is over
+  napi_ref corpus = nullptr;
+  napi_ref queries = nullptr;  // unless copied
 
  private:
   std::vector<float> copied_queries_;
   TopKSearch search_;
+  uint32_t* indices_;
+  float* scores_;
   Gate gate_;
+  std::atomic<bool> failed_ = false;
 };
 
 // What one JavaScript context (the main thread or a worker) owns of the addon.
@@ -54,15 +69,6 @@ class Environment {
   void start(const std::shared_ptr<AsyncSearch>& search, size_t threads);
 
  private:
-  // Outlives the environment for as long as a pool thread needs it.
-  struct Mailbox {
-    std::mutex mutex;
-    std::condition_variable quiet;
-    std::vector<std::shared_ptr<AsyncSearch>> finished;
-    size_t under_way = 0;
-    napi_threadsafe_function bell = nullptr;
-  };
-
   explicit Environment(Napi::Env env);
   static void deliver(napi_env env, napi_value, void* self, void*);
   static void settle(napi_env env, AsyncSearch& search);
@@ -70,7 +76,7 @@ class Environment {
 
   napi_env env_;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
-  std::unordered_set<std::shared_ptr<AsyncSearch>> searches_;
+  std::unordered_map<AsyncSearch*, std::shared_ptr<AsyncSearch>> searches_;  // not settled yet
 };
 
 }  // namespace embedlane

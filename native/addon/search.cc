@@ -20,7 +20,26 @@ constexpr size_t kMaxCopiedFloats = size_t(1) << 20;
 struct TopKArguments {
   SearchInput input;
   size_t threads;
+  uint32_t* indices;
+  float* scores;
 };
+
+// The caller allocates the results, because Node-API's own allocation ends the process when memory is short.
+constexpr size_t kIndices = 6;
+constexpr size_t kScores = 7;
+
+Napi::Object result_of(const Napi::CallbackInfo& info) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  result["indices"] = info[kIndices];
+  result["scores"] = info[kScores];
+  return result;
+}
+
+napi_ref keep(Napi::Env env, napi_value value) {
+  napi_ref reference;
+  if (napi_create_reference(env, value, 1, &reference) != napi_ok) throw Napi::Error::New(env);
+  return reference;
+}
 
 TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
   const Span<float> queries = floats(info, 0);
@@ -35,9 +54,13 @@ TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
       kind == Metric::kL1) {
     throw_error(info.Env(), "ERR_INVALID_ARG", "Expected at least one query, k rows and a search metric");
   }
-  product(info.Env(), query_count, k);
+  const Span<uint32_t> indices = words(info, kIndices);
+  const Span<float> scores = floats(info, kScores);
+  if (indices.length != product(info.Env(), query_count, k) || scores.length != indices.length) {
+    throw_error(info.Env(), "ERR_DIMENSION", "Expected room for k results per query");
+  }
   const SearchInput input = {queries.data, query_count, corpus.data, corpus_count, dims, k, kind};
-  return {input, std::min(threads, ThreadPool::kMaxThreads)};
+  return {input, std::min(threads, ThreadPool::kMaxThreads), indices.data, scores.data};
 }
 
 [[noreturn]] void throw_resources(Napi::Env env, const std::exception& error) {
@@ -49,9 +72,6 @@ TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
 Napi::Value top_k_sync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const TopKArguments args = top_k_arguments(info);
-  const size_t count = args.input.query_count * args.input.k;
-  Napi::Uint32Array indices = Napi::Uint32Array::New(env, count);
-  Napi::Float32Array scores = Napi::Float32Array::New(env, count);
   try {
     TopKSearch search(args.input, current_kernels());
     const auto gate = std::make_shared<Gate>();
@@ -80,16 +100,13 @@ Napi::Value top_k_sync(const Napi::CallbackInfo& info) {
     work();
     gate->close();
     if (failed) throw std::bad_alloc();
-    search.finish(indices.Data(), scores.Data());
+    search.finish(args.indices, args.scores);
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {
     throw_resources(env, error);
   }
-  Napi::Object result = Napi::Object::New(env);
-  result["indices"] = indices;
-  result["scores"] = scores;
-  return result;
+  return result_of(info);
 }
 
 Napi::Value top_k(const Napi::CallbackInfo& info) {
@@ -97,18 +114,12 @@ Napi::Value top_k(const Napi::CallbackInfo& info) {
   const TopKArguments args = top_k_arguments(info);
   require_fixed_length(info, 0);
   require_fixed_length(info, 1);
-  std::shared_ptr<AsyncSearch> search;
   try {
-    const size_t query_floats = args.input.query_count * args.input.dims;
-    const bool copy = query_floats <= kMaxCopiedFloats;
-    const float* queries = args.input.queries;
-    search = std::make_shared<AsyncSearch>(
-        args.input, copy ? std::vector<float>(queries, queries + query_floats) : std::vector<float>());
-    for (size_t i = copy ? 1 : 0; i < 2; i++) {
-      napi_ref reference;
-      if (napi_create_reference(env, info[i], 1, &reference) != napi_ok) throw Napi::Error::New(env);
-      search->kept.push_back(reference);
-    }
+    const bool copy = args.input.query_count * args.input.dims <= kMaxCopiedFloats;
+    const auto search = std::make_shared<AsyncSearch>(args.input, copy, args.indices, args.scores);
+    search->result = keep(env, result_of(info));
+    search->corpus = keep(env, info[1]);
+    if (!copy) search->queries = keep(env, info[0]);
     napi_value promise;
     if (napi_create_promise(env, &search->deferred, &promise) != napi_ok) throw Napi::Error::New(env);
     Environment::of(env).start(search, std::min(args.threads, search->units()));

@@ -4,7 +4,8 @@
 
 namespace embedlane {
 
-// NativeBinding.topKSync and topK, see src/native/binding.ts.
+// NativeBinding.topKSync and topK, see src/native/binding.ts, with two arguments more: the arrays for indices
+// and scores.
 Napi::Value top_k_sync(const Napi::CallbackInfo& info);
 Napi::Value top_k(const Napi::CallbackInfo& info);
 

@@ -70,7 +70,7 @@ void normalize_rows(const Napi::CallbackInfo& info) {
   for (size_t r = 0; r < rows; r++) normalize_row(kernels, data.data + r * dims, dims);
 }
 
-Napi::Value pool(const Napi::CallbackInfo& info) {
+void pool(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Span<float> hidden = floats(info, 0);
   const Span<uint8_t> mask = bytes(info, 1);
@@ -87,10 +87,12 @@ Napi::Value pool(const Napi::CallbackInfo& info) {
   }
   size_t parts = 0;
   for (size_t m = 0; m < kPoolingCount; m++) parts += modes >> m & 1;
-  Napi::Float32Array out = Napi::Float32Array::New(env, product(env, batch, product(env, dims, parts)));
+  const Span<float> out = floats(info, 8);
+  if (out.length != product(env, batch, product(env, dims, parts))) {
+    throw_error(env, "ERR_DIMENSION", "Expected room for every mode of every row");
+  }
   pool(current_kernels(), {hidden.data, mask.data, exclude.data, batch, sequence, dims, modes, normalize},
-       out.Data());
-  return out;
+       out.data);
 }
 
 }  // namespace embedlane

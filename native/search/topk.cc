@@ -42,10 +42,7 @@ TopKSearch::TopKSearch(const SearchInput& input, const Kernels& kernels)
     : input_(input),
       kernels_(kernels),
       bounds_(input.metric, input.dims),
-      streaming_(input.query_count < kFewQueries || input.dims > kMaxTileDims),
-      thresholds_(input.query_count),
-      results_(input.query_count * input.k),
-      counts_(input.query_count) {
+      streaming_(input.query_count < kFewQueries || input.dims > kMaxTileDims) {
   const size_t most = std::clamp<size_t>(kMaxCandidates / input.k, kernels.tile_queries, kMaxGroup);
   const size_t groups = (input.query_count + most - 1) / most;
   group_size_ = round_up((input.query_count + groups - 1) / groups, kernels.tile_queries);
@@ -246,7 +243,16 @@ class TopKSearch::Worker {
   std::vector<float> scores_;
 };
 
-void TopKSearch::work() { Worker(*this).run(); }
+void TopKSearch::allocate() {
+  thresholds_ = std::vector<std::atomic<uint32_t>>(input_.query_count);
+  results_.resize(input_.query_count * input_.k);
+  counts_.resize(input_.query_count);
+}
+
+void TopKSearch::work() {
+  std::call_once(allocated_, [this] { allocate(); });
+  Worker(*this).run();
+}
 
 void TopKSearch::finish(uint32_t* indices, float* scores) {
   for (size_t q = 0; q < input_.query_count; q++) {

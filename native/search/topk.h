@@ -47,6 +47,9 @@ class TopKSearch {
  private:
   class Worker;
 
+  // What grows with the number of queries. Not the constructor's work: that runs on JavaScript's thread.
+  void allocate();
+
   SearchInput input_;
   const Kernels& kernels_;
   FilterBounds bounds_;
@@ -59,6 +62,7 @@ class TopKSearch {
   std::atomic<bool> cancelled_{false};
   // Per query, the score half of the best k-th key that any thread has seen.
   std::vector<std::atomic<uint32_t>> thresholds_;
+  std::once_flag allocated_;
   std::mutex merge_mutex_;
   std::vector<Key> results_;  // k per query
   std::vector<size_t> counts_;

@@ -35,9 +35,10 @@ class ThreadPool {
   size_t idle_ = 0;
 };
 
-// Counts the threads inside one piece of work. Whoever comes after the last one left finds it closed.
+// Counts the threads inside one piece of work, so that its owner can wait for them and keep out the rest.
 class Gate {
  public:
+  // False if the gate is closed: the work is over, and its memory may be gone.
   bool enter() {
     std::lock_guard lock(mutex_);
     if (closed_) return false;
@@ -45,12 +46,20 @@ class Gate {
     return true;
   }
 
-  // True for the last one to leave, which closes the gate.
-  bool leave() {
+  void leave() {
     std::lock_guard lock(mutex_);
-    if (--inside_ > 0) return false;
-    closed_ = true;
-    empty_.notify_all();
+    if (--inside_ == 0) empty_.notify_all();
+  }
+
+  // The last one inside stays and gets false: it has something to finish before it calls leave(). Nobody
+  // enters any more.
+  bool leave_unless_last() {
+    std::lock_guard lock(mutex_);
+    if (inside_ == 1) {
+      closed_ = true;
+      return false;
+    }
+    inside_--;
     return true;
   }
 

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { EmbedlaneError, type ErrorCode } from '../core/errors.js';
-import type { NativeBinding, SimdLevel } from './binding.js';
+import type { NativeBinding, SimdLevel, TopKArrays, TopKTask } from './binding.js';
 import { createFallback } from './fallback/index.js';
+import { allocateFloats, allocateTopK } from './memory.js';
 
 const require = createRequire(import.meta.url);
 
@@ -53,7 +54,14 @@ const HELP = `To build it, install a C++20 compiler and CMake, then run "node sc
 If another platform's package was installed (a copied node_modules, a cached container layer), run "npm ci" here.
 EMBEDLANE_BACKEND=typescript chooses the fallback without this warning.`;
 
-type Addon = Omit<NativeBinding, 'backend' | 'scores'>;
+/** What the binary exports: the contract, but results go where the caller says. */
+type Addon = Omit<NativeBinding, 'backend' | 'scores' | 'pool' | 'topKSync' | 'topK'> & {
+  pool(...args: [...Parameters<NativeBinding['pool']>, out: Float32Array]): void;
+  topKSync(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKArrays;
+  topK(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKTask;
+};
+
+type SearchArguments = Parameters<NativeBinding['topK']>;
 
 const FUNCTIONS = [
   'simdLevel',
@@ -135,7 +143,6 @@ function wrap(native: Addon): NativeBinding {
         throw translate(error);
       }
     };
-  const { topK } = native;
   return {
     backend: 'native',
     simdLevel: guard(native.simdLevel),
@@ -147,10 +154,19 @@ function wrap(native: Addon): NativeBinding {
     scores: guard((metric, query, corpus, out) => native.matrix(metric, query, corpus, query.length, out)),
     matrix: guard(native.matrix),
     normalizeRows: guard(native.normalizeRows),
-    pool: guard(native.pool),
-    topKSync: guard(native.topKSync),
+    pool: guard((...args) => {
+      const [, , batch, , dims, modes] = args;
+      const out = allocateFloats(batch * dims * modes.length);
+      native.pool(...args, out);
+      return out;
+    }),
+    topKSync: guard((...args) => {
+      const { indices, scores } = roomFor(args);
+      return native.topKSync(...args, indices, scores);
+    }),
     topK: guard((...args) => {
-      const task = topK(...args);
+      const { indices, scores } = roomFor(args);
+      const task = native.topK(...args, indices, scores);
       return {
         promise: task.promise.catch((error: unknown) => {
           throw translate(error);
@@ -161,7 +177,12 @@ function wrap(native: Addon): NativeBinding {
   };
 }
 
+function roomFor([queries, , dims, k]: SearchArguments): TopKArrays {
+  return allocateTopK(Math.floor(queries.length / dims) * k);
+}
+
 function translate(error: unknown): EmbedlaneError {
+  if (error instanceof EmbedlaneError) return error;
   const { code, message } = error as { code?: ErrorCode; message: string };
   return new EmbedlaneError(code ?? 'ERR_RUNTIME', message, { cause: error });
 }

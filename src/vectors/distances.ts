@@ -2,6 +2,7 @@ import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js'
 import { EmbedlaneError } from '../core/errors.js';
 import { float32Array, oneOf, optionsObject } from '../core/validate.js';
 import { loadBinding } from '../native/load.js';
+import { allocateFloats } from '../native/memory.js';
 import { matrixArgument, requireSameDims } from './matrix.js';
 
 // Sums run in float64 in one fixed order and are rounded to float32 once (the addon's native/kernels/kernels.h
@@ -77,7 +78,7 @@ export function similarity(a: MatrixLike, b: MatrixLike, options?: SimilarityOpt
   const { metric = 'cosine' } = optionsObject('options', options, ['metric']);
   oneOf('options.metric', metric, SIMILARITY_METRICS);
   requireSameDims('a', left, 'b', right);
-  const data = new Float32Array(left.rows * right.rows);
+  const data = allocateFloats(left.rows * right.rows);
   if (data.length > 0) loadBinding().matrix(NATIVE_METRICS[metric], left.data, right.data, left.dims, data);
   if (metric === 'euclidean' || metric === 'manhattan') {
     for (let i = 0; i < data.length; i++) data[i] = 0 - data[i];

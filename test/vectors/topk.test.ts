@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Embeddings, type MatrixLike, TopK, topK, topKSync } from 'embedlane/vectors';
+import { Embeddings, type MatrixLike, similarity, TopK, topK, topKSync } from 'embedlane/vectors';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../native/random.js';
 
@@ -104,6 +104,13 @@ describe('topK', () => {
       await expect(topK(query, side, { k: 1 })).rejects.toThrow(code('ERR_INVALID_ARG'));
       expect(() => topKSync(query, side, { k: 1 })).toThrow(code('ERR_INVALID_ARG'));
     }
+  });
+
+  it('says so if the results do not fit memory', async () => {
+    const million = { data: new Float32Array(1e6), rows: 1e6, dims: 1 };
+    await expect(topK(million, million, { k: 1e6 })).rejects.toThrow(code('ERR_RUNTIME'));
+    expect(() => topKSync(million, million, { k: 1e6 })).toThrow(code('ERR_RUNTIME'));
+    expect(() => similarity(million, million)).toThrow(code('ERR_RUNTIME'));
   });
 
   it('does not let go of the corpus while it is read', async () => {

@@ -1,4 +1,5 @@
 import { POOLING_MODES, type PoolingMode } from '../binding.js';
+import { allocateFloats } from '../memory.js';
 import { normalizeRows } from './kernels.js';
 
 /** {@link NativeBinding.pool} in TypeScript: the same float64 sums in the same order, hence the same bits. */
@@ -14,7 +15,7 @@ export function pool(
 ): Float32Array {
   const parts = POOLING_MODES.filter((mode) => modes.includes(mode));
   const width = dims * parts.length;
-  const out = new Float32Array(batch * width);
+  const out = allocateFloats(batch * width);
   for (let b = 0; b < batch; b++) {
     const tokens = hidden.subarray(b * sequence * dims, (b + 1) * sequence * dims);
     const rowMask = mask.subarray(b * sequence, (b + 1) * sequence);

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { Metric, TopKArrays, TopKTask } from '../binding.js';
+import { allocateTopK } from '../memory.js';
 import { cosineOf, dotSum, squaredL2Sum } from './kernels.js';
 
 /** Multiply-adds between two looks at the event loop: a few milliseconds. */
@@ -56,8 +57,7 @@ function* search(
 ): Generator<undefined, TopKArrays> {
   const queryCount = queries.length / dims;
   const rowCount = corpus.length / dims;
-  const indices = new Uint32Array(queryCount * k);
-  const scores = new Float32Array(queryCount * k);
+  const { indices, scores } = allocateTopK(queryCount * k);
   const slice = Math.max(1, Math.floor(SLICE / dims));
   const squares = new Float64Array(metric === 'cosine' ? rowCount : 0);
   for (let row = 0; row < squares.length; row++) {

@@ -1,0 +1,20 @@
+import { EmbedlaneError } from '../core/errors.js';
+import type { TopKArrays } from './binding.js';
+
+/** Room for `length` floats, or an error that can be caught. */
+export function allocateFloats(length: number): Float32Array<ArrayBuffer> {
+  return allocate(length, () => new Float32Array(length));
+}
+
+/** Room for the results of a search. */
+export function allocateTopK(length: number): TopKArrays {
+  return allocate(length, () => ({ indices: new Uint32Array(length), scores: new Float32Array(length) }));
+}
+
+function allocate<T>(length: number, create: () => T): T {
+  try {
+    return create();
+  } catch (cause) {
+    throw new EmbedlaneError('ERR_RUNTIME', `A result of ${length} values does not fit memory`, { cause });
+  }
+}
