@@ -56,7 +56,7 @@ describe('chunkText', () => {
   it('cuts a monstrous word without tearing a surrogate pair', () => {
     const cut = chunks('😀'.repeat(5000), 100);
     expect(cut.map((chunk) => chunk.text).join('')).toBe('😀'.repeat(5000));
-    for (const chunk of cut) expect(chunk.text.isWellFormed()).toBe(true);
+    for (const chunk of cut) expect(chunk.text).not.toMatch(/^[\udc00-\udfff]|[\ud800-\udbff]$/);
   });
 
   it('counts a CJK character as four', () => {
