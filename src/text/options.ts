@@ -23,7 +23,7 @@ export interface LoadOptions {
   device?: 'cpu';
   /** Threads for inference. Default: the physical cores. */
   threads?: number;
-  /** Padded tokens per run of the model: more needs more memory and makes each run longer. Default 1024. */
+  /** Padded tokens per run of the model: more needs more memory and makes each run longer. Default 768. */
   tokenBudget?: number;
   /** Pooling instead of the model's own; several modes are concatenated in the given order. */
   pooling?: PoolingMode | readonly PoolingMode[];
