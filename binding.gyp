@@ -3,7 +3,6 @@
 {
   'target_defaults': {
     'defines': ['<!@(node native/gyp-list.mjs defines)'],
-    'cflags!': ['-fno-omit-frame-pointer'],
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fno-exceptions', '-fno-rtti'],
     'cflags_cc': ['-std=c++20', '<!@(node native/gyp-list.mjs flags gnu)'],
     'xcode_settings': {

@@ -127,8 +127,8 @@ function giveUp(reason) {
   ];
   if (options['if-possible']) {
     lines.push(
-      'Until then embedlane uses its TypeScript fallback: the same results, about 10 times slower for one query',
-      'and 100 times slower for many.',
+      'Until then embedlane uses its TypeScript fallback: the same results, about 30 times slower for one query',
+      'and several hundred times slower for many.',
     );
   }
   console.error(lines.join('\n'));

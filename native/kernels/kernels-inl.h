@@ -163,6 +163,11 @@ void pack_rows(const float* rows, size_t count, size_t dims, float* panel, float
     size_t i = 0;
     if (first + V::kF <= count) {
       for (; i + V::kF <= dims; i += V::kF) {
+        // The next kF rows, in address order (see `canonical`).
+        EMBEDLANE_UNROLL
+        for (int j = 0; j < V::kF * V::kF; j += 64 / sizeof(float)) {
+          V::prefetch(block + V::kF * (dims + i) + j);
+        }
         V::transpose(block + i, dims, panel + i * kPanelRows + first, kPanelRows);
       }
     }

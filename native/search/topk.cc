@@ -10,7 +10,7 @@ namespace {
 
 // Below, packing rows costs more than the tiles save: memory bandwidth is the limit, and canonical scores
 // come at memory speed.
-constexpr size_t kFewQueries = 4;
+constexpr size_t kFewQueries = 3;
 // Longest row for which a panel and a tile of queries stay in cache.
 constexpr size_t kMaxTileDims = 16384;
 constexpr size_t kMaxGroup = 512;
