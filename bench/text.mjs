@@ -207,6 +207,7 @@ const versions = {
 };
 console.log(
   `\nVersions: ${Object.entries(versions)
+    .filter(([, version]) => version)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ')}`,
 );

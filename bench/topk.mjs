@@ -217,6 +217,7 @@ const versions = { embedlane: about.embedlane };
 if (chosen.peers) Object.assign(versions, { usearch: peer('usearch'), simsimd: peer('simsimd') });
 console.log(
   `\nVersions: ${Object.entries(versions)
+    .filter(([, version]) => version)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ')}; SIMD ${simd?.level}`,
 );

@@ -64,7 +64,9 @@ export class Contender {
     const seconds = (performance.now() - before.at) / 1000;
     const busy = machineBusySeconds() - before.busy;
     const cpu = cpuSeconds(pid) - before.cpu;
-    return { ...value, cpu, peak: peakBytes(pid), foreign: (busy - cpu) / (seconds * cpus().length) };
+    // Both clocks tick in hundredths of a second, so a short round can come out slightly below zero.
+    const noise = Math.max(0, (busy - cpu) / (seconds * cpus().length));
+    return { ...value, cpu, peak: peakBytes(pid), foreign: noise };
   }
 
   get pid() {
