@@ -31,7 +31,8 @@
         ['target_arch=="arm64"', {'dependencies': ['embedlane_neon']}],
         ['OS=="linux"', {
           'libraries': ['-ldl', '-pthread'],
-          'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL', '-Wl,-z,now', '-s'],
+          'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL', '-Wl,-z,now', '-s',
+                      '-Wl,--version-script=<(module_root_dir)/native/exports.map'],
         }],
       ],
     },

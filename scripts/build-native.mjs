@@ -53,7 +53,12 @@ if (
 const missing = missingTools();
 if (missing.length > 0) giveUp(`${missing.join(' and ')} not found.`);
 
-const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
+let cmakeJs;
+try {
+  cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
+} catch {
+  giveUp('cmake-js not found: run "npm ci" first, with development dependencies.');
+}
 const result = spawnSync(
   process.execPath,
   [

@@ -18,8 +18,8 @@ namespace {
 
 constexpr int kLanes = 16;
 constexpr int kGroups = kLanes / V::kD;
-// How far ahead of their use rows are asked for, in floats.
-constexpr size_t kAhead = 2048;
+// How far ahead of their use rows are asked for, beyond the rows that are being read, in floats.
+constexpr size_t kAhead = 1024;
 
 EMBEDLANE_INLINE double sum_lanes(V::D (&lanes)[kGroups]) {
   EMBEDLANE_UNROLL
@@ -59,10 +59,10 @@ EMBEDLANE_INLINE void canonical(const float* query, const float* rows, size_t di
   size_t i = 0;
   for (; i + kLanes <= dims; i += kLanes) {
     if (kRows > 1) {
-      // Several rows at a time are as many streams, which hardware prefetchers follow at half of the memory's
-      // speed. In address order, as if rows were read one after the other, they need no help from it.
+      // Several rows at a time are as many streams, and hardware prefetchers follow those at half of the
+      // memory's speed. So the next rows are asked for here, in address order.
       EMBEDLANE_UNROLL
-      for (int r = 0; r < kRows; r++) V::prefetch(rows + kRows * i + r * kLanes + kAhead);
+      for (int r = 0; r < kRows; r++) V::prefetch(rows + kRows * (dims + i) + r * kLanes + kAhead);
     }
     EMBEDLANE_UNROLL
     for (int g = 0; g < kGroups; g++) {
