@@ -14,7 +14,8 @@ export interface Outcome {
 export function runNode(source: string, env: NodeJS.ProcessEnv = {}, flags: string[] = []): Promise<Outcome> {
   const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', source], {
     cwd: root,
-    env: { ...process.env, ...env },
+    // Only what the test asks for: the run itself may have chosen a backend.
+    env: { ...process.env, EMBEDLANE_BACKEND: '', EMBEDLANE_SIMD: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

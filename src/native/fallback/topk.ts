@@ -5,7 +5,7 @@ import { allocateTopK } from '../memory.js';
 import { cosineOf, dotSum, squaredL2Sum } from './kernels.js';
 
 /** Multiply-adds between two looks at the event loop: a few milliseconds. */
-const SLICE = 4_000_000;
+const SLICE = 1_000_000;
 
 /** Exact search in TypeScript: the canonical score of every pair. Same results as the addon's. */
 export function topKSync(
