@@ -51,7 +51,7 @@ if (
 }
 
 const missing = missingTools();
-if (missing.length > 0) giveUp(`${missing.join(' and ')} not found.`);
+if (missing.length > 0) giveUp(`Not found: ${missing.join(', ')}.`);
 
 let cmakeJs;
 try {
@@ -108,7 +108,7 @@ function missingTools() {
   // On Windows, cmake-js finds Visual Studio by itself and says so if it does not.
   if (process.platform !== 'win32') {
     const compilers = [process.env.CXX, 'c++', 'g++', 'clang++'];
-    if (!compilers.some((name) => name && runs(name))) tools.push('A C++ compiler');
+    if (!compilers.some((name) => name && runs(name))) tools.push('a C++ compiler');
     if (!runs('ninja') && !runs('make')) tools.push('ninja or make');
   }
   return tools;
