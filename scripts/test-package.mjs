@@ -34,7 +34,7 @@ const FILES = {
     (async () => {
       const model = await TextEmbedder.load('all-MiniLM-L6-v2');${USE}
     })();`,
-  'types.ts': `
+  'types.mts': `
     import { EmbedlaneError, type Embeddings, TextEmbedder } from 'embedlane';
     import { simd, type TopK, topKSync } from 'embedlane/vectors';
     const model: TextEmbedder = await TextEmbedder.load('all-MiniLM-L6-v2', { dtype: 'int8' });
@@ -55,7 +55,7 @@ const FILES = {
       types: [],
       skipLibCheck: false,
     },
-    files: ['types.ts'],
+    files: ['types.mts'],
   }),
 };
 

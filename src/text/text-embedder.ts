@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
