@@ -6,8 +6,8 @@ import { modelId } from '../lib/texts.mjs';
 let model;
 
 serveText(
-  async ({ dtype, threads }) => {
-    model = await TextEmbedder.load(modelId, { dtype, threads });
+  async ({ dtype, threads, spin }) => {
+    model = await TextEmbedder.load(modelId, { dtype, threads, spin });
     return {};
   },
   async (texts) => (await model.encode(texts)).data,

@@ -6,6 +6,8 @@ export interface SessionOptions {
   file: string;
   /** Threads within an operator; 0 lets onnxruntime count the physical cores. */
   threads: number;
+  /** Microseconds for which a thread without work keeps its core busy before it sleeps; 0 for not at all. */
+  spin: number;
 }
 
 /** Sequences of one run, padded to a rectangle. All arrays are row-major `[batch, sequence]`. */
@@ -43,7 +45,7 @@ export class TokenSession {
   }
 
   /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the file is no graph of this kind */
-  static async open({ file, threads }: SessionOptions): Promise<TokenSession> {
+  static async open({ file, threads, spin }: SessionOptions): Promise<TokenSession> {
     let session: ort.InferenceSession;
     try {
       session = await ort.InferenceSession.create(file, {
@@ -54,8 +56,10 @@ export class TokenSession {
         enableMemPattern: false,
         enableCpuMemArena: true,
         logSeverityLevel: 3,
-        // Spinning burns the cores that tokenising and the caller's own code need, and measured slower.
-        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        // By default onnxruntime spins for long: that burns cores which the caller's own code needs.
+        extra: {
+          session: { intra_op: { allow_spinning: spin > 0 ? '1' : '0', spin_duration_us: String(spin) } },
+        },
       });
     } catch (cause) {
       throw new EmbedlaneError(

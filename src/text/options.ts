@@ -23,6 +23,11 @@ export interface LoadOptions {
   device?: 'cpu';
   /** Threads for inference. Default: the physical cores. */
   threads?: number;
+  /**
+   * Microseconds for which an inference thread that waits for the others keeps its core busy before it sleeps.
+   * Default 0. On a machine that does nothing else, 20 embeds 4–18 % faster; beside other work it is slower.
+   */
+  spin?: number;
   /** Padded tokens per run of the model: more needs more memory and makes each run longer. Default 768. */
   tokenBudget?: number;
   /** Pooling instead of the model's own; several modes are concatenated in the given order. */
@@ -74,7 +79,16 @@ export interface PromptSettings {
   truncateDim: number | undefined;
 }
 
-const LOAD_OPTIONS = ['dtype', 'device', 'threads', 'tokenBudget', 'pooling', 'maxTokens', 'signal'] as const;
+const LOAD_OPTIONS = [
+  'dtype',
+  'device',
+  'threads',
+  'spin',
+  'tokenBudget',
+  'pooling',
+  'maxTokens',
+  'signal',
+] as const;
 const ENCODE_OPTIONS = [
   'normalize',
   'truncateDim',
@@ -88,6 +102,7 @@ const ENCODE_OPTIONS = [
 /** Upper bounds that only catch mistakes. */
 const MAX_THREADS = 1024;
 const MAX_TOKENS = 2 ** 24;
+const MAX_SPIN = 1_000_000;
 
 export function checkLoadOptions(options: LoadOptions | undefined) {
   const given = optionsObject<LoadOptions>('options', options, LOAD_OPTIONS);
@@ -95,6 +110,7 @@ export function checkLoadOptions(options: LoadOptions | undefined) {
   return {
     dtype: given.dtype === undefined ? ('auto' as const) : oneOf('dtype', given.dtype, DTYPES),
     threads: optionalInteger('threads', given.threads, 1, MAX_THREADS),
+    spin: optionalInteger('spin', given.spin, 0, MAX_SPIN),
     tokenBudget: optionalInteger('tokenBudget', given.tokenBudget, 1, MAX_TOKENS),
     maxTokens: optionalInteger('maxTokens', given.maxTokens, 1, MAX_TOKENS),
     pooling: given.pooling === undefined ? undefined : poolingModes(given.pooling),

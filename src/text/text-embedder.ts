@@ -71,7 +71,15 @@ export class TextEmbedder implements AsyncDisposable {
    *   process cannot start or dies; `ERR_ABORTED`
    */
   static async load(model: string, options?: LoadOptions): Promise<TextEmbedder> {
-    const { dtype, threads, tokenBudget, pooling, maxTokens: wanted, signal } = checkLoadOptions(options);
+    const {
+      dtype,
+      threads,
+      spin,
+      tokenBudget,
+      pooling,
+      maxTokens: wanted,
+      signal,
+    } = checkLoadOptions(options);
     throwIfAborted(signal);
     const { id, folder } = await resolveModel(model);
     const [config, modelFile] = await Promise.all([
@@ -88,6 +96,7 @@ export class TextEmbedder implements AsyncDisposable {
       pooling: pooling ? { ...config.pooling, modes: pooling } : config.pooling,
       normalize: config.normalize,
       threads: threads ?? defaultThreads(),
+      spin: spin ?? 0,
       tokenBudget: tokenBudget ?? DEFAULT_TOKEN_BUDGET,
     };
     const lane = new Lane<Loaded>(LANE, params);

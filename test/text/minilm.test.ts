@@ -49,6 +49,11 @@ describe('all-MiniLM-L6-v2 against sentence-transformers', () => {
     });
   });
 
+  it('gives the same vectors when its threads spin', async () => {
+    await using spinning = await TextEmbedder.load('all-MiniLM-L6-v2', { spin: 20 });
+    expectRows(await spinning.encode(golden.texts), normalized, FP16);
+  });
+
   it('cuts texts at maxTokens', async () => {
     await using short = await TextEmbedder.load('all-MiniLM-L6-v2', { maxTokens: 32 });
     expect(short.maxTokens).toBe(32);

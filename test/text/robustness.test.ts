@@ -205,6 +205,8 @@ describe('options', () => {
     { device: 'cuda' },
     { threads: 0 },
     { threads: 1.5 },
+    { spin: -1 },
+    { spin: true },
     { tokenBudget: 0 },
     { maxTokens: 2 },
     { maxTokens: 4096 },

@@ -20,9 +20,9 @@ let model: TextModel | undefined;
 let tokenizer: TextTokenizer;
 
 async function load(params: LoadParams): Promise<Loaded> {
-  const { tokenizer: files, maxTokens, lowercase, modelFile, threads } = params;
+  const { tokenizer: files, maxTokens, lowercase, modelFile, threads, spin } = params;
   tokenizer = await TextTokenizer.open({ files, maxTokens, lowercase });
-  const session = await TokenSession.open({ file: modelFile, threads });
+  const session = await TokenSession.open({ file: modelFile, threads, spin });
   model = new TextModel(tokenizer, session, loadBinding(), params);
   return { dimensions: await model.probe(), keepsBeginning: tokenizer.truncationSide === 'right' };
 }

@@ -11,6 +11,8 @@ export interface LoadParams {
   /** Whether the model's own modules end in Normalize. */
   normalize: boolean;
   threads: number;
+  /** Microseconds that waiting inference threads spin. */
+  spin: number;
   tokenBudget: number;
 }
 
