@@ -22,6 +22,8 @@ const chosen = options({
 });
 const ROUNDS = Number(chosen.rounds ?? (chosen.quick ? 1 : 5));
 const TEXTS = Number(chosen.texts ?? (chosen.quick ? 96 : 512));
+/** Embedded untimed before each round: between its turns a process loses its caches to the others. */
+const WARM_TEXTS = 64;
 const THREADS = Number(chosen.threads ?? availableParallelism());
 
 /** Least cosine at which two contenders count as doing the same work. */
@@ -112,6 +114,7 @@ async function measure(dtype, texts, tokens) {
     for (let round = 0; round < ROUNDS; round++) {
       for (const contender of list) {
         progress(`${dtype}: round ${round + 1} of ${ROUNDS}, ${contender.name}`);
+        await contender.process.call('warm', { texts: texts.slice(0, WARM_TEXTS) });
         contender.rounds.push(await contender.process.measure('round', { texts }));
       }
     }

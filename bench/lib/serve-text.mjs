@@ -13,6 +13,10 @@ export function serveText(load, encode, close) {
     init: load,
     /** Vectors, for the comparison with the others; never timed. */
     vectors: async ({ texts }) => ({ vectors: await encode(texts) }),
+    /** Brings a process that has waited for its turn back into the caches; never timed. */
+    async warm({ texts }) {
+      await encode(texts);
+    },
     async round({ texts }) {
       let seconds;
       const { loop } = await watchLoop(async () => {
