@@ -6,17 +6,12 @@ import { registerDoctor } from './commands/doctor.js';
 import { registerEmbed } from './commands/embed.js';
 import { registerSearch } from './commands/search.js';
 import { registerSimilarity } from './commands/similarity.js';
+import type { CliContext } from './context.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 /** Exit codes of the command line, as `--help` lists them. */
 export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
-
-/** What a command needs from the outside. */
-export interface CliContext {
-  /** Fires on the first Ctrl-C, so that a command can leave no half-written file behind. */
-  readonly signal: AbortSignal;
-}
 
 /**
  * Runs the command line and returns its exit code.

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
+import type { CliContext } from '../context.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, withModel } from '../options.js';
 import { bytes, count, duration, rate } from '../output/format.js';
 import { startProgressBar } from '../output/progress-bar.js';
 import { DEFAULT_CHUNK_CHARS } from '../passages/chunk.js';
 import { collectPassages, passageText } from '../passages/collect.js';
 import { writePassageIndex } from '../passages/passage-index.js';
-import type { CliContext } from '../program.js';
 
 interface IndexFlags extends ModelFlags {
   index: string;

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
+import type { CliContext } from '../context.js';
 import { isJsonl, readJsonlField } from '../input/jsonl.js';
 import { type Line, readLines } from '../input/lines.js';
 import { integerOption, loadModel, type ModelFlags, repeated, withModel } from '../options.js';
 import { startProgressBar } from '../output/progress-bar.js';
 import { formatOf, openSink, VECTOR_FORMATS, type VectorFormat } from '../output/vector-sink.js';
-import type { CliContext } from '../program.js';
 
 interface EmbedFlags extends ModelFlags {
   input?: string[];

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { topK } from '../../vectors/index.js';
+import type { CliContext } from '../context.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags } from '../options.js';
 import { count, duration } from '../output/format.js';
 import type { Passage } from '../passages/collect.js';
 import { openPassageIndex, type PassageIndex } from '../passages/passage-index.js';
-import type { CliContext } from '../program.js';
 
 interface SearchFlags extends Omit<ModelFlags, 'model' | 'dtype'> {
   index: string;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import type { CliContext } from '../context.js';
 import { loadModel, type ModelFlags, withModel } from '../options.js';
-import type { CliContext } from '../program.js';
 
 interface SimilarityFlags extends ModelFlags {
   json?: boolean;
