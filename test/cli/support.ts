@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
+import { outcome } from '../outcome.js';
 
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -19,17 +20,9 @@ export async function cli(
   options: { input?: string; cwd?: string } = {},
 ): Promise<CliResult> {
   const child = spawn(process.execPath, [CLI, ...args], { cwd: options.cwd, stdio: 'pipe' });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    stderr += text;
-  });
   child.stdin.on('error', () => {});
   child.stdin.end(options.input ?? '');
-  const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  const { code: status, stdout, stderr } = await outcome(child);
   return { status, stdout, stderr };
 }
 

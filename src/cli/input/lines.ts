@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { EmbedlaneError } from '../../core/errors.js';
+import { ioError } from '../io.js';
 
 /** Longest line accepted; a file without line ends must not fill the memory. */
 const MAX_LINE_CHARS = 64 * 1024 * 1024;
@@ -53,11 +54,7 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
       }
     }
   } catch (error) {
-    if (error instanceof EmbedlaneError) throw error;
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new EmbedlaneError('ERR_IO', `Expected a readable file at ${file} but received ${reason}`, {
-      cause: error,
-    });
+    throw ioError('a readable file', file, error);
   }
   const tail = decoder.decode();
   if (openChars > 0 || tail !== '') yield finish(tail);

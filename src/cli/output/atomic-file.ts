@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EmbedlaneError } from '../../core/errors.js';
+import { io } from '../io.js';
 
 /**
  * A file that appears under its name only once it is complete: bytes go to a temporary name beside it, are
@@ -59,18 +59,5 @@ export async function syncFolder(folder: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-/** Runs a file operation and gives its failure a stable code and the file's name. */
-export async function io<T>(path: string, operation: () => Promise<T>): Promise<T> {
-  try {
-    return await operation();
-  } catch (error) {
-    if (error instanceof EmbedlaneError) throw error;
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new EmbedlaneError('ERR_IO', `Expected a usable file at ${path} but received ${reason}`, {
-      cause: error,
-    });
   }
 }

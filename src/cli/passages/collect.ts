@@ -1,8 +1,9 @@
 import type { Stats } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
+import { throwIfAborted } from '../../core/abort.js';
 import { isJsonl, readJsonlField } from '../input/jsonl.js';
-import { io } from '../output/atomic-file.js';
+import { io } from '../io.js';
 import { type Chunk, chunkText } from './chunk.js';
 
 /** A chunk of a source file: what `search` finds. */
@@ -46,7 +47,7 @@ export async function collectPassages(
     return collection;
   }
   for (const path of await walk(resolve(source))) {
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal);
     const name = relative(resolve(source), path).split(sep).join('/');
     await addFile(collection, path, name, await io(path, () => stat(path)), options);
   }
