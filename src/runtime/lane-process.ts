@@ -31,6 +31,7 @@ export class LaneProcess {
   readonly #closed: Promise<void>;
   #nextId = 0;
   #stderr = '';
+  #killed = false;
   #dead: LaneDied | undefined;
 
   /** @param entry module that the lane runs; it calls `serveLane` */
@@ -95,8 +96,8 @@ export class LaneProcess {
   /** Ends the lane at once, also in the middle of a run: it holds nothing that would need saving. */
   async kill(): Promise<void> {
     if (this.#dead) return;
-    this.#child.ref();
-    this.#child.stderr && hold(this.#child.stderr, true);
+    this.#hold(true);
+    this.#killed = true;
     this.#child.kill('SIGKILL');
     await this.#closed;
   }
@@ -132,6 +133,8 @@ export class LaneProcess {
   }
 
   #hold(on: boolean): void {
+    // An answer that was under way at the kill must not let the loop end before the child's end is known.
+    if (this.#killed) return;
     hold(this.#child, on);
     if (this.#child.channel) hold(this.#child.channel, on);
     if (this.#child.stderr) hold(this.#child.stderr, on);

@@ -2,6 +2,8 @@
 import { serveLane } from '#dist/runtime/lane-host.js';
 
 let loads = 0;
+/** Keeps memory, whose return to the system makes the end of this process take a while. */
+let ballast;
 
 serveLane(
   {
@@ -12,6 +14,10 @@ serveLane(
       return { pid: process.pid, loads };
     },
     echo: async (value) => value,
+    grow: async (bytes) => {
+      ballast = Buffer.alloc(bytes, 1);
+      return ballast.length;
+    },
     count: async (to, report) => {
       for (let i = 0; i < to; i++) report(i);
       return 'done';

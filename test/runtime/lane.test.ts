@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Lane } from '#dist/runtime/index.js';
+import { outcome } from '../outcome.js';
 
 const ECHO = new URL('./echo-lane.mjs', import.meta.url);
 let lane: Lane<{ pid: number; loads: number }>;
@@ -117,5 +119,22 @@ describe('Lane', () => {
     const loading = expect(lane.load()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
     await lane.close();
     await loading;
+  });
+
+  it('lets a program wait for the end of a lane whose last answer arrives meanwhile', async () => {
+    const program = `
+      import { Lane } from '${import.meta.resolve('#dist/runtime/index.js')}';
+      const lane = new Lane(new URL('${ECHO}'), {});
+      const child = await lane.run(async (process) => {
+        await process.call('grow', 400e6);
+        return process;
+      });
+      child.call('echo', 1);
+      // Now the answer is there, and the loop has not turned to receive it.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+      await lane.close();
+      console.log('closed');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program]);
+    expect(await outcome(child)).toEqual({ code: 0, signal: null, stdout: 'closed\n', stderr: '' });
   });
 });
