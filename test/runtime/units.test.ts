@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EmbedlaneError } from '#dist/core/errors.js';
+import { widenFloat16 } from '#dist/runtime/graph-outputs.js';
 import { fromWire, toWire } from '#dist/runtime/protocol.js';
-import { widenFloat16 } from '#dist/runtime/session.js';
 import { countList, defaultThreads } from '#dist/runtime/threads.js';
 
 describe('threads', () => {

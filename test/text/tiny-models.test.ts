@@ -21,45 +21,48 @@ interface TinyGolden {
 
 const EXACT = { cosine: 0.99999, absolute: 1e-5 };
 
-describe.each(['tiny-bert-cls', 'tiny-mpnet'])('%s against sentence-transformers', (name) => {
-  const golden = readGolden<TinyGolden>(`tiny/${name}.json`);
-  const embeddings = readMatrix(`tiny/${name}_embeddings.f32.bin`, 32);
-  let model: TextEmbedder;
-  beforeAll(async () => {
-    model = await TextEmbedder.load(fixture(`models/${name}`));
-  });
-  afterAll(() => model?.close());
-
-  it('reads its limits from its configuration', () => {
-    expect([model.dimensions, model.maxTokens]).toEqual([32, golden.max_seq_length]);
-  });
-
-  it('gives the same ids and vectors', async () => {
-    expect((await model.tokenize(golden.texts)).map(({ ids }) => ids)).toEqual(golden.input_ids);
-    expectRows(await model.encode(golden.texts), embeddings, EXACT);
-  });
-
-  it.each(golden.prompt_cases.map((item) => [item.file, item] as const))('%s', async (file, item) => {
-    const texts = golden.texts.slice(...item.texts);
-    const expected = readMatrix(`tiny/${file}`, 32);
-    const method = file.includes('encode_query') ? 'encodeQuery' : 'encodeDocument';
-    if (file.includes('encode_')) {
-      expectRows(await model[method](texts), expected, EXACT);
-    } else {
-      expectRows(await model.encode(texts, { promptName: item.prompt_name }), expected, EXACT);
-      expectRows(await model.encode(texts, { prompt: item.prompt }), expected, EXACT);
-      // An explicit prompt has precedence over a name.
-      expectRows(await model.encode(texts, { prompt: item.prompt, promptName: 'query' }), expected, EXACT);
-    }
-  });
-
-  it('gives the same similarities', async () => {
-    const e = await model.encode(golden.texts.slice(0, 6));
-    golden.similarity_first6.flat().forEach((score, i) => {
-      expect(Math.abs(model.similarity(e, e).data[i] - score)).toBeLessThan(1e-5);
+describe.each(['tiny-bert-cls', 'tiny-mpnet', 'tiny-xlmr', 'tiny-decoder', 'tiny-modernbert'])(
+  '%s against sentence-transformers',
+  (name) => {
+    const golden = readGolden<TinyGolden>(`tiny/${name}.json`);
+    const embeddings = readMatrix(`tiny/${name}_embeddings.f32.bin`, 32);
+    let model: TextEmbedder;
+    beforeAll(async () => {
+      model = await TextEmbedder.load(fixture(`models/${name}`));
     });
-  });
-});
+    afterAll(() => model?.close());
+
+    it('reads its limits from its configuration', () => {
+      expect([model.dimensions, model.maxTokens]).toEqual([32, golden.max_seq_length]);
+    });
+
+    it('gives the same ids and vectors', async () => {
+      expect((await model.tokenize(golden.texts)).map(({ ids }) => ids)).toEqual(golden.input_ids);
+      expectRows(await model.encode(golden.texts), embeddings, EXACT);
+    });
+
+    it.each(golden.prompt_cases.map((item) => [item.file, item] as const))('%s', async (file, item) => {
+      const texts = golden.texts.slice(...item.texts);
+      const expected = readMatrix(`tiny/${file}`, 32);
+      const method = file.includes('encode_query') ? 'encodeQuery' : 'encodeDocument';
+      if (file.includes('encode_')) {
+        expectRows(await model[method](texts), expected, EXACT);
+      } else {
+        expectRows(await model.encode(texts, { promptName: item.prompt_name }), expected, EXACT);
+        expectRows(await model.encode(texts, { prompt: item.prompt }), expected, EXACT);
+        // An explicit prompt has precedence over a name.
+        expectRows(await model.encode(texts, { prompt: item.prompt, promptName: 'query' }), expected, EXACT);
+      }
+    });
+
+    it('gives the same similarities', async () => {
+      const e = await model.encode(golden.texts.slice(0, 6));
+      golden.similarity_first6.flat().forEach((score, i) => {
+        expect(Math.abs(model.similarity(e, e).data[i] - score)).toBeLessThan(1e-5);
+      });
+    });
+  },
+);
 
 describe('configuration', () => {
   let folder: string;

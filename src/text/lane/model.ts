@@ -3,7 +3,7 @@ import { EmbedlaneError } from '../../core/errors.js';
 import { type NativeBinding, POOLING_MODES, type PoolingMode } from '../../native/binding.js';
 import { formBatches } from '../../runtime/batching.js';
 import { BatchScheduler } from '../../runtime/scheduler.js';
-import type { TokenBatch, TokenSession, TokenVectors } from '../../runtime/session.js';
+import type { OutputVectors, TokenBatch, TokenSession } from '../../runtime/session.js';
 import type { EmbedParams, EmbedResult, EmbedRows, LoadParams } from './protocol.js';
 import type { TextTokenizer } from './tokenizer.js';
 
@@ -24,6 +24,8 @@ interface Output {
 export class TextModel {
   readonly #tokenizer: TextTokenizer;
   readonly #session: TokenSession;
+  /** The output that holds the token vectors. */
+  readonly #output: string;
   readonly #binding: NativeBinding;
   readonly #params: LoadParams;
   readonly #scheduler = new BatchScheduler();
@@ -35,6 +37,7 @@ export class TextModel {
   constructor(tokenizer: TextTokenizer, session: TokenSession, binding: NativeBinding, params: LoadParams) {
     this.#tokenizer = tokenizer;
     this.#session = session;
+    this.#output = tokenOutput(session);
     this.#binding = binding;
     this.#params = params;
   }
@@ -47,7 +50,8 @@ export class TextModel {
    */
   async probe(): Promise<number> {
     const [encoding] = await this.#tokenizer.encode(['a']);
-    this.#hasTypeIds = this.#session.usesTypeIds && encoding.getTypeIds().some((typeId) => typeId !== 0);
+    this.#hasTypeIds =
+      this.#session.takes('token_type_ids') && encoding.getTypeIds().some((typeId) => typeId !== 0);
     const ids = encoding.getLength() > 0 ? encoding.getIds() : [this.#tokenizer.padding.id];
     const sequence: Sequence = { ids: Int32Array.from(ids), typeIds: undefined };
     const data = await this.#embed([sequence], { excluded: 0, truncateDim: undefined, normalize: false });
@@ -129,12 +133,12 @@ export class TextModel {
   /** One run of the model: sequences, longest first, to rows. */
   async #embed(sequences: Sequence[], output: Output): Promise<Float32Array> {
     const batch = this.#pad(sequences);
-    const hidden = await this.#session.run(batch);
+    const outputs = await this.#session.run(batch, [this.#output]);
     let pooled: Float32Array;
     try {
-      pooled = this.#pool(batch, hidden, output);
+      pooled = this.#pool(batch, outputs.tokenVectors(this.#output), output);
     } finally {
-      hidden.dispose();
+      outputs.dispose();
     }
     // Any NaN or infinity makes the sum NaN: x · 0 is 0 for finite x and NaN for the rest.
     let sum = 0;
@@ -169,7 +173,7 @@ export class TextModel {
   /** Pooling, the model's Normalize, the cut to fewer dimensions and the caller's normalisation, in this order. */
   #pool(
     tokens: TokenBatch,
-    hidden: TokenVectors,
+    hidden: OutputVectors,
     { excluded, truncateDim, normalize }: Output,
   ): Float32Array {
     const { modes } = this.#params.pooling;
@@ -198,6 +202,18 @@ export class TextModel {
     if (normalize) this.#binding.normalizeRows(short, truncateDim);
     return short;
   }
+}
+
+function tokenOutput({ outputs }: TokenSession): string {
+  const output =
+    outputs.find(({ name }) => name === 'last_hidden_state') ??
+    outputs.find(({ name }) => name === 'token_embeddings') ??
+    outputs.find(({ rank }) => rank === 3);
+  if (output) return output.name;
+  throw new EmbedlaneError(
+    'ERR_MODEL_INVALID',
+    `Expected an output of token vectors (rank 3) of the ONNX graph but it has ${outputs.map(({ name }) => name).join(', ')}`,
+  );
 }
 
 /** Whether modes are in the order in which the addon concatenates them, each at most once. */
