@@ -2,15 +2,8 @@
 
 #include <new>
 
-#include "../kernels/dispatch.h"
-
 namespace embedlane {
 namespace {
-
-SearchInput with_queries(SearchInput input, const float* queries) {
-  input.queries = queries;
-  return input;
-}
 
 // Node-API calls below may fail with napi_cannot_run_js or napi_pending_exception while a worker is being
 // terminated. There is nobody left to tell then, so their status is not looked at.
@@ -24,22 +17,24 @@ napi_value coded_error(napi_env env, const char* code, const char* message) {
 
 }  // namespace
 
-AsyncSearch::AsyncSearch(const SearchInput& input, bool copy, uint32_t* indices, float* scores)
-    : copied_queries_(input.queries, input.queries + (copy ? input.query_count * input.dims : 0)),
-      search_(copy ? with_queries(input, copied_queries_.data()) : input, current_kernels()),
-      indices_(indices),
-      scores_(scores) {}
+napi_ref reference_to(Napi::Env env, napi_value value) {
+  napi_ref reference;
+  if (napi_create_reference(env, value, 1, &reference) != napi_ok) throw Napi::Error::New(env);
+  return reference;
+}
 
-void AsyncSearch::run(Mailbox& mailbox) {
+void AsyncJob::keep(Napi::Env env, napi_value value) { kept.push_back(reference_to(env, value)); }
+
+void AsyncJob::run(Mailbox& mailbox) {
   if (!gate_.enter()) return;
   try {
-    search_.work();
+    if (!cancelled()) work();
   } catch (const std::bad_alloc&) {
     failed_ = true;
-    search_.cancel();
+    cancel();
   }
   if (gate_.leave_unless_last()) return;
-  if (!search_.cancelled()) search_.finish(indices_, scores_);
+  if (!cancelled()) finish();
   {
     std::lock_guard lock(mailbox.mutex);
     mailbox.finished.push_back(this);
@@ -63,54 +58,60 @@ void Environment::attach(Napi::Env env) { env.SetInstanceData(new Environment(en
 
 Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-void Environment::start(const std::shared_ptr<AsyncSearch>& search, size_t threads) {
-  searches_.emplace(search.get(), search);
+napi_value Environment::start(const std::shared_ptr<AsyncJob>& job, size_t threads) {
+  napi_value promise;
+  if (napi_create_promise(env_, &job->deferred, &promise) != napi_ok) throw Napi::Error::New(env_);
+  jobs_.emplace(job.get(), job);
   try {
-    ThreadPool::instance().submit([search, mailbox = mailbox_] { search->run(*mailbox); }, threads);
+    ThreadPool::instance().submit([job, mailbox = mailbox_] { job->run(*mailbox); }, threads);
   } catch (...) {
-    searches_.erase(search.get());
+    jobs_.erase(job.get());
     throw;
   }
-  if (searches_.size() == 1) napi_ref_threadsafe_function(env_, mailbox_->bell);
+  if (jobs_.size() == 1) napi_ref_threadsafe_function(env_, mailbox_->bell);
+  return promise;
 }
 
 void Environment::deliver(napi_env env, napi_value, void* context, void*) {
   if (env == nullptr) return;  // the environment is ending
   Environment* self = static_cast<Environment*>(context);
-  std::vector<AsyncSearch*> finished;
+  std::vector<AsyncJob*> finished;
   {
     std::lock_guard lock(self->mailbox_->mutex);
     finished.swap(self->mailbox_->finished);
   }
-  for (AsyncSearch* search : finished) {
-    settle(env, *search);
-    self->searches_.erase(search);
+  for (AsyncJob* job : finished) {
+    settle(env, *job);
+    self->jobs_.erase(job);
   }
-  if (!finished.empty() && self->searches_.empty()) napi_unref_threadsafe_function(env, self->mailbox_->bell);
+  if (!finished.empty() && self->jobs_.empty()) napi_unref_threadsafe_function(env, self->mailbox_->bell);
 }
 
-void Environment::settle(napi_env env, AsyncSearch& search) {
+void Environment::settle(napi_env env, AsyncJob& job) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value result = nullptr;
-  napi_get_reference_value(env, search.result, &result);
-  for (const napi_ref reference : {search.result, search.corpus, search.queries}) {
-    if (reference != nullptr) napi_delete_reference(env, reference);
-  }
-  if (search.failed()) {
-    napi_reject_deferred(env, search.deferred, coded_error(env, "ERR_RUNTIME", "Out of memory in a search"));
-  } else if (search.cancelled()) {
-    napi_reject_deferred(env, search.deferred, coded_error(env, "ERR_ABORTED", "The operation was aborted"));
+  if (job.result == nullptr) {
+    napi_get_undefined(env, &result);
   } else {
-    napi_resolve_deferred(env, search.deferred, result);
+    napi_get_reference_value(env, job.result, &result);
+    napi_delete_reference(env, job.result);
+  }
+  for (const napi_ref reference : job.kept) napi_delete_reference(env, reference);
+  if (job.failed()) {
+    napi_reject_deferred(env, job.deferred, coded_error(env, "ERR_RUNTIME", "Out of memory in native work"));
+  } else if (job.cancelled()) {
+    napi_reject_deferred(env, job.deferred, coded_error(env, "ERR_ABORTED", "The operation was aborted"));
+  } else {
+    napi_resolve_deferred(env, job.deferred, result);
   }
   napi_close_handle_scope(env, scope);
 }
 
 void Environment::shut_down(void* context) {
   Environment* self = static_cast<Environment*>(context);
-  for (const auto& [search, owner] : self->searches_) search->cancel();
-  for (const auto& [search, owner] : self->searches_) search->close();
+  for (const auto& [job, owner] : self->jobs_) job->cancel();
+  for (const auto& [job, owner] : self->jobs_) job->close();
 }
 
 }  // namespace embedlane

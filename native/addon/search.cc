@@ -6,8 +6,10 @@
 #include <new>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "../kernels/dispatch.h"
+#include "../search/topk.h"
 #include "args.h"
 #include "environment.h"
 
@@ -24,6 +26,37 @@ struct TopKArguments {
   float* scores;
 };
 
+SearchInput with_queries(SearchInput input, const float* queries) {
+  input.queries = queries;
+  return input;
+}
+
+class AsyncSearch : public AsyncJob {
+ public:
+  // Copies the queries if `copy`. The results go to args.indices and args.scores, which nobody else can reach
+  // before the search is over.
+  AsyncSearch(const TopKArguments& args, bool copy)
+      : copied_queries_(args.input.queries,
+                        args.input.queries + (copy ? args.input.query_count * args.input.dims : 0)),
+        search_(copy ? with_queries(args.input, copied_queries_.data()) : args.input, current_kernels()),
+        indices_(args.indices),
+        scores_(args.scores) {}
+
+  void cancel() override { search_.cancel(); }
+  bool cancelled() const override { return search_.cancelled(); }
+  size_t units() const { return search_.units(); }
+
+ protected:
+  void work() override { search_.work(); }
+  void finish() override { search_.finish(indices_, scores_); }
+
+ private:
+  std::vector<float> copied_queries_;
+  TopKSearch search_;
+  uint32_t* indices_;
+  float* scores_;
+};
+
 // The caller allocates the results, because Node-API's own allocation ends the process when memory is short.
 constexpr size_t kIndices = 6;
 constexpr size_t kScores = 7;
@@ -33,12 +66,6 @@ Napi::Object result_of(const Napi::CallbackInfo& info) {
   result["indices"] = info[kIndices];
   result["scores"] = info[kScores];
   return result;
-}
-
-napi_ref keep(Napi::Env env, napi_value value) {
-  napi_ref reference;
-  if (napi_create_reference(env, value, 1, &reference) != napi_ok) throw Napi::Error::New(env);
-  return reference;
 }
 
 TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
@@ -116,13 +143,11 @@ Napi::Value top_k(const Napi::CallbackInfo& info) {
   require_fixed_length(info, 1);
   try {
     const bool copy = args.input.query_count * args.input.dims <= kMaxCopiedFloats;
-    const auto search = std::make_shared<AsyncSearch>(args.input, copy, args.indices, args.scores);
-    search->result = keep(env, result_of(info));
-    search->corpus = keep(env, info[1]);
-    if (!copy) search->queries = keep(env, info[0]);
-    napi_value promise;
-    if (napi_create_promise(env, &search->deferred, &promise) != napi_ok) throw Napi::Error::New(env);
-    Environment::of(env).start(search, std::min(args.threads, search->units()));
+    const auto search = std::make_shared<AsyncSearch>(args, copy);
+    search->result = reference_to(env, result_of(info));
+    search->keep(env, info[1]);
+    if (!copy) search->keep(env, info[0]);
+    const napi_value promise = Environment::of(env).start(search, std::min(args.threads, search->units()));
     Napi::Object task = Napi::Object::New(env);
     task["promise"] = Napi::Value(env, promise);
     task["cancel"] = Napi::Function::New(env, [weak = std::weak_ptr(search)](const Napi::CallbackInfo&) {
