@@ -1,3 +1,4 @@
+export type { Embedder, EmbedOptions } from './core/embedder.js';
 export { Embeddings, type Matrix, type MatrixLike, type Precision } from './core/embeddings.js';
 export { EmbedlaneError, type ErrorCode } from './core/errors.js';
 export type { OnProgress, Progress } from './core/progress.js';

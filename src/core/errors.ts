@@ -11,7 +11,9 @@ export type ErrorCode =
   | 'ERR_CORRUPT'
   | 'ERR_VERSION'
   | 'ERR_IO'
-  | 'ERR_ABORTED';
+  | 'ERR_ABORTED'
+  | 'ERR_OVERLOADED'
+  | 'ERR_REMOTE';
 
 /**
  * The only error class that embedlane throws on purpose.

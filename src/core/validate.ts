@@ -89,6 +89,17 @@ function editDistance(a: string, b: string): number {
   return previous[b.length];
 }
 
+/** Checks a text or a list of texts and returns a list of the caller's texts that later changes cannot reach. */
+export function textList(name: string, value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (!Array.isArray(value)) throw invalidArgument(name, 'a string or an array of strings', value);
+  const texts = value.slice();
+  for (let i = 0; i < texts.length; i++) {
+    if (typeof texts[i] !== 'string') throw invalidArgument(`${name}[${i}]`, 'a string', texts[i]);
+  }
+  return texts;
+}
+
 /**
  * Checks that `value` is a usable `Float32Array` and returns it.
  *

@@ -157,14 +157,3 @@ function resolvePrompt(given: EncodeOptions, settings: PromptSettings, names: re
   const name = wanted ?? names.find((candidate) => Object.hasOwn(prompts, candidate)) ?? defaultPromptName;
   return name === undefined ? '' : prompts[name];
 }
-
-/** Checks a text or a list of texts and returns a list of the caller's texts that later changes cannot reach. */
-export function checkTexts(name: string, value: unknown): string[] {
-  if (typeof value === 'string') return [value];
-  if (!Array.isArray(value)) throw invalidArgument(name, 'a string or an array of strings', value);
-  const texts = value.slice();
-  for (let i = 0; i < texts.length; i++) {
-    if (typeof texts[i] !== 'string') throw invalidArgument(`${name}[${i}]`, 'a string', texts[i]);
-  }
-  return texts;
-}

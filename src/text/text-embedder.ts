@@ -1,8 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { abortError, throwIfAborted } from '../core/abort.js';
+import type { Embedder } from '../core/embedder.js';
 import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
-import { integer } from '../core/validate.js';
+import { integer, textList } from '../core/validate.js';
 import { chooseOnnxFile, resolveModel } from '../hub/index.js';
 import { DEFAULT_TOKEN_BUDGET, defaultThreads, Lane } from '../runtime/index.js';
 import { similarity } from '../vectors/index.js';
@@ -12,7 +13,6 @@ import type { Loaded, LoadParams } from './lane/protocol.js';
 import {
   checkEncodeOptions,
   checkLoadOptions,
-  checkTexts,
   type EncodeOptions,
   type EncodePlan,
   type EncodeStreamOptions,
@@ -49,7 +49,7 @@ interface Model {
  * model.similarity(vectors, vectors).data;
  * await model.close();
  */
-export class TextEmbedder implements AsyncDisposable {
+export class TextEmbedder implements Embedder {
   readonly #lane: Lane<Loaded>;
   readonly #model: Model;
   readonly #settings: PromptSettings;
@@ -156,6 +156,17 @@ export class TextEmbedder implements AsyncDisposable {
     return this.#encode(texts, options, DOCUMENT_PROMPTS);
   }
 
+  /** {@link encodeDocument} as plain arrays: the contract of LangChain and many others. */
+  async embedDocuments(texts: readonly string[]): Promise<number[][]> {
+    return (await this.encodeDocument(texts)).toArrays();
+  }
+
+  /** {@link encodeQuery} of one text as a plain array. */
+  async embedQuery(text: string): Promise<number[]> {
+    if (typeof text !== 'string') throw invalidArgument('text', 'a string', text);
+    return Array.from((await this.encodeQuery(text)).row(0));
+  }
+
   /**
    * Embeds a stream of texts part by part, in order and with bounded memory: while one part is in the model,
    * the next is collected. Leaving the loop early stops the work.
@@ -185,7 +196,7 @@ export class TextEmbedder implements AsyncDisposable {
 
   /** Tokens of each text as the model sees them: truncated, special tokens included. */
   async tokenize(texts: string | readonly string[]): Promise<Tokenized[]> {
-    const list = checkTexts('texts', texts);
+    const list = textList('texts', texts);
     this.#assertOpen();
     try {
       return await tokenizeTexts(this.#lane, list, this.#head());
@@ -218,7 +229,7 @@ export class TextEmbedder implements AsyncDisposable {
   }
 
   async #encode(texts: unknown, options: EncodeOptions | undefined, promptNames: readonly string[]) {
-    const list = checkTexts('texts', texts);
+    const list = textList('texts', texts);
     const plan = checkEncodeOptions(options, this.#settings, promptNames);
     this.#assertOpen();
     throwIfAborted(plan.signal);

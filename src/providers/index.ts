@@ -1,0 +1,10 @@
+export type { Embedder, EmbedOptions } from '../core/embedder.js';
+export { Embeddings } from '../core/embeddings.js';
+export { EmbedlaneError, type ErrorCode } from '../core/errors.js';
+export { DashScopeEmbedder, type DashScopeOptions, type SparseVector } from './dashscope.js';
+export { CohereEmbedder, type HostedOptions, JinaEmbedder, VoyageEmbedder } from './hosted.js';
+export { OllamaEmbedder, type OllamaOptions } from './ollama.js';
+export { OpenAIEmbedder, type OpenAIOptions } from './openai.js';
+export type { RemoteOptions } from './options.js';
+export { RemoteError } from './remote-error.js';
+export { TeiEmbedder, type TeiOptions } from './tei.js';

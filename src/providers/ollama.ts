@@ -1,0 +1,80 @@
+import { oneOf, optionalBoolean, optionalInteger } from '../core/validate.js';
+import { field, plainVectors, type Vector, vector } from './answers.js';
+import { checkRemoteOptions, type RemoteOptions, withoutEnding } from './options.js';
+import { type Purpose, RemoteEmbedder } from './remote-embedder.js';
+import { RemoteError } from './remote-error.js';
+
+export interface OllamaOptions extends RemoteOptions {
+  /** Width to ask for; Ollama ignores more than the model has. */
+  dimensions?: number;
+  /** `'embed'` (normalised, many texts a request), `'embeddings'` (not normalised, one text a request), or
+   *  `'auto'` (default): the first, and the second from servers that are too old for it. */
+  route?: 'auto' | 'embed' | 'embeddings';
+  /** Whether Ollama cuts what is longer than the context. Default true. */
+  truncate?: boolean;
+  /** How long Ollama keeps the model loaded, for example `'5m'`. */
+  keepAlive?: string | number;
+  /** Model options, for example `{ num_ctx: 8192 }`. */
+  options?: Record<string, unknown>;
+}
+
+/** An Ollama server; address from `OLLAMA_HOST` unless given, else `http://127.0.0.1:11434`. */
+export class OllamaEmbedder extends RemoteEmbedder {
+  readonly #body: object;
+  readonly #extra: object;
+  #route: 'auto' | 'embed' | 'embeddings';
+
+  constructor(options: OllamaOptions) {
+    const settings = checkRemoteOptions<OllamaOptions>(
+      options,
+      ['dimensions', 'route', 'truncate', 'keepAlive', 'options'],
+      {
+        provider: 'Ollama',
+        model: undefined,
+        baseURL: hostVariable(process.env.OLLAMA_HOST),
+        keyVariables: ['OLLAMA_API_KEY'],
+        needsKey: false,
+        batchSize: 64,
+      },
+    );
+    const { given, client, model } = settings;
+    const dimensions = optionalInteger('dimensions', given.dimensions, 1, 1_000_000);
+    const route =
+      given.route === undefined ? 'auto' : oneOf('route', given.route, ['auto', 'embed', 'embeddings']);
+    const truncate = optionalBoolean('truncate', given.truncate);
+    client.baseURL = withoutEnding(client.baseURL, '/embed', '/embeddings', '/api');
+    super(settings, Number.POSITIVE_INFINITY, dimensions);
+    this.#route = route;
+    this.#body = { model, keep_alive: given.keepAlive, options: given.options };
+    this.#extra = { truncate, dimensions };
+  }
+
+  protected override async embed(texts: string[], _: Purpose, signal: AbortSignal): Promise<Vector[]> {
+    if (this.#route !== 'embeddings') {
+      try {
+        const body = { ...this.#body, ...this.#extra, input: texts };
+        const answer = await this.client.post('/api/embed', body, signal);
+        return plainVectors(this.provider, field(answer, 'embeddings'), texts.length);
+      } catch (error) {
+        // A server without the route says 404 in plain text; one without the model says it in JSON.
+        const missing = error instanceof RemoteError && error.status === 404;
+        if (this.#route === 'embed' || !missing || /model/.test(error.providerMessage ?? '')) throw error;
+        this.#route = 'embeddings';
+      }
+    }
+    const answers = texts.map((prompt) =>
+      this.client.post('/api/embeddings', { ...this.#body, prompt }, signal),
+    );
+    const vectors = await Promise.all(answers);
+    return vectors.map((answer) => vector(this.provider, field(answer, 'embedding')));
+  }
+}
+
+/** `OLLAMA_HOST` is a URL, a host, or a host and port; a server's own `0.0.0.0` is reached through loopback. */
+function hostVariable(value: string | undefined): string {
+  if (!value) return 'http://127.0.0.1:11434';
+  const url = new URL(value.includes('://') ? value : `http://${value}`);
+  if (!/:\d+$/.test(value.replace(/\/+$/, '')) && url.protocol === 'http:') url.port = '11434';
+  if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1';
+  return url.href;
+}

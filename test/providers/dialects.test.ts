@@ -1,0 +1,199 @@
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  CohereEmbedder,
+  DashScopeEmbedder,
+  JinaEmbedder,
+  OllamaEmbedder,
+  TeiEmbedder,
+  VoyageEmbedder,
+} from '#dist/providers/index.js';
+import { type FakeHost, fakeHost, json, vectorOf } from './support.js';
+
+const NATIVE = '/api/v1/services/embeddings/text-embedding/text-embedding';
+
+let host: FakeHost;
+beforeAll(async () => {
+  host = await fakeHost();
+});
+beforeEach(() => {
+  host.seen.length = 0;
+});
+
+const texts = Array.from({ length: 12 }, (_, i) => 'x'.repeat(i + 1));
+const expected = texts.map((text) => vectorOf(text));
+
+const openAIAnswer: FakeHost['answer'] = ({ body }, response) =>
+  json(response, {
+    data: body.input.map((text: string, index: number) => ({ index, embedding: vectorOf(text) })),
+  });
+
+describe('DashScopeEmbedder', () => {
+  const create = (options = {}) =>
+    new DashScopeEmbedder({
+      baseURL: host.url,
+      apiKey: 'k',
+      model: 'text-embedding-v3',
+      maxRetries: 0,
+      ...options,
+    });
+  const native: FakeHost['answer'] = ({ body }, response) => {
+    const embeddings = body.input.texts.map((text: string, index: number) => ({
+      text_index: index,
+      embedding: vectorOf(text),
+      sparse_embedding: [{ index: text.length, value: 0.5, token: 'x' }],
+    }));
+    json(response, {
+      output: { embeddings: embeddings.reverse() },
+      usage: { total_tokens: 1 },
+      request_id: 'r',
+    });
+  };
+
+  it('sends ten rows at a time and sorts by text_index', async () => {
+    host.answer = native;
+    await using model = create({ dimensions: 3, instruct: 'Find it.' });
+    expect((await model.encode(texts)).toArrays()).toEqual(expected);
+    expect(host.seen.map(({ body }) => body.input.texts.length).sort()).toEqual([10, 2]);
+    expect(host.seen[0].path).toBe(NATIVE);
+    expect(host.seen[0].body.parameters).toEqual({
+      text_type: 'document',
+      dimension: 3,
+      output_type: 'dense',
+    });
+    await model.encodeQuery('x');
+    expect(host.seen.at(-1)?.body.parameters).toMatchObject({ text_type: 'query', instruct: 'Find it.' });
+  });
+
+  it('sends 25 rows of the old models', async () => {
+    host.answer = native;
+    await using model = create({ model: 'text-embedding-v2' });
+    await model.encode(texts);
+    expect(host.seen).toHaveLength(1);
+  });
+
+  it('has sparse vectors', async () => {
+    host.answer = native;
+    await using model = create();
+    const vectors = await model.encodeSparse(['a', 'bbb']);
+    expect(vectors).toEqual(
+      [1, 3].map((index) => ({
+        indices: Uint32Array.of(index),
+        values: Float32Array.of(0.5),
+        tokens: ['x'],
+      })),
+    );
+    host.answer = (_, response) => json(response, { output: { embeddings: [{ text_index: 0 }] } });
+    await expect(model.encodeSparse('a')).rejects.toMatchObject({ code: 'ERR_REMOTE' });
+  });
+
+  it.each(['/compatible-mode/v1', '/compatible-mode/v1/embeddings'])(
+    'speaks the OpenAI mode at %s',
+    async (path) => {
+      host.answer = openAIAnswer;
+      await using model = create({ baseURL: host.url + path });
+      expect((await model.encode(texts)).toArrays()).toEqual(expected);
+      expect(host.seen[0]).toMatchObject({
+        path: '/compatible-mode/v1/embeddings',
+        body: { model: 'text-embedding-v3', encoding_format: 'float' },
+      });
+      expect(host.seen).toHaveLength(2);
+    },
+  );
+});
+
+describe('OllamaEmbedder', () => {
+  it('embeds many texts in one request', async () => {
+    host.answer = ({ body }, response) =>
+      json(response, { embeddings: body.input.map((t: string) => vectorOf(t)) });
+    await using model = new OllamaEmbedder({
+      baseURL: `${host.url}/api`,
+      model: 'bge-m3',
+      keepAlive: '5m',
+      truncate: false,
+    });
+    expect((await model.encode(texts)).toArrays()).toEqual(expected);
+    expect(host.seen).toHaveLength(1);
+    expect(host.seen[0]).toMatchObject({
+      path: '/api/embed',
+      body: { model: 'bge-m3', keep_alive: '5m', truncate: false },
+    });
+  });
+
+  it('falls back to the old route of an old server, and stays there', async () => {
+    host.answer = ({ path, body }, response) => {
+      if (path === '/api/embed') return response.writeHead(404).end('404 page not found');
+      json(response, { embedding: vectorOf(body.prompt) });
+    };
+    await using model = new OllamaEmbedder({ baseURL: host.url, model: 'm' });
+    expect((await model.encode(texts)).toArrays()).toEqual(expected);
+    await model.encode('a');
+    expect(host.seen.filter(({ path }) => path === '/api/embed')).toHaveLength(1);
+  });
+
+  it('reports a model that is not there instead', async () => {
+    host.answer = (_, response) => json(response, { error: "model 'm' not found" }, 404);
+    await using model = new OllamaEmbedder({ baseURL: host.url, model: 'm' });
+    await expect(model.encode('a')).rejects.toMatchObject({
+      status: 404,
+      providerMessage: "model 'm' not found",
+    });
+    expect(host.seen).toHaveLength(1);
+  });
+
+  it('needs a model', () => {
+    expect(() => new OllamaEmbedder({} as never)).toThrow(/model/);
+  });
+});
+
+describe('TeiEmbedder', () => {
+  it('sends 32 texts at a time, with the prompt of the purpose', async () => {
+    host.answer = ({ body }, response) =>
+      json(
+        response,
+        body.inputs.map((t: string) => vectorOf(t)),
+      );
+    await using model = new TeiEmbedder({
+      baseURL: host.url,
+      queryPromptName: 'query',
+      serverNormalize: false,
+    });
+    const many = Array.from({ length: 40 }, (_, i) => 'x'.repeat(i + 1));
+    expect((await model.encode(many)).toArrays()).toEqual(many.map((text) => vectorOf(text)));
+    expect(host.seen.map(({ body }) => body.inputs.length).sort()).toEqual([32, 8]);
+    await model.encodeQuery('a');
+    expect(host.seen.at(-1)).toMatchObject({
+      path: '/embed',
+      body: { prompt_name: 'query', normalize: false },
+    });
+  });
+});
+
+describe('hosted providers', () => {
+  it('speaks to Cohere', async () => {
+    host.answer = ({ body }, response) =>
+      json(response, { embeddings: { float: body.texts.map((t: string) => vectorOf(t)) } });
+    await using model = new CohereEmbedder({ baseURL: host.url, apiKey: 'k', dimensions: 3 });
+    expect((await model.encode(texts)).toArrays()).toEqual(expected);
+    await model.embedQuery('a');
+    expect(host.seen.map(({ body }) => body.input_type)).toEqual(['search_document', 'search_query']);
+    expect(host.seen[0]).toMatchObject({
+      path: '/embed',
+      body: { embedding_types: ['float'], output_dimension: 3 },
+    });
+  });
+
+  it('speaks to Jina', async () => {
+    host.answer = openAIAnswer;
+    await using model = new JinaEmbedder({ baseURL: `${host.url}/v1`, apiKey: 'k' });
+    await model.embedDocuments(texts);
+    await model.embedQuery('a');
+    expect(host.seen.map(({ body }) => body.task)).toEqual(['retrieval.passage', 'retrieval.query']);
+  });
+
+  it('speaks to Voyage', async () => {
+    host.answer = openAIAnswer;
+    await using model = new VoyageEmbedder({ baseURL: `${host.url}/v1`, apiKey: 'k', dimensions: 3 });
+    expect((await model.encodeDocument(texts)).toArrays()).toEqual(expected);
+    expect(host.seen[0].body).toMatchObject({ input_type: 'document', output_dimension: 3 });
+  });
+});
