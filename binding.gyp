@@ -27,8 +27,8 @@
       ],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'conditions': [
-        ['target_arch=="x64"', {'dependencies': ['embedlane_avx2', 'embedlane_avx512']}],
-        ['target_arch=="arm64"', {'dependencies': ['embedlane_neon']}],
+        ['target_arch=="x64"', {'dependencies': ['embedlane_avx2', 'embedlane_avx512', 'embedlane_avx512_vnni']}],
+        ['target_arch=="arm64"', {'dependencies': ['embedlane_neon', 'embedlane_neon_dotprod']}],
         ['OS=="linux"', {
           'libraries': ['-ldl', '-pthread'],
           'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL', '-Wl,-z,now', '-s',
@@ -65,6 +65,16 @@
             'VCCLCompilerTool': {'AdditionalOptions': ['<!@(node native/gyp-list.mjs groups avx512 msvc)']},
           },
         },
+        {
+          'target_name': 'embedlane_avx512_vnni',
+          'type': 'static_library',
+          'sources': ['<!@(node native/gyp-list.mjs groups avx512_vnni sources)'],
+          'cflags_cc': ['<!@(node native/gyp-list.mjs groups avx512_vnni gnu)'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<!@(node native/gyp-list.mjs groups avx512_vnni gnu)']},
+          'msvs_settings': {
+            'VCCLCompilerTool': {'AdditionalOptions': ['<!@(node native/gyp-list.mjs groups avx512_vnni msvc)']},
+          },
+        },
       ],
     }],
     ['target_arch=="arm64"', {
@@ -73,6 +83,13 @@
           'target_name': 'embedlane_neon',
           'type': 'static_library',
           'sources': ['<!@(node native/gyp-list.mjs groups neon sources)'],
+        },
+        {
+          'target_name': 'embedlane_neon_dotprod',
+          'type': 'static_library',
+          'sources': ['<!@(node native/gyp-list.mjs groups neon_dotprod sources)'],
+          'cflags_cc': ['<!@(node native/gyp-list.mjs groups neon_dotprod gnu)'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<!@(node native/gyp-list.mjs groups neon_dotprod gnu)']},
         },
       ],
     }],

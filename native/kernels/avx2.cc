@@ -1,6 +1,7 @@
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "compiler.h"
 
@@ -13,6 +14,13 @@ struct V {
   static constexpr int kD = 4;
   static D zero_d() { return _mm256_setzero_pd(); }
   static D widen(const float* p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
+  static D widen_f16(const uint16_t* p) {
+    return _mm256_cvtps_pd(_mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+  static D widen_bf16(const uint16_t* p) {
+    const __m128i words = _mm_cvtepu16_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_cvtps_pd(_mm_castsi128_ps(_mm_slli_epi32(words, 16)));
+  }
   static D add(D a, D b) { return _mm256_add_pd(a, b); }
   static D sub(D a, D b) { return _mm256_sub_pd(a, b); }
   static D mul(D a, D b) { return _mm256_mul_pd(a, b); }
@@ -58,14 +66,67 @@ struct V {
     }
   }
 
-  static EMBEDLANE_INLINE void prefetch(const float* p) {
-    _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+  static EMBEDLANE_INLINE void prefetch(const void* p) {
+    _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
   }
 
   static constexpr int kRows = 2;
   static constexpr int kStep = 2;
   static constexpr int kTiles = 3;
   static constexpr int kPanel = 2;
+};
+
+struct I {
+  using B = __m256i;
+  using S = __m256i;
+  static constexpr size_t kBytes = 32;
+  static constexpr bool kBiased = false;
+  static constexpr int kRows = 4;
+  static B load(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static B load_part(const uint8_t* p, size_t n) {
+    alignas(32) uint8_t part[32] = {};
+    memcpy(part, p, n);
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(part));
+  }
+  static B zero_bytes() { return _mm256_setzero_si256(); }
+  static B bits_and(B a, B b) { return _mm256_and_si256(a, b); }
+  static B bits_xor(B a, B b) { return _mm256_xor_si256(a, b); }
+  static B flip(B a) { return _mm256_xor_si256(a, _mm256_set1_epi8(char(0x80))); }
+  static B distance_u8(B a, B b) { return _mm256_or_si256(_mm256_subs_epu8(a, b), _mm256_subs_epu8(b, a)); }
+
+  static S zero() { return _mm256_setzero_si256(); }
+  static S dot_i8(S sum, B a, B b) {
+    const __m256i low = _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm256_castsi256_si128(a)),
+                                          _mm256_cvtepi8_epi16(_mm256_castsi256_si128(b)));
+    const __m256i high = _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm256_extracti128_si256(a, 1)),
+                                           _mm256_cvtepi8_epi16(_mm256_extracti128_si256(b, 1)));
+    return _mm256_add_epi32(sum, _mm256_add_epi32(low, high));
+  }
+  static S dot_u8(S sum, B a, B b) {
+    const __m256i low = _mm256_madd_epi16(_mm256_unpacklo_epi8(a, zero()), _mm256_unpacklo_epi8(b, zero()));
+    const __m256i high = _mm256_madd_epi16(_mm256_unpackhi_epi8(a, zero()), _mm256_unpackhi_epi8(b, zero()));
+    return _mm256_add_epi32(sum, _mm256_add_epi32(low, high));
+  }
+  static S square_u8(S sum, B a) { return dot_u8(sum, a, a); }
+  static S add_u8(S sum, B a) { return _mm256_add_epi64(sum, _mm256_sad_epu8(a, zero())); }
+  static S count_bits(S sum, B a) {
+    // Mula, Kurz, Lemire, "Faster population counts using AVX2 instructions", 2018.
+    const __m256i counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2,
+                                            2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i low = _mm256_shuffle_epi8(counts, _mm256_and_si256(a, nibble));
+    const __m256i high = _mm256_shuffle_epi8(counts, _mm256_and_si256(_mm256_srli_epi16(a, 4), nibble));
+    return add_u8(sum, _mm256_add_epi8(low, high));
+  }
+  static int64_t total_products(S sum) {
+    __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    half = _mm_add_epi32(half, _mm_unpackhi_epi64(half, half));
+    return _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 1)));
+  }
+  static int64_t total_counts(S sum) {
+    const __m128i half = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    return _mm_cvtsi128_si64(_mm_add_epi64(half, _mm_unpackhi_epi64(half, half)));
+  }
 };
 
 }  // namespace

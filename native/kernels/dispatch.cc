@@ -146,12 +146,14 @@ const Kernels& kernels_of(Level level) {
     case Level::kAvx2:
       return avx2_kernels();
     case Level::kAvx512:
-    case Level::kAvx512Vnni:  // adds nothing for float32
       return avx512_kernels();
+    case Level::kAvx512Vnni:
+      return avx512_vnni_kernels();
 #elif defined(EMBEDLANE_ARM)
     case Level::kNeon:
-    case Level::kNeonDotprod:  // adds nothing for float32
       return neon_kernels();
+    case Level::kNeonDotprod:
+      return neon_dotprod_kernels();
 #endif
     default:
       return scalar_kernels();

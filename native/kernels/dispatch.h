@@ -26,4 +26,8 @@ const Kernels& kernels_of(Level level);
 // The current level's kernels. Look them up once per piece of work, not once per vector.
 const Kernels& current_kernels();
 
+inline const RowKernels& row_kernels(const Kernels& kernels, Dtype dtype) {
+  return kernels.rows[size_t(dtype)];
+}
+
 }  // namespace embedlane

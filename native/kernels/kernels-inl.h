@@ -3,121 +3,22 @@
 // instruction sets share could be merged by the linker into its widest copy and kill an older CPU.
 //
 // The including file defines, in an unnamed namespace, `struct V` with
-//   D, kD       vector of kD doubles: zero, widen (kD floats), add, sub, mul, fma, abs, sum (by halving)
+//   D, kD       vector of kD doubles: zero, widen (kD floats), widen_f16, widen_bf16, add, sub, mul, fma,
+//   abs,
+//               sum (by halving)
 //   F, kF       vector of kF floats: zero, load, set, store, add, mul, fma, passes (bit per lane, see tiles)
 //   transpose   a kF × kF block
 //   prefetch    a hint; any address will do
-//   kRows       rows that the canonical kernels take at a time
+//   kRows       rows that the kernels for rows take at a time
 //   kStep, kTiles, kPanel   tile shape: kTiles multiples of kStep queries × kPanel vectors of rows
-#include <math.h>
+// and `struct I`, see exact-rows-inl.h.
+#include "float-rows-inl.h"
 
+#include "exact-rows-inl.h"
 #include "kernels.h"
 
 namespace embedlane {
 namespace {
-
-constexpr int kLanes = 16;
-constexpr int kGroups = kLanes / V::kD;
-// How far ahead of their use rows are asked for, beyond the rows that are being read, in floats.
-constexpr size_t kAhead = 1024;
-
-EMBEDLANE_INLINE double sum_lanes(V::D (&lanes)[kGroups]) {
-  EMBEDLANE_UNROLL
-  for (int width = kGroups / 2; width > 0; width /= 2) {
-    EMBEDLANE_UNROLL
-    for (int i = 0; i < width; i++) lanes[i] = V::add(lanes[i], lanes[i + width]);
-  }
-  return V::sum(lanes[0]);
-}
-
-struct DotOp {
-  static EMBEDLANE_INLINE V::D step(V::D sum, V::D a, V::D b) { return V::fma(a, b, sum); }
-  static EMBEDLANE_INLINE double tail(double sum, double a, double b) { return sum + a * b; }
-};
-
-struct SquaredL2Op {
-  static EMBEDLANE_INLINE V::D step(V::D sum, V::D a, V::D b) {
-    const V::D d = V::sub(a, b);
-    return V::add(sum, V::mul(d, d));
-  }
-  static EMBEDLANE_INLINE double tail(double sum, double a, double b) { return sum + (a - b) * (a - b); }
-};
-
-struct L1Op {
-  static EMBEDLANE_INLINE V::D step(V::D sum, V::D a, V::D b) { return V::add(sum, V::abs(V::sub(a, b))); }
-  static EMBEDLANE_INLINE double tail(double sum, double a, double b) { return sum + fabs(a - b); }
-};
-
-template <class Op, int kRows, bool kSquares>
-EMBEDLANE_INLINE void canonical(const float* query, const float* rows, size_t dims, double* out,
-                                double* squares) {
-  V::D sums[kRows][kGroups];
-  V::D norms[kRows][kGroups];
-  for (int r = 0; r < kRows; r++) {
-    for (int g = 0; g < kGroups; g++) sums[r][g] = norms[r][g] = V::zero_d();
-  }
-  size_t i = 0;
-  for (; i + kLanes <= dims; i += kLanes) {
-    if (kRows > 1) {
-      // Several rows at a time are as many streams, and hardware prefetchers follow those at half of the
-      // memory's speed. So the next rows are asked for here, in address order.
-      EMBEDLANE_UNROLL
-      for (int r = 0; r < kRows; r++) V::prefetch(rows + kRows * (dims + i) + r * kLanes + kAhead);
-    }
-    EMBEDLANE_UNROLL
-    for (int g = 0; g < kGroups; g++) {
-      const V::D q = V::widen(query + i + g * V::kD);
-      EMBEDLANE_UNROLL
-      for (int r = 0; r < kRows; r++) {
-        const V::D x = V::widen(rows + r * dims + i + g * V::kD);
-        sums[r][g] = Op::step(sums[r][g], q, x);
-        if (kSquares) norms[r][g] = DotOp::step(norms[r][g], x, x);
-      }
-    }
-  }
-  EMBEDLANE_UNROLL
-  for (int r = 0; r < kRows; r++) {
-    const float* row = rows + r * dims;
-    double tail = 0;
-    for (size_t j = i; j < dims; j++) tail = Op::tail(tail, double(query[j]), double(row[j]));
-    out[r] = sum_lanes(sums[r]) + tail;
-    if (kSquares) {
-      double square_tail = 0;
-      for (size_t j = i; j < dims; j++) square_tail += double(row[j]) * double(row[j]);
-      squares[r] = sum_lanes(norms[r]) + square_tail;
-    }
-  }
-}
-
-template <class Op, bool kSquares>
-EMBEDLANE_INLINE void canonical_rows(const float* query, const float* rows, size_t count, size_t dims,
-                                     double* out, double* squares) {
-  size_t r = 0;
-  for (; r + V::kRows <= count; r += V::kRows) {
-    canonical<Op, V::kRows, kSquares>(query, rows + r * dims, dims, out + r,
-                                      kSquares ? squares + r : nullptr);
-  }
-  for (; r < count; r++) {
-    canonical<Op, 1, kSquares>(query, rows + r * dims, dims, out + r, kSquares ? squares + r : nullptr);
-  }
-}
-
-void dots(const float* query, const float* rows, size_t count, size_t dims, double* out) {
-  canonical_rows<DotOp, false>(query, rows, count, dims, out, nullptr);
-}
-
-void squared_l2(const float* query, const float* rows, size_t count, size_t dims, double* out) {
-  canonical_rows<SquaredL2Op, false>(query, rows, count, dims, out, nullptr);
-}
-
-void l1(const float* query, const float* rows, size_t count, size_t dims, double* out) {
-  canonical_rows<L1Op, false>(query, rows, count, dims, out, nullptr);
-}
-
-void dots_and_squares(const float* query, const float* rows, size_t count, size_t dims, double* dots,
-                      double* squares) {
-  canonical_rows<DotOp, true>(query, rows, count, dims, dots, squares);
-}
 
 // Plain loops: each output element stands alone, so the compiler's vectorisation cannot change a bit.
 void accumulate(const float* x, double weight, size_t n, double* sums) {
@@ -241,10 +142,7 @@ bool tile(const TileInput& in, uint64_t* masks) {
 }
 
 constexpr Kernels kKernels = {
-    dots,
-    squared_l2,
-    l1,
-    dots_and_squares,
+    {kFloatRows<F32>, kFloatRows<F16>, kFloatRows<Bf16>, kExactRows<I8>, kExactRows<U8>, kExactRows<B1>},
     accumulate,
     maximum,
     divide,

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dtype.h"
+
 namespace embedlane {
 
 // Depth (dimensions) that one filter accumulator sums before it is added to the running total. It caps the
@@ -20,24 +22,35 @@ struct TileInput {
   const float* offsets;  // per row of the panel: C
 };
 
+// Sums over the elements of a query and of each of `count` rows, which lie `stride` bytes apart (at least
+// row_bytes, a multiple of alignment_of). What they mean for bits: `dots` counts the bits that both have,
+// `squares` those that the row has, `squared_l2` and `l1` those in which they differ (Hamming distance).
+struct RowKernels {
+  void (*dots)(const void* query, const void* rows, size_t stride, size_t count, size_t dims, double* out);
+  // query·row and row·row in one pass over the row.
+  void (*dots_and_squares)(const void* query, const void* rows, size_t stride, size_t count, size_t dims,
+                           double* dots, double* squares);
+  void (*squared_l2)(const void* query, const void* rows, size_t stride, size_t count, size_t dims,
+                     double* out);
+  void (*l1)(const void* query, const void* rows, size_t stride, size_t count, size_t dims, double* out);
+};
+
 // One instruction set's kernels. Contracts that every level meets:
 //
-// Canonical sums (`dots` to `l1`): bit-identical on every level and in the TypeScript fallback. Element i of
-// the leading multiple of 16 goes to float64 accumulator i mod 16, in order; the accumulators are summed by
-// halving (i + (i+8), then +4, +2, +1); the remaining elements are summed in order into one more accumulator,
-// which is added last. A product of two float32 is exact in float64, so a fused multiply-add changes nothing
-// in `dots`; `squared_l2` rounds the product and the sum separately.
+// Canonical sums of floats (`rows` of kF32, kF16, kBf16): bit-identical on every level and in the TypeScript
+// fallback. Elements are widened to float64, exactly. Element i of the leading multiple of 16 goes to float64
+// accumulator i mod 16, in order; the accumulators are summed by halving (i + (i+8), then +4, +2, +1); the
+// remaining elements are summed in order into one more accumulator, which is added last. A product of two
+// float32 is exact in float64, so a fused multiply-add changes nothing in `dots`; `squared_l2` rounds the
+// product and the sum separately.
+//
+// Sums of integers and bits (`rows` of kI8, kU8, kB1) are exact: less than 2^53 for fewer than 2^37
+// dimensions.
 //
 // Filter (`pack_rows`, `tiles`): float32, any order, as long as each result comes from chains of at most
 // max(kFilterDepth, dims / 8) + dims / kFilterDepth + 16 rounded operations.
 struct Kernels {
-  // For each of `count` consecutive rows: the sum for (query, row).
-  void (*dots)(const float* query, const float* rows, size_t count, size_t dims, double* out);
-  void (*squared_l2)(const float* query, const float* rows, size_t count, size_t dims, double* out);
-  void (*l1)(const float* query, const float* rows, size_t count, size_t dims, double* out);
-  // query·row and row·row in one pass over the row.
-  void (*dots_and_squares)(const float* query, const float* rows, size_t count, size_t dims, double* dots,
-                           double* squares);
+  RowKernels rows[kDtypeCount];  // by Dtype
 
   // sums[i] += weight * x[i]
   void (*accumulate)(const float* x, double weight, size_t n, double* sums);
@@ -63,6 +76,8 @@ struct Kernels {
 const Kernels& scalar_kernels();
 const Kernels& avx2_kernels();
 const Kernels& avx512_kernels();
+const Kernels& avx512_vnni_kernels();
 const Kernels& neon_kernels();
+const Kernels& neon_dotprod_kernels();
 
 }  // namespace embedlane

@@ -1,8 +1,9 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-#include "compiler.h"
+#include "half-inl.h"
 
 namespace embedlane {
 namespace {
@@ -13,6 +14,8 @@ struct V {
   static constexpr int kD = 1;
   static D zero_d() { return 0; }
   static D widen(const float* p) { return *p; }
+  static D widen_f16(const uint16_t* p) { return f16_to_f32(*p); }
+  static D widen_bf16(const uint16_t* p) { return bf16_to_f32(*p); }
   static D add(D a, D b) { return a + b; }
   static D sub(D a, D b) { return a - b; }
   static D mul(D a, D b) { return a * b; }
@@ -49,12 +52,81 @@ struct V {
     }
   }
 
-  static void prefetch(const float*) {}
+  static void prefetch(const void*) {}
 
   static constexpr int kRows = 1;
   static constexpr int kStep = 4;
   static constexpr int kTiles = 1;
   static constexpr int kPanel = 2;
+};
+
+struct I {
+  struct B {
+    uint8_t v[16];
+  };
+  struct S {
+    int32_t v[16];
+  };
+  static constexpr size_t kBytes = 16;
+  static constexpr bool kBiased = false;
+  static constexpr int kRows = 1;
+  static B load(const uint8_t* p) {
+    B all;
+    memcpy(all.v, p, kBytes);
+    return all;
+  }
+  static B load_part(const uint8_t* p, size_t n) {
+    B part{};
+    memcpy(part.v, p, n);
+    return part;
+  }
+  static B zero_bytes() { return {}; }
+  static B bits_and(B a, B b) {
+    for (size_t i = 0; i < kBytes; i++) a.v[i] &= b.v[i];
+    return a;
+  }
+  static B bits_xor(B a, B b) {
+    for (size_t i = 0; i < kBytes; i++) a.v[i] ^= b.v[i];
+    return a;
+  }
+  static B flip(B a) {
+    for (size_t i = 0; i < kBytes; i++) a.v[i] ^= 0x80;
+    return a;
+  }
+  static B distance_u8(B a, B b) {
+    for (size_t i = 0; i < kBytes; i++) a.v[i] = uint8_t(a.v[i] > b.v[i] ? a.v[i] - b.v[i] : b.v[i] - a.v[i]);
+    return a;
+  }
+
+  static S zero() { return {}; }
+  static S dot_i8(S sum, B a, B b) {
+    for (size_t i = 0; i < kBytes; i++) sum.v[i] += int8_t(a.v[i]) * int8_t(b.v[i]);
+    return sum;
+  }
+  static S dot_u8(S sum, B a, B b) {
+    for (size_t i = 0; i < kBytes; i++) sum.v[i] += a.v[i] * b.v[i];
+    return sum;
+  }
+  static S square_u8(S sum, B a) { return dot_u8(sum, a, a); }
+  static S add_u8(S sum, B a) {
+    for (size_t i = 0; i < kBytes; i++) sum.v[i] += a.v[i];
+    return sum;
+  }
+  static S count_bits(S sum, B a) {
+    for (size_t i = 0; i < kBytes; i++) {
+      uint8_t bits = a.v[i];
+      bits = uint8_t(bits - (bits >> 1 & 0x55));
+      bits = uint8_t((bits & 0x33) + (bits >> 2 & 0x33));
+      sum.v[i] += (bits + (bits >> 4)) & 15;
+    }
+    return sum;
+  }
+  static int64_t total_products(S sum) {
+    int64_t total = 0;
+    for (const int32_t lane : sum.v) total += lane;
+    return total;
+  }
+  static int64_t total_counts(S sum) { return total_products(sum); }
 };
 
 }  // namespace

@@ -14,28 +14,30 @@ constexpr size_t kMaxBlockRows = 512;
 
 double square_of(const Kernels& kernels, const float* query, size_t dims) {
   double square;
-  kernels.dots(query, query, 1, dims, &square);
+  kernels.rows[size_t(Dtype::kF32)].dots(query, query, 0, 1, dims, &square);
   return square;
 }
 
 void score_rows(const Kernels& kernels, Metric metric, const float* query, double query_square,
                 const float* rows, size_t count, size_t dims, double* scratch, float* out) {
+  const RowKernels& sums = kernels.rows[size_t(Dtype::kF32)];
+  const size_t stride = row_bytes(Dtype::kF32, dims);
   switch (metric) {
     case Metric::kDot:
-      kernels.dots(query, rows, count, dims, scratch);
+      sums.dots(query, rows, stride, count, dims, scratch);
       for (size_t i = 0; i < count; i++) out[i] = float(scratch[i]);
       return;
     case Metric::kCosine:
-      kernels.dots_and_squares(query, rows, count, dims, scratch, scratch + count);
+      sums.dots_and_squares(query, rows, stride, count, dims, scratch, scratch + count);
       for (size_t i = 0; i < count; i++)
         out[i] = float(cosine_of(scratch[i], query_square, scratch[count + i]));
       return;
     case Metric::kL2:
-      kernels.squared_l2(query, rows, count, dims, scratch);
+      sums.squared_l2(query, rows, stride, count, dims, scratch);
       for (size_t i = 0; i < count; i++) out[i] = float(std::sqrt(scratch[i]));
       return;
     case Metric::kL1:
-      kernels.l1(query, rows, count, dims, scratch);
+      sums.l1(query, rows, stride, count, dims, scratch);
       for (size_t i = 0; i < count; i++) out[i] = float(scratch[i]);
       return;
   }

@@ -1,4 +1,3 @@
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -17,53 +16,6 @@ std::vector<size_t> lengths() {
   for (size_t n = 0; n <= 130; n++) all.push_back(n);
   all.insert(all.end(), {384, 768, 1025, 4097});
   return all;
-}
-
-bool same_bits(double a, double b) {
-  return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b) || (std::isnan(a) && std::isnan(b));
-}
-
-// Canonical sums as kernels.h defines them.
-template <class Term>
-double canonical(const float* a, const float* b, size_t n, Term term) {
-  double lanes[16] = {}, tail = 0;
-  size_t i = 0;
-  for (; i < n / 16 * 16; i++) lanes[i % 16] += term(double(a[i]), double(b[i]));
-  for (; i < n; i++) tail += term(double(a[i]), double(b[i]));
-  for (int width = 8; width > 0; width /= 2) {
-    for (int j = 0; j < width; j++) lanes[j] += lanes[j + width];
-  }
-  return lanes[0] + tail;
-}
-
-TEST(canonical_sums_follow_their_definition) {
-  Random random(1);
-  for (const size_t n : lengths()) {
-    const size_t count = 1 + n % 7;
-    const std::vector<float> a = random.vector(n);
-    std::vector<float> rows = random.vector(n * count);
-    if (n > 3 && n % 5 == 0) rows[random.below(rows.size())] = n % 2 ? kNan : kInf;
-    if (n > 3 && n % 7 == 0) rows[random.below(rows.size())] = 1e-45f;
-    for (const Level level : levels()) {
-      const Kernels& kernels = kernels_of(level);
-      std::vector<double> dots(count), squares(count), l2(count), l1(count), pair(count);
-      kernels.dots(a.data(), rows.data(), count, n, dots.data());
-      kernels.dots_and_squares(a.data(), rows.data(), count, n, pair.data(), squares.data());
-      kernels.squared_l2(a.data(), rows.data(), count, n, l2.data());
-      kernels.l1(a.data(), rows.data(), count, n, l1.data());
-      for (size_t r = 0; r < count; r++) {
-        const float* row = rows.data() + r * n;
-        const auto product = [](double x, double y) { return x * y; };
-        const auto square = [](double x, double y) { return (x - y) * (x - y); };
-        const auto distance = [](double x, double y) { return std::fabs(x - y); };
-        CHECK(same_bits(dots[r], canonical(a.data(), row, n, product)));
-        CHECK(same_bits(pair[r], dots[r]));
-        CHECK(same_bits(squares[r], canonical(row, row, n, product)));
-        CHECK(same_bits(l2[r], canonical(a.data(), row, n, square)));
-        CHECK(same_bits(l1[r], canonical(a.data(), row, n, distance)));
-      }
-    }
-  }
 }
 
 TEST(element_wise_kernels_equal_plain_loops) {

@@ -2,6 +2,14 @@
 export const SIMD_LEVELS = ['scalar', 'avx2', 'avx512', 'avx512_vnni', 'neon', 'neon_dotprod'] as const;
 export type SimdLevel = (typeof SIMD_LEVELS)[number];
 
+/**
+ * Element types of vectors: IEEE 754 binary32 and binary16, bfloat16, signed and unsigned bytes, and bits (one
+ * per dimension, eight to a byte, first dimension in the highest bit, unused bits of the last byte 0). In the
+ * order of the addon's Dtype.
+ */
+export const DTYPES = ['f32', 'f16', 'bf16', 'i8', 'u8', 'b1'] as const;
+export type Dtype = (typeof DTYPES)[number];
+
 export type Metric = 'cosine' | 'dot' | 'l2';
 
 /**
