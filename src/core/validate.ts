@@ -13,6 +13,14 @@ export function optionalInteger(name: string, value: unknown, min: number, max: 
   return value === undefined ? undefined : integer(name, value, min, max);
 }
 
+/** Checks that `value` is a number other than NaN and ±Infinity and returns it. */
+export function finiteNumber(name: string, value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    throw invalidArgument(name, 'a finite number', value);
+  }
+  return value;
+}
+
 /** Checks that `value` is one of `allowed` and returns it. */
 export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
   if (typeof value !== 'string' || !(allowed as readonly string[]).includes(value)) {

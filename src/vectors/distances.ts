@@ -60,8 +60,8 @@ export interface SimilarityOptions {
   metric?: SimilarityMetric;
 }
 
-const SIMILARITY_METRICS = ['cosine', 'dot', 'euclidean', 'manhattan'] as const;
-const NATIVE_METRICS = { cosine: 'cosine', dot: 'dot', euclidean: 'l2', manhattan: 'l1' } as const;
+export const SIMILARITY_METRICS = ['cosine', 'dot', 'euclidean', 'manhattan'] as const;
+export const NATIVE_METRICS = { cosine: 'cosine', dot: 'dot', euclidean: 'l2', manhattan: 'l1' } as const;
 
 /**
  * Compares every row of `a` with every row of `b`: the similarity functions of sentence-transformers.

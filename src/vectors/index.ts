@@ -1,6 +1,18 @@
 export { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
 export { EmbedlaneError, type ErrorCode } from '../core/errors.js';
 export type { Metric, SimdLevel } from '../native/binding.js';
+export type { ScoredPair } from './analytics/best-pairs.js';
+export { type CommunityDetectionOptions, communityDetection } from './analytics/community-detection.js';
+export { type MarginalRelevanceOptions, maximalMarginalRelevance } from './analytics/marginal-relevance.js';
+export { pairwiseSimilarity } from './analytics/pairwise.js';
+export { type ParaphraseMiningOptions, paraphraseMining } from './analytics/paraphrase-mining.js';
+export { type FusedHit, type RankFusionOptions, reciprocalRankFusion } from './analytics/rank-fusion.js';
+export {
+  type Corpus,
+  type SemanticHit,
+  type SemanticSearchOptions,
+  semanticSearch,
+} from './analytics/semantic-search.js';
 export {
   cosine,
   dot,
