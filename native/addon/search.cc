@@ -1,7 +1,7 @@
 #include "search.h"
 
 #include <algorithm>
-#include <atomic>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <string>
@@ -26,9 +26,11 @@ struct TopKArguments {
   float* scores;
 };
 
-SearchInput with_queries(SearchInput input, const float* queries) {
-  input.queries = queries;
-  return input;
+// Row-major results, k per query.
+void copy_results(const TopKSearch& search, const TopKArguments& args) {
+  for (size_t q = 0; q < args.input.query_count; q++) {
+    search.copy(q, args.indices + q * args.input.k, args.scores + q * args.input.k);
+  }
 }
 
 class AsyncSearch : public AsyncJob {
@@ -36,11 +38,7 @@ class AsyncSearch : public AsyncJob {
   // Copies the queries if `copy`. The results go to args.indices and args.scores, which nobody else can reach
   // before the search is over.
   AsyncSearch(const TopKArguments& args, bool copy)
-      : copied_queries_(args.input.queries,
-                        args.input.queries + (copy ? args.input.query_count * args.input.dims : 0)),
-        search_(copy ? with_queries(args.input, copied_queries_.data()) : args.input, current_kernels()),
-        indices_(args.indices),
-        scores_(args.scores) {}
+      : args_(args), copied_queries_(copy ? bytes_of(args.input) : 0), search_(input(), current_level()) {}
 
   void cancel() override { search_.cancel(); }
   bool cancelled() const override { return search_.cancelled(); }
@@ -48,13 +46,27 @@ class AsyncSearch : public AsyncJob {
 
  protected:
   void work() override { search_.work(); }
-  void finish() override { search_.finish(indices_, scores_); }
+  void finish() override {
+    search_.finish();
+    copy_results(search_, args_);
+  }
 
  private:
-  std::vector<float> copied_queries_;
+  static size_t bytes_of(const SearchInput& input) {
+    return input.query_count * row_bytes(input.dtype, input.dims);
+  }
+
+  const SearchInput& input() {
+    if (!copied_queries_.empty()) {
+      std::memcpy(copied_queries_.data(), args_.input.queries, copied_queries_.size());
+      args_.input.queries = copied_queries_.data();
+    }
+    return args_.input;
+  }
+
+  TopKArguments args_;
+  std::vector<char> copied_queries_;
   TopKSearch search_;
-  uint32_t* indices_;
-  float* scores_;
 };
 
 // The caller allocates the results, because Node-API's own allocation ends the process when memory is short.
@@ -86,7 +98,13 @@ TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
   if (indices.length != product(info.Env(), query_count, k) || scores.length != indices.length) {
     throw_error(info.Env(), "ERR_DIMENSION", "Expected room for k results per query");
   }
-  const SearchInput input = {queries.data, query_count, corpus.data, corpus_count, dims, k, kind};
+  SearchInput input;
+  input.metric = kind;
+  input.dims = dims;
+  input.queries = queries.data;
+  input.query_count = query_count;
+  input.blocks = {{corpus.data, row_bytes(input.dtype, dims), corpus_count}};
+  input.k = k;
   return {input, std::min(threads, ThreadPool::kMaxThreads), indices.data, scores.data};
 }
 
@@ -100,34 +118,9 @@ Napi::Value top_k_sync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const TopKArguments args = top_k_arguments(info);
   try {
-    TopKSearch search(args.input, current_kernels());
-    const auto gate = std::make_shared<Gate>();
-    std::atomic<bool> failed = false;
-    const auto work = [&search, &failed] {
-      try {
-        search.work();
-      } catch (const std::bad_alloc&) {
-        failed = true;
-        search.cancel();
-      }
-    };
-    if (const size_t helpers = std::min(args.threads, search.units()) - 1; helpers > 0) {
-      // A helper that starts late finds the gate closed and touches nothing of this frame.
-      const auto help = [gate, &work] {
-        if (!gate->enter()) return;
-        work();
-        gate->leave();
-      };
-      try {
-        ThreadPool::instance().submit(help, helpers);
-      } catch (const std::exception&) {
-        // This thread can do it alone.
-      }
-    }
-    work();
-    gate->close();
-    if (failed) throw std::bad_alloc();
-    search.finish(args.indices, args.scores);
+    TopKSearch search(args.input, current_level());
+    run_job(search, args.threads);
+    copy_results(search, args);
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {

@@ -11,11 +11,11 @@ Napi::Value pair(const Napi::CallbackInfo& info, Metric kind) {
   const Span<float> a = floats(info, 0);
   const Span<float> b = floats(info, 1);
   if (a.length != b.length) throw_error(info.Env(), "ERR_DIMENSION", "Expected vectors of equal length");
-  const Kernels& kernels = current_kernels();
+  const RowKernels& kernels = row_kernels(current_kernels(), Dtype::kF32);
   const double square = kind == Metric::kCosine ? square_of(kernels, a.data, a.length) : 0;
   double scratch[2];
   float score;
-  score_rows(kernels, kind, a.data, square, b.data, 1, a.length, scratch, &score);
+  score_rows(kernels, kind, a.length, {a.data, square}, {b.data, 0, 1}, scratch, &score);
   return Napi::Number::New(info.Env(), score);
 }
 
@@ -59,7 +59,8 @@ void matrix(const Napi::CallbackInfo& info) {
   if (out.length != product(info.Env(), a_rows, b_rows)) {
     throw_error(info.Env(), "ERR_DIMENSION", "Expected room for every pair of rows");
   }
-  score_matrix(current_kernels(), kind, a.data, a_rows, b.data, b_rows, dims, out.data);
+  score_matrix(row_kernels(current_kernels(), Dtype::kF32), Dtype::kF32, kind, a.data, a_rows, b.data, b_rows,
+               dims, out.data);
 }
 
 void normalize_rows(const Napi::CallbackInfo& info) {

@@ -15,8 +15,6 @@
 namespace embedlane {
 namespace {
 
-// Thirty-two registers: 12 × 2 accumulators, two panel vectors, a few broadcasts in
-// flight.
 struct V {
   using D = __m512d;
   static constexpr int kD = 8;
@@ -40,48 +38,11 @@ struct V {
     return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
   }
 
-  using F = __m512;
-  static constexpr int kF = 16;
-  static F zero() { return _mm512_setzero_ps(); }
-  static F load(const float* p) { return _mm512_loadu_ps(p); }
-  static F set(float x) { return _mm512_set1_ps(x); }
-  static void store(float* p, F a) { _mm512_storeu_ps(p, a); }
-  static F add(F a, F b) { return _mm512_add_ps(a, b); }
-  static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
-  static uint32_t passes(F a, F threshold) { return _mm512_cmp_ps_mask(a, threshold, _CMP_NLT_UQ); }
-
-  static __m512 quarter(const float* p, size_t stride) {
-    // Rows p, p + 4, p + 8, p + 12 in the four 128-bit lanes: the shuffles below never cross a lane.
-    __m512 v = _mm512_castps128_ps512(_mm_loadu_ps(p));
-    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 4 * stride), 1);
-    v = _mm512_insertf32x4(v, _mm_loadu_ps(p + 8 * stride), 2);
-    return _mm512_insertf32x4(v, _mm_loadu_ps(p + 12 * stride), 3);
-  }
-  static void transpose(const float* in, size_t in_stride, float* out, size_t out_stride) {
-    for (int i = 0; i < 16; i += 4) {
-      const __m512 r0 = quarter(in + i, in_stride);
-      const __m512 r1 = quarter(in + i + in_stride, in_stride);
-      const __m512 r2 = quarter(in + i + 2 * in_stride, in_stride);
-      const __m512 r3 = quarter(in + i + 3 * in_stride, in_stride);
-      const __m512 t0 = _mm512_unpacklo_ps(r0, r1);
-      const __m512 t1 = _mm512_unpackhi_ps(r0, r1);
-      const __m512 t2 = _mm512_unpacklo_ps(r2, r3);
-      const __m512 t3 = _mm512_unpackhi_ps(r2, r3);
-      _mm512_storeu_ps(out + (i + 0) * out_stride, _mm512_shuffle_ps(t0, t2, 0x44));
-      _mm512_storeu_ps(out + (i + 1) * out_stride, _mm512_shuffle_ps(t0, t2, 0xee));
-      _mm512_storeu_ps(out + (i + 2) * out_stride, _mm512_shuffle_ps(t1, t3, 0x44));
-      _mm512_storeu_ps(out + (i + 3) * out_stride, _mm512_shuffle_ps(t1, t3, 0xee));
-    }
-  }
-
   static EMBEDLANE_INLINE void prefetch(const void* p) {
     _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
   }
 
   static constexpr int kRows = 4;
-  static constexpr int kStep = 4;
-  static constexpr int kTiles = 3;
-  static constexpr int kPanel = 2;
 };
 
 struct Avx512Bytes {

@@ -160,6 +160,24 @@ const Kernels& kernels_of(Level level) {
   }
 }
 
+const Tiles& tiles_of(Level level) {
+  switch (level) {
+#if defined(EMBEDLANE_X86)
+    case Level::kAvx2:
+      return avx2_tiles();
+    case Level::kAvx512:
+    case Level::kAvx512Vnni:
+      return avx512_tiles();
+#elif defined(EMBEDLANE_ARM)
+    case Level::kNeon:
+    case Level::kNeonDotprod:
+      return neon_tiles();
+#endif
+    default:
+      return scalar_tiles();
+  }
+}
+
 const Kernels& current_kernels() { return kernels_of(current_level()); }
 
 }  // namespace embedlane

@@ -7,21 +7,6 @@
 
 namespace embedlane {
 
-// Depth (dimensions) that one filter accumulator sums before it is added to the running total. It caps the
-// length of a rounding chain and with it the filter's error bound, see search/bounds.h.
-constexpr size_t kFilterDepth = 512;
-
-// What one register tile of the filter reads: `queries` values interleaved by depth against one panel.
-struct TileInput {
-  const float* queries;  // [dims][number of queries in this tile]
-  const float* panel;    // [dims][tile_rows]
-  size_t dims;
-  const float* base;     // per query: A of the threshold A + B·norm + C
-  const float* slope;    // per query: B
-  const float* norms;    // per row of the panel
-  const float* offsets;  // per row of the panel: C
-};
-
 // Sums over the elements of a query and of each of `count` rows, which lie `stride` bytes apart (at least
 // row_bytes, a multiple of alignment_of). What they mean for bits: `dots` counts the bits that both have,
 // `squares` those that the row has, `squared_l2` and `l1` those in which they differ (Hamming distance).
@@ -46,9 +31,6 @@ struct RowKernels {
 //
 // Sums of integers and bits (`rows` of kI8, kU8, kB1) are exact: less than 2^53 for fewer than 2^37
 // dimensions.
-//
-// Filter (`pack_rows`, `tiles`): float32, any order, as long as each result comes from chains of at most
-// max(kFilterDepth, dims / 8) + dims / kFilterDepth + 16 rounded operations.
 struct Kernels {
   RowKernels rows[kDtypeCount];  // by Dtype
 
@@ -60,17 +42,6 @@ struct Kernels {
   void (*divide)(const double* sums, double divisor, size_t n, float* out);
   // x[i] = float(x[i] * factor), in place
   void (*scale)(double factor, size_t n, float* x);
-
-  // Interleaves `count` <= tile_rows rows into panel[dims][tile_rows], zero rows behind them, and writes each
-  // row's sum of squares (0 for the zero rows).
-  void (*pack_rows)(const float* rows, size_t count, size_t dims, float* panel, float* squares);
-  // tiles[i] multiplies (i + 1) * tile_step queries with a panel. Bit r of masks[q] is set unless
-  // query q · row r < base[q] + slope[q] * norms[r] + offsets[r]; NaN on either side sets it. Returns whether
-  // any bit is set.
-  bool (*tiles[4])(const TileInput& input, uint64_t* masks);
-  size_t tile_step;
-  size_t tile_queries;  // largest tile: at most 4 * tile_step
-  size_t tile_rows;     // at most 64
 };
 
 const Kernels& scalar_kernels();

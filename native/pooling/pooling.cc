@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "../kernels/dispatch.h"
 #include "../search/scores.h"
 
 namespace embedlane {
@@ -15,7 +16,7 @@ bool has(const PoolInput& in, Pooling mode) { return in.modes >> unsigned(mode) 
 }  // namespace
 
 void normalize_row(const Kernels& kernels, float* row, size_t dims) {
-  const double norm = std::sqrt(square_of(kernels, row, dims));
+  const double norm = std::sqrt(square_of(row_kernels(kernels, Dtype::kF32), row, dims));
   kernels.scale(1 / (norm < 1e-12 ? 1e-12 : norm), dims, row);
 }
 

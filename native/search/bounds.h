@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 
+#include "../kernels/tiles.h"
 #include "order.h"
 
 namespace embedlane {
@@ -11,16 +13,16 @@ namespace embedlane {
 // When may the filter drop a row? It computes f, a float32 dot product, and drops the row if
 //   f < T(query, row) = A + B·norm + C,   A, B per query; norm, C per row; evaluated in float32.
 // T is chosen so that f < T proves: the row's canonical score is worse than the query's k-th best. With
-// u = 2^-24 and γ = n·u / (1 - n·u), n the longest chain of rounded operations (contract in kernels.h):
+// u = 2^-24 and γ = n·u / (1 - n·u), n the longest chain of rounded operations (contract in tiles.h):
 //
 //   |f - q·x| <= γ‖q‖‖x‖ + dims·2^-149            (Higham 2002, 3.1, Cauchy-Schwarz; gradual underflow)
 //   dot     q·x >= kth - 2u|kth|                     for every x that could still enter
 //   cosine  q·x >= (kth - 2u)‖q‖‖x‖
 //   l2      q·x >= (‖q‖² - kth²(1 + 4u)) / 2 + ‖x‖² / 2
 //
-// The row's norm is itself a float32 sum with relative error at most γ (half that after the root). Each of A,
-// B and C is lowered by at least 4u of its size, which covers the two roundings of T. Everything on the
-// query's side is computed in float64 and rounded down.
+// A row's norm is the root of a float32 sum with relative error at most γ (half that after the root), or the
+// rounded true norm. Each of A, B and C is lowered by at least 4u of its size, which covers the two roundings
+// of T. Everything on the query's side is computed in float64 and rounded down.
 //
 // All this needs the absence of overflow. A partial sum is at most ‖q‖‖x‖, so it is enough that both norms
 // are at most 10^18; a row or query outside (or with a NaN, or so small that its norm's underflow matters)
@@ -31,17 +33,18 @@ class FilterBounds {
     const double u = 0x1p-24;
     const double n =
         std::max(double(kFilterDepth), double(dims) / 8) + double(dims) / double(kFilterDepth) + 16;
-    gamma_ = n * u / (1 - n * u);
+    const double gamma = n * u / (1 - n * u);
     // Beyond, the second-order terms below are no longer covered by 1 %.
     usable_ = n * u < 1e-3;
-    slack_ = 1.01 * gamma_ + 16 * u;
+    slack_ = 1.01 * gamma + 16 * u;
+    half_ = float(0.5 * (1 - slack_ - 8 * u));
   }
 
   // Sets B and A for a query whose k-th best goodness so far is `kth` (NaN: fewer than k found).
   void query(double square, float kth, float* base, float* slope) const {
     *base = -std::numeric_limits<float>::infinity();
     *slope = 0;
-    if (!usable_ || !(square <= kMaxSquare) || !(kth > *base)) return;
+    if (!usable_ || !(square <= kMaxNorm * kMaxNorm) || !(kth > *base)) return;
     const double u = 0x1p-24;
     const double norm = std::sqrt(square);
     const double underflow = (double(dims_) + 8) * 0x1p-149;
@@ -63,20 +66,21 @@ class FilterBounds {
     }
   }
 
-  // Turns the filter's sum of squares of a row into the row's norm and C.
-  void row(float square, float* norm, float* offset) const {
-    if (!(square >= float(kMinSquare) && square <= float(kMaxSquare))) {
-      *norm = 0;
-      *offset = -std::numeric_limits<float>::infinity();
-      return;
+  // Writes the norms and C of `count` rows. Of l2, C = ‖x‖² / 2, which `half_` shrinks: the root's rounding
+  // (twice), the square's, the product's and its own are 5u.
+  void rows(const float* norms, size_t count, float* used_norms, float* offsets) const {
+    const float half = metric_ == Metric::kL2 ? half_ : 0;
+    for (size_t r = 0; r < count; r++) {
+      const float norm = norms[r];
+      const bool usable = (norm >= float(kMinNorm)) & (norm <= float(kMaxNorm));
+      used_norms[r] = usable ? norm : 0;
+      offsets[r] = usable ? norm * norm * half : -std::numeric_limits<float>::infinity();
     }
-    *norm = std::sqrt(square);
-    *offset = metric_ == Metric::kL2 ? round_down(double(square) / 2 * (1 - slack_)) : 0;
   }
 
  private:
-  static constexpr double kMaxSquare = 1e36;
-  static constexpr double kMinSquare = 1e-30;
+  static constexpr double kMaxNorm = 1e18;
+  static constexpr double kMinNorm = 1e-15;
 
   static float round_down(double x) {
     const float rounded = float(std::clamp(x, -double(kLargest), double(kLargest)));
@@ -87,8 +91,8 @@ class FilterBounds {
 
   Metric metric_;
   size_t dims_;
-  double gamma_;
   double slack_;
+  float half_;
   bool usable_;
 };
 

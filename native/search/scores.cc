@@ -7,54 +7,75 @@ namespace embedlane {
 namespace {
 
 // Half of a small second-level cache.
-constexpr size_t kBlockFloats = 128 * 1024 / sizeof(float);
+constexpr size_t kBlockBytes = 128 * 1024;
 constexpr size_t kMaxBlockRows = 512;
+
+// codes' sums → squared distance of what they stand for. Rounding can leave a little less than nothing.
+double scaled_square(double dot, double a_square, double b_square, double a_scale, double b_scale) {
+  const double squares = a_scale * a_scale * a_square + b_scale * b_scale * b_square;
+  const double square = squares - 2 * (a_scale * b_scale * dot);
+  return square < 0 ? 0 : square;
+}
 
 }  // namespace
 
-double square_of(const Kernels& kernels, const float* query, size_t dims) {
+double square_of(const RowKernels& kernels, const void* query, size_t dims) {
   double square;
-  kernels.rows[size_t(Dtype::kF32)].dots(query, query, 0, 1, dims, &square);
+  kernels.dots(query, query, 0, 1, dims, &square);
   return square;
 }
 
-void score_rows(const Kernels& kernels, Metric metric, const float* query, double query_square,
-                const float* rows, size_t count, size_t dims, double* scratch, float* out) {
-  const RowKernels& sums = kernels.rows[size_t(Dtype::kF32)];
-  const size_t stride = row_bytes(Dtype::kF32, dims);
+void score_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
+                const ScoredRows& rows, double* scratch, float* out) {
+  const size_t count = rows.count;
+  double* squares = scratch + count;
   switch (metric) {
     case Metric::kDot:
-      sums.dots(query, rows, stride, count, dims, scratch);
+      kernels.dots(query.data, rows.data, rows.stride, count, dims, scratch);
+      if (rows.scales) {
+        for (size_t i = 0; i < count; i++) scratch[i] *= double(query.scale) * double(rows.scales[i]);
+      }
       for (size_t i = 0; i < count; i++) out[i] = float(scratch[i]);
       return;
     case Metric::kCosine:
-      sums.dots_and_squares(query, rows, stride, count, dims, scratch, scratch + count);
-      for (size_t i = 0; i < count; i++)
-        out[i] = float(cosine_of(scratch[i], query_square, scratch[count + i]));
+      kernels.dots_and_squares(query.data, rows.data, rows.stride, count, dims, scratch, squares);
+      for (size_t i = 0; i < count; i++) out[i] = float(cosine_of(scratch[i], query.square, squares[i]));
       return;
     case Metric::kL2:
-      sums.squared_l2(query, rows, stride, count, dims, scratch);
+      if (rows.scales) {
+        kernels.dots_and_squares(query.data, rows.data, rows.stride, count, dims, scratch, squares);
+        for (size_t i = 0; i < count; i++) {
+          scratch[i] = scaled_square(scratch[i], query.square, squares[i], query.scale, rows.scales[i]);
+        }
+      } else {
+        kernels.squared_l2(query.data, rows.data, rows.stride, count, dims, scratch);
+      }
       for (size_t i = 0; i < count; i++) out[i] = float(std::sqrt(scratch[i]));
       return;
     case Metric::kL1:
-      sums.l1(query, rows, stride, count, dims, scratch);
+      kernels.l1(query.data, rows.data, rows.stride, count, dims, scratch);
       for (size_t i = 0; i < count; i++) out[i] = float(scratch[i]);
       return;
   }
 }
 
-void score_matrix(const Kernels& kernels, Metric metric, const float* a, size_t a_rows, const float* b,
-                  size_t b_rows, size_t dims, float* out) {
+void score_matrix(const RowKernels& kernels, Dtype dtype, Metric metric, const void* a, size_t a_rows,
+                  const void* b, size_t b_rows, size_t dims, float* out) {
   if (a_rows == 0 || b_rows == 0) return;
-  const size_t block = std::clamp<size_t>(kBlockFloats / std::max<size_t>(dims, 1), 1, kMaxBlockRows);
+  const size_t stride = row_bytes(dtype, dims);
+  const size_t block = std::clamp<size_t>(kBlockBytes / std::max<size_t>(stride, 1), 1, kMaxBlockRows);
+  const char* const left = static_cast<const char*>(a);
+  const char* const right = static_cast<const char*>(b);
   std::vector<double> scratch(2 * block);
-  std::vector<double> squares(metric == Metric::kCosine ? a_rows : 0);
-  for (size_t i = 0; i < squares.size(); i++) squares[i] = square_of(kernels, a + i * dims, dims);
+  std::vector<double> squares(a_rows);
+  if (metric == Metric::kCosine) {
+    for (size_t i = 0; i < a_rows; i++) squares[i] = square_of(kernels, left + i * stride, dims);
+  }
   for (size_t j = 0; j < b_rows; j += block) {
-    const size_t count = std::min(block, b_rows - j);
+    const ScoredRows rows = {right + j * stride, stride, std::min(block, b_rows - j)};
     for (size_t i = 0; i < a_rows; i++) {
-      score_rows(kernels, metric, a + i * dims, squares.empty() ? 0 : squares[i], b + j * dims, count, dims,
-                 scratch.data(), out + i * b_rows + j);
+      score_rows(kernels, metric, dims, {left + i * stride, squares[i]}, rows, scratch.data(),
+                 out + i * b_rows + j);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 #include "../kernels/kernels.h"
 
@@ -9,8 +10,9 @@ namespace embedlane {
 
 enum class Metric { kCosine, kDot, kL2, kL1 };
 
-// Canonical scores: float64 sums (see Kernels), rounded to float32 once, at the end. The same pair gives the
-// same bits in a pair call, in a matrix and in a search, on every level.
+// Canonical scores: sums of the row kernels (see RowKernels), put together in float64 and rounded to float32
+// once, at the end. The same pair gives the same bits in a pair call, in a matrix and in a search, on every
+// level.
 
 // Cosine from its float64 parts. A zero vector is similar to nothing: 0. NaN and Inf go through.
 inline double cosine_of(double dot, double a_square, double b_square) {
@@ -18,16 +20,35 @@ inline double cosine_of(double dot, double a_square, double b_square) {
   return norms == 0 ? 0 : dot / norms;
 }
 
-// The score of `query` with each of `count` consecutive rows. `scratch` holds 2 × count doubles.
-void score_rows(const Kernels& kernels, Metric metric, const float* query, double query_square,
-                const float* rows, size_t count, size_t dims, double* scratch, float* out);
+// One query with its own sum of squares, of its codes where it has a scale.
+struct ScoredQuery {
+  const void* data;
+  double square;
+  float scale = 1;
+};
 
-// query·query, the `query_square` of score_rows.
-double square_of(const Kernels& kernels, const float* query, size_t dims);
+// Rows to compare with it.
+struct ScoredRows {
+  const void* data;
+  size_t stride;
+  size_t count;
+  const float* scales = nullptr;  // per row; null: 1
+};
 
-// out[i * b_rows + j] = score of row i of `a` with row j of `b`. The rows of `b` are taken in blocks that
-// stay in cache while every row of `a` passes over them.
-void score_matrix(const Kernels& kernels, Metric metric, const float* a, size_t a_rows, const float* b,
-                  size_t b_rows, size_t dims, float* out);
+// The score of a query with each of the rows. `scratch` holds 2 × count doubles.
+//
+// With scales, elements are codes times the vector's scale: a dot product is the codes' (exact) times both
+// scales; l2 is the root of |a|² − 2a·b + |b|², whose terms are exact integers times scales; l1 has no
+// scales.
+void score_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
+                const ScoredRows& rows, double* scratch, float* out);
+
+// query·query, the `square` of ScoredQuery.
+double square_of(const RowKernels& kernels, const void* query, size_t dims);
+
+// out[i * b_rows + j] = score of row i of `a` with row j of `b`, rows without gaps. The rows of `b` are taken
+// in blocks that stay in cache while every row of `a` passes over them.
+void score_matrix(const RowKernels& kernels, Dtype dtype, Metric metric, const void* a, size_t a_rows,
+                  const void* b, size_t b_rows, size_t dims, float* out);
 
 }  // namespace embedlane

@@ -5,44 +5,37 @@
 #include <mutex>
 #include <vector>
 
+#include "../kernels/dispatch.h"
+#include "../threads/job.h"
 #include "bounds.h"
 #include "order.h"
+#include "search.h"
 
 namespace embedlane {
 
-// What to search. The memory stays the caller's and must outlive the search.
-struct SearchInput {
-  const float* queries;
-  size_t query_count;
-  const float* corpus;
-  size_t corpus_count;  // 1 to 2^32 - 1
-  size_t dims;          // at least 1
-  size_t k;             // 1 to corpus_count
-  Metric metric;
-};
-
-// An exact k-nearest-neighbour search that any number of threads may work on together.
+// An exact search, for the k nearest or for all rows within a radius, that any number of threads may work on
+// together.
 //
-// A fast float32 filter with a proven error bound (see FilterBounds) passes over every pair of query and row;
-// what it cannot rule out gets its canonical float64 score, and these alone decide. So the result does not
-// depend on the filter, the number of threads, or which thread took which block.
-class TopKSearch {
+// A fast filter with a proven error bound (see FilterBounds) passes over every pair of query and row; what it
+// cannot rule out gets its canonical score, and these alone decide. So the result does not depend on the
+// filter, on how the rows are split into blocks, on the number of threads, or on which thread took what.
+// Order: best first, equal scores by lowest row, NaN after every number.
+class TopKSearch : public Job {
  public:
-  TopKSearch(const SearchInput& input, const Kernels& kernels);
+  TopKSearch(SearchInput input, Level level);
 
-  // Units of work: more threads than this find nothing to do.
-  size_t units() const { return items_; }
+  size_t units() const override { return items_; }
+  // A cancelled search returns within one tile of queries over one piece of rows.
+  void work() override;
+  // Sorts the results.
+  void finish() override;
 
-  // Takes blocks until none is left or the search is cancelled. Call from as many threads as you like.
-  // Throws std::bad_alloc.
-  void work();
+  // After finish(): how many rows a query found, at most k, and the rows themselves.
+  size_t found(size_t query) const { return results_[query].size(); }
+  void copy(size_t query, uint32_t* rows, float* scores) const;
 
-  // Makes every work() return soon (within one tile of queries over one block of rows).
-  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
-
-  // Sorts the results. Call once, after every work() has returned and if not cancelled.
-  void finish(uint32_t* indices, float* scores);
+  // How many pairs of query and row got a canonical score.
+  uint64_t scored() const { return scored_.load(std::memory_order_relaxed); }
 
  private:
   class Worker;
@@ -51,21 +44,23 @@ class TopKSearch {
   void allocate();
 
   SearchInput input_;
-  const Kernels& kernels_;
+  const RowKernels& kernels_;
+  const Tiles& tiles_;
   FilterBounds bounds_;
-  bool streaming_;     // canonical scores for every pair: too few queries, or too long rows, for tiles to pay
+  size_t query_stride_;
+  bool streaming_;     // canonical scores for every pair
   size_t group_size_;  // queries that are searched together
-  size_t block_rows_;  // rows per unit of work
-  size_t blocks_;      // units of work per group
+  size_t piece_rows_;  // rows per unit of work
+  size_t pieces_ = 0;  // units of work per group
   size_t items_;
+  std::vector<size_t> piece_starts_;  // per block, its first unit
   std::atomic<size_t> next_item_{0};
-  std::atomic<bool> cancelled_{false};
+  std::atomic<uint64_t> scored_{0};
   // Per query, the score half of the best k-th key that any thread has seen.
   std::vector<std::atomic<uint32_t>> thresholds_;
   std::once_flag allocated_;
   std::mutex merge_mutex_;
-  std::vector<Key> results_;  // k per query
-  std::vector<size_t> counts_;
+  std::vector<std::vector<Key>> results_;  // per query
 };
 
 }  // namespace embedlane

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "../kernels/dtype.h"
+#include "scores.h"
+
+namespace embedlane {
+
+// Rows at one distance from each other in memory. A corpus is one or more such blocks, in any order.
+struct RowBlock {
+  const void* rows = nullptr;
+  size_t stride = 0;  // bytes from row to row: at least row_bytes(), a multiple of alignment_of()
+  size_t count = 0;
+  uint32_t first_row = 0;  // number of the first row; the others count on. No two blocks share a number.
+  // ‖x‖ of each row, scale included, rounded to float32: see row_norm(). Null: computed in every search.
+  const float* norms = nullptr;
+  // Of kI8 and kU8, per row: an element is its code times this. Null: times 1.
+  const float* scales = nullptr;
+};
+
+// What to search. The memory stays the caller's and must outlive the search.
+struct SearchInput {
+  Dtype dtype = Dtype::kF32;  // of queries and rows
+  Metric metric = Metric::kCosine;
+  size_t dims = 0;                      // at least 1
+  const void* queries = nullptr;        // row-major, without gaps
+  size_t query_count = 0;               // at least 1
+  const float* query_scales = nullptr;  // as RowBlock::scales
+  std::vector<RowBlock> blocks;
+  size_t k = 0;  // the most rows to find per query, at least 1; more than there are means all
+  // Bit r % 64 of word r / 64 says whether row number r may be found. Null: every row.
+  const uint64_t* allowed = nullptr;
+  // Finds only rows whose score is at least this (similarities) or at most this (distances). Not NaN. A row
+  // whose score is NaN is then never found.
+  std::optional<float> radius;
+};
+
+}  // namespace embedlane

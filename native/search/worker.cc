@@ -1,0 +1,263 @@
+#include "worker.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <functional>
+
+namespace embedlane {
+namespace {
+
+size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
+
+// Keeps the best k in front, the k-th itself at k - 1.
+void select_best(std::vector<Key>& keys, size_t k) {
+  if (keys.size() <= k) return;
+  std::nth_element(keys.begin(), keys.begin() + ptrdiff_t(k - 1), keys.end(), std::greater<>());
+  keys.resize(k);
+}
+
+// Bits [first, first + count) of a bitmap, count from 1 to 64.
+uint64_t bits_at(const uint64_t* words, size_t first, size_t count) {
+  const size_t shift = first % 64;
+  uint64_t bits = words[first / 64] >> shift;
+  if (shift + count > 64) bits |= words[first / 64 + 1] << (64 - shift);
+  return count < 64 ? bits & ((uint64_t(1) << count) - 1) : bits;
+}
+
+}  // namespace
+
+TopKSearch::Worker::Worker(TopKSearch& search)
+    : s_(search),
+      in_(search.input_),
+      group_(std::min(search.group_size_, in_.query_count)),
+      capacity_(in_.k > SIZE_MAX / 2 ? SIZE_MAX : in_.k + in_.k / 8 + 4),
+      candidates_(group_),
+      kth_(group_),
+      squares_(group_) {
+  const size_t rows = s_.piece_rows_;
+  if (s_.streaming_) {
+    scratch_.resize(2 * rows);
+    scores_.resize(rows);
+  } else {
+    padded_ = round_up(group_, s_.tiles_.vector_queries);
+    panels_ = aligned<float>(padded_ * in_.dims);
+    norms_ = aligned<float>(rows);
+    offsets_ = aligned<float>(rows);
+    base_.resize(padded_);
+    slope_.resize(padded_);
+  }
+}
+
+void TopKSearch::Worker::run() {
+  size_t group = SIZE_MAX;
+  for (;;) {
+    const size_t item = s_.next_item_.fetch_add(1, std::memory_order_relaxed);
+    if (item >= s_.items_ || s_.cancelled()) break;
+    if (item / s_.pieces_ != group) {
+      if (group != SIZE_MAX) merge();
+      group = item / s_.pieces_;
+      begin(group * s_.group_size_);
+    }
+    adopt_thresholds();
+    const size_t piece = item % s_.pieces_;
+    const auto after = std::upper_bound(s_.piece_starts_.begin(), s_.piece_starts_.end(), piece);
+    const size_t b = size_t(after - s_.piece_starts_.begin()) - 1;
+    const size_t start = (piece - s_.piece_starts_[b]) * s_.piece_rows_;
+    search(in_.blocks[b], start, std::min(s_.piece_rows_, in_.blocks[b].count - start));
+  }
+  if (group != SIZE_MAX && !s_.cancelled()) merge();
+  s_.scored_.fetch_add(scored_, std::memory_order_relaxed);
+}
+
+void TopKSearch::Worker::begin(size_t first) {
+  first_ = first;
+  group_ = std::min(s_.group_size_, in_.query_count - first);
+  Key floor = 0;
+  if (in_.radius) {
+    // The key below that of the last row with exactly this score.
+    const float goodness = smaller_is_better(in_.metric) ? -*in_.radius : *in_.radius;
+    floor = make_key(goodness, UINT32_MAX) - 1;
+  }
+  for (size_t q = 0; q < group_; q++) {
+    squares_[q] = square_of(s_.kernels_, query(q), in_.dims);
+    candidates_[q].clear();
+    kth_[q] = floor;
+    if (!s_.streaming_) set_bounds(q);
+  }
+  if (!s_.streaming_) pack_queries();
+}
+
+// Interleaves each panel of queries by depth; the last one is padded with zeros to a whole vector.
+void TopKSearch::Worker::pack_queries() {
+  const size_t lanes = s_.tiles_.vector_queries;
+  padded_ = round_up(group_, lanes);
+  for (size_t q = 0; q < padded_; q += kPanelWidths * lanes) {
+    const size_t width = std::min(kPanelWidths * lanes, padded_ - q);
+    float* panel = panels_.get() + q * in_.dims;
+    for (size_t j = 0; j < width; j++) {
+      const float* from = q + j < group_ ? reinterpret_cast<const float*>(query(q + j)) : nullptr;
+      for (size_t i = 0; i < in_.dims; i++) panel[i * width + j] = from ? from[i] : 0.0f;
+    }
+  }
+  for (size_t q = group_; q < padded_; q++) {
+    base_[q] = std::numeric_limits<float>::infinity();
+    slope_[q] = 0;
+  }
+}
+
+void TopKSearch::Worker::set_bounds(size_t q) {
+  const float kth = kth_[q] == 0 ? NAN : key_goodness(kth_[q]);
+  s_.bounds_.query(squares_[q], kth, &base_[q], &slope_[q]);
+}
+
+// Another thread's k-th best is a bound for this thread too: that many better rows exist.
+void TopKSearch::Worker::adopt_thresholds() {
+  for (size_t q = 0; q < group_; q++) {
+    const uint32_t high = s_.thresholds_[first_ + q].load(std::memory_order_relaxed);
+    if (high <= uint32_t(kth_[q] >> 32)) continue;
+    kth_[q] = Key(high) << 32;
+    if (!s_.streaming_) set_bounds(q);
+  }
+}
+
+void TopKSearch::Worker::push(size_t q, float score, uint32_t row) {
+  const Key key = make_key(smaller_is_better(in_.metric) ? -score : score, row);
+  if (key <= kth_[q]) return;
+  std::vector<Key>& keys = candidates_[q];
+  keys.push_back(key);
+  if (keys.size() < capacity_) return;
+  select_best(keys, in_.k);
+  if (keys[in_.k - 1] <= kth_[q]) return;
+  kth_[q] = keys[in_.k - 1];
+  if (!s_.streaming_) set_bounds(q);
+  const uint32_t high = uint32_t(kth_[q] >> 32);
+  std::atomic<uint32_t>& shared = s_.thresholds_[first_ + q];
+  uint32_t seen = shared.load(std::memory_order_relaxed);
+  while (seen < high && !shared.compare_exchange_weak(seen, high, std::memory_order_relaxed)) {
+  }
+}
+
+void TopKSearch::Worker::search(const RowBlock& block, size_t start, size_t count) {
+  const Rows rows = {static_cast<const char*>(block.rows) + start * block.stride,
+                     block.stride,
+                     count,
+                     block.norms ? block.norms + start : nullptr,
+                     block.scales ? block.scales + start : nullptr,
+                     block.first_row + uint32_t(start),
+                     nullptr};
+  if (in_.allowed) {
+    search_allowed(rows);
+  } else if (s_.streaming_) {
+    stream(rows);
+  } else {
+    filter(rows);
+  }
+}
+
+void TopKSearch::Worker::search_allowed(const Rows& rows) {
+  picks_.clear();
+  for (size_t r = 0; r < rows.count; r += 64) {
+    uint64_t bits = bits_at(in_.allowed, rows.first + r, std::min<size_t>(64, rows.count - r));
+    for (; bits != 0; bits &= bits - 1) picks_.push_back(uint32_t(r + size_t(std::countr_zero(bits))));
+  }
+  const size_t count = picks_.size();
+  if (count == 0) return;
+  if (count < rows.count) {
+    if (s_.streaming_) {
+      for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && picks_[end] == picks_[end - 1] + 1;) end++;
+        const size_t r = picks_[i];
+        stream({rows.data + r * rows.stride, rows.stride, end - i, rows.norms ? rows.norms + r : nullptr,
+                rows.scales ? rows.scales + r : nullptr, rows.first + uint32_t(r), nullptr});
+      }
+      return;
+    }
+    const size_t bytes = s_.query_stride_;
+    if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
+    gathered_norms_.resize(rows.norms ? count : 0);
+    for (size_t i = 0; i < count; i++) {
+      std::memcpy(gathered_.get() + i * bytes, rows.data + picks_[i] * rows.stride, bytes);
+      if (rows.norms) gathered_norms_[i] = rows.norms[picks_[i]];
+    }
+    filter({gathered_.get(), bytes, count, rows.norms ? gathered_norms_.data() : nullptr, nullptr, rows.first,
+            picks_.data()});
+  } else if (s_.streaming_) {
+    stream(rows);
+  } else {
+    filter(rows);
+  }
+}
+
+void TopKSearch::Worker::stream(const Rows& rows) {
+  const ScoredRows scored = {rows.data, rows.stride, rows.count, rows.scales};
+  for (size_t q = 0; q < group_ && !s_.cancelled(); q++) {
+    score_rows(s_.kernels_, in_.metric, in_.dims, scored_query(q), scored, scratch_.data(), scores_.data());
+    scored_ += rows.count;
+    for (size_t r = 0; r < rows.count; r++) push(q, scores_[r], rows.number(r));
+  }
+}
+
+void TopKSearch::Worker::filter(const Rows& rows) {
+  const Tiles& tiles = s_.tiles_;
+  if (rows.norms) {
+    s_.bounds_.rows(rows.norms, rows.count, norms_.get(), offsets_.get());
+  } else {
+    tiles.squares_f32(rows.data, rows.stride, rows.count, in_.dims, norms_.get());
+    for (size_t r = 0; r < rows.count; r++) norms_[r] = std::sqrt(norms_[r]);
+    s_.bounds_.rows(norms_.get(), rows.count, norms_.get(), offsets_.get());
+  }
+  for (size_t q = 0; q < padded_ && !s_.cancelled(); q += kPanelWidths * tiles.vector_queries) {
+    const size_t width = std::min(kPanelWidths * tiles.vector_queries, padded_ - q);
+    const size_t w = width / tiles.vector_queries - 1;
+    const size_t valid = std::min(width, group_ - q);
+    const uint32_t keep = valid < 32 ? (uint32_t(1) << valid) - 1 : ~uint32_t(0);
+    for (size_t r = 0; r < rows.count;) {
+      const bool whole = rows.count - r >= tiles.rows;
+      const TileInput input = {panels_.get() + q * in_.dims,
+                               rows.data + r * rows.stride,
+                               rows.stride,
+                               in_.dims,
+                               base_.data() + q,
+                               slope_.data() + q,
+                               norms_.get() + r,
+                               offsets_.get() + r};
+      uint32_t masks[12];
+      const size_t height = whole ? tiles.rows : 1;
+      if ((whole ? tiles.f32 : tiles.f32_row)[w](input, masks)) {
+        for (size_t i = 0; i < height; i++) {
+          if (masks[i] & keep) rescore(rows, r + i, q, masks[i] & keep);
+        }
+      }
+      r += height;
+    }
+  }
+}
+
+void TopKSearch::Worker::rescore(const Rows& rows, size_t r, size_t first_query, uint32_t mask) {
+  const ScoredRows row = {rows.data + r * rows.stride, rows.stride, 1,
+                          rows.scales ? rows.scales + r : nullptr};
+  for (; mask != 0; mask &= mask - 1) {
+    const size_t q = first_query + size_t(std::countr_zero(mask));
+    double scratch[2];
+    float score;
+    score_rows(s_.kernels_, in_.metric, in_.dims, scored_query(q), row, scratch, &score);
+    scored_++;
+    push(q, score, rows.number(r));
+  }
+}
+
+void TopKSearch::Worker::merge() {
+  std::lock_guard lock(s_.merge_mutex_);
+  for (size_t q = 0; q < group_; q++) {
+    std::vector<Key>& results = s_.results_[first_ + q];
+    if (results.empty()) {
+      results.swap(candidates_[q]);
+    } else {
+      results.insert(results.end(), candidates_[q].begin(), candidates_[q].end());
+    }
+    select_best(results, in_.k);
+  }
+}
+
+}  // namespace embedlane

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <new>
+
+#include "topk.h"
+
+namespace embedlane {
+
+struct AlignedDelete {
+  void operator()(void* p) const { ::operator delete[](p, std::align_val_t{64}); }
+};
+template <class T>
+using Aligned = std::unique_ptr<T[], AlignedDelete>;
+
+template <class T>
+Aligned<T> aligned(size_t count) {
+  return Aligned<T>(static_cast<T*>(::operator new[](count * sizeof(T), std::align_val_t{64})));
+}
+
+// One thread's part of a search: the candidates of the group of queries it is at, and scratch memory.
+class TopKSearch::Worker {
+ public:
+  explicit Worker(TopKSearch& search);
+
+  // Takes units of work until none is left.
+  void run();
+
+ private:
+  // Rows that follow each other at one distance, and their numbers: `first`, first + 1, … or, where `picks`
+  // is not null, first + picks[0], first + picks[1], …
+  struct Rows {
+    const char* data;
+    size_t stride;
+    size_t count;
+    const float* norms;
+    const float* scales;
+    uint32_t first;
+    const uint32_t* picks;
+    uint32_t number(size_t r) const { return first + (picks ? picks[r] : uint32_t(r)); }
+  };
+
+  const char* query(size_t q) const {
+    return static_cast<const char*>(in_.queries) + (first_ + q) * s_.query_stride_;
+  }
+  ScoredQuery scored_query(size_t q) const {
+    return {query(q), squares_[q], in_.query_scales ? in_.query_scales[first_ + q] : 1};
+  }
+
+  void begin(size_t first);
+  void pack_queries();
+  void set_bounds(size_t q);
+  void adopt_thresholds();
+  void push(size_t q, float score, uint32_t row);
+
+  // One unit of work.
+  void search(const RowBlock& block, size_t start, size_t count);
+  // The rows of `rows` that may be found, gathered.
+  void search_allowed(const Rows& rows);
+  void stream(const Rows& rows);
+  void filter(const Rows& rows);
+  void rescore(const Rows& rows, size_t r, size_t first_query, uint32_t mask);
+  void merge();
+
+  TopKSearch& s_;
+  const SearchInput& in_;
+  size_t first_ = 0;   // the group's first query
+  size_t group_;       // queries in it
+  size_t padded_ = 0;  // the same up to whole vectors
+  size_t capacity_;    // candidates per query
+  uint64_t scored_ = 0;
+  std::vector<std::vector<Key>> candidates_;
+  std::vector<Key> kth_;  // keys up to this one cannot enter any more
+  std::vector<double> squares_;
+  std::vector<float> base_, slope_;
+  Aligned<float> panels_, norms_, offsets_;
+  std::vector<double> scratch_;
+  std::vector<float> scores_;
+  std::vector<uint32_t> picks_;
+  Aligned<char> gathered_;
+  std::vector<float> gathered_norms_, gathered_scales_;
+};
+
+}  // namespace embedlane

@@ -1,0 +1,147 @@
+// The filter's tiles with the thresholds that FilterBounds makes of k-th best scores.
+#include <cmath>
+#include <limits>
+
+#include "../search/bounds.h"
+#include "../search/scores.h"
+#include "runner.h"
+
+namespace embedlane::test {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+// One panel of queries against one tile of rows, or a single row.
+struct Filter {
+  Filter(Level level, Metric metric, size_t dims, size_t width, size_t count)
+      : tiles(tiles_of(level)),
+        kernels(row_kernels(kernels_of(level), Dtype::kF32)),
+        bounds(metric, dims),
+        metric(metric),
+        dims(dims),
+        queries(width * tiles.vector_queries),
+        count(count) {}
+
+  void load(const std::vector<float>& query_rows, const std::vector<float>& row_data) {
+    panel.assign(queries * dims, 0);
+    for (size_t q = 0; q < queries; q++) {
+      for (size_t i = 0; i < dims; i++) panel[i * queries + q] = query_rows[q * dims + i];
+    }
+    rows = row_data;
+    norms.assign(count, kNan);
+    offsets.assign(count, 0);
+    tiles.squares_f32(rows.data(), dims * sizeof(float), count, dims, norms.data());
+    for (float& norm : norms) norm = std::sqrt(norm);
+    bounds.rows(norms.data(), count, norms.data(), offsets.data());
+  }
+
+  // Bit r: whether row r stays, for query q with this k-th best goodness.
+  uint32_t rows_left(size_t q, double square, float kth) {
+    std::vector<float> base(queries, 0), slope(queries, 0);
+    bounds.query(square, kth, &base[q], &slope[q]);
+    uint32_t masks[12];
+    const TileInput input = {panel.data(), rows.data(),  dims * sizeof(float), dims,
+                             base.data(),  slope.data(), norms.data(),         offsets.data()};
+    const size_t w = queries / tiles.vector_queries - 1;
+    (count == 1 ? tiles.f32_row : tiles.f32)[w](input, masks);
+    uint32_t left = 0;
+    for (size_t r = 0; r < count; r++) left |= (masks[r] >> q & 1) << r;
+    return left;
+  }
+
+  float score(const float* query, double square, size_t r) const {
+    double scratch[2];
+    float score;
+    score_rows(kernels, metric, dims, {query, square}, {rows.data() + r * dims, dims * sizeof(float), 1},
+               scratch, &score);
+    return score;
+  }
+
+  const Tiles& tiles;
+  const RowKernels& kernels;
+  FilterBounds bounds;
+  Metric metric;
+  size_t dims, queries, count;
+  std::vector<float> panel, rows, norms, offsets;
+};
+
+// The tightest case there is: the k-th best is the row's own score, which therefore must pass.
+TEST(filter_never_drops_a_row_that_could_enter) {
+  Random random(3);
+  const float scales[] = {1, 1e-3f, 1e-14f, 1e-20f, 1e-37f, 1e-44f, 1e10f, 1e17f, 1e19f, 1e37f};
+  for (const Level level : levels()) {
+    for (const size_t dims : {1, 2, 7, 16, 33, 100, 384, 513, 1100}) {
+      for (const Metric metric : {Metric::kCosine, Metric::kDot, Metric::kL2}) {
+        for (size_t round = 0; round < 20; round++) {
+          const size_t count = round % 3 == 0 ? 1 : tiles_of(level).rows;
+          Filter filter(level, metric, dims, 1 + round % 2, count);
+          const float query_scale = scales[round < 10 ? 0 : random.below(10)];
+          const std::vector<float> query_rows = random.vector(filter.queries * dims, query_scale);
+          std::vector<float> rows(count * dims);
+          for (size_t r = 0; r < count; r++) {
+            const float scale = scales[round < 5 ? 0 : random.below(10)];
+            for (size_t i = 0; i < dims; i++) {
+              // Some rows are nearly the query: the most cancellation.
+              const float twin = round % 4 > 1 ? query_rows[i] * (1 + random.normal() * 1e-6f) : 0;
+              rows[r * dims + i] = twin != 0 && r % 2 ? twin : random.normal() * scale;
+            }
+          }
+          filter.load(query_rows, rows);
+          for (size_t q = 0; q < filter.queries; q += 1 + filter.queries / 3) {
+            const float* query = query_rows.data() + q * dims;
+            const double square = square_of(filter.kernels, query, dims);
+            for (size_t r = 0; r < count; r++) {
+              const float score = filter.score(query, square, r);
+              const float goodness = smaller_is_better(metric) ? -score : score;
+              CHECK_MESSAGE(filter.rows_left(q, square, goodness) >> r & 1,
+                            std::string(level_name(level)) + " drops a row, dims " + std::to_string(dims));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(filter_drops_rows_that_are_clearly_worse) {
+  Random random(4);
+  for (const Level level : levels()) {
+    for (const size_t dims : {16, 384, 1100}) {
+      for (const Metric metric : {Metric::kCosine, Metric::kDot, Metric::kL2}) {
+        Filter filter(level, metric, dims, kPanelWidths, tiles_of(level).rows);
+        const std::vector<float> query_rows = random.vector(filter.queries * dims);
+        filter.load(query_rows, random.vector(filter.count * dims));
+        const double square = square_of(filter.kernels, query_rows.data(), dims);
+        for (size_t r = 0; r < filter.count; r++) {
+          const float score = filter.score(query_rows.data(), square, r);
+          // A thousandth of the largest possible score is some twenty times the bound at these lengths.
+          const float step = metric == Metric::kDot ? 2e-3f * float(square) : 2e-3f * (1 + std::fabs(score));
+          const float kth = smaller_is_better(metric) ? -(score - step) : score + step;
+          CHECK(!(filter.rows_left(0, square, kth) >> r & 1));
+        }
+      }
+    }
+  }
+}
+
+TEST(filter_lets_nan_and_infinity_pass) {
+  for (const Level level : levels()) {
+    for (const float special : {kNan, kInf, -kInf}) {
+      for (const Metric metric : {Metric::kCosine, Metric::kDot, Metric::kL2}) {
+        Filter filter(level, metric, 9, 1, tiles_of(level).rows);
+        std::vector<float> query_rows(filter.queries * 9, 1), rows(filter.count * 9, 1);
+        rows[9 * 2 + 4] = special;
+        filter.load(query_rows, rows);
+        CHECK(filter.rows_left(0, 9, 1e20f) >> 2 & 1);
+        rows[9 * 2 + 4] = 1;
+        query_rows[5] = special;
+        filter.load(query_rows, rows);
+        CHECK(filter.rows_left(0, double(special) * special, 1e20f) >> 2 & 1);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace embedlane::test
