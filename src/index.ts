@@ -4,6 +4,7 @@ export { EmbedlaneError, type ErrorCode } from './core/errors.js';
 export type { OnProgress, Progress } from './core/progress.js';
 export type { Dtype } from './hub/index.js';
 export type { PoolingMode } from './native/binding.js';
+export type { Priority, RuntimeStats } from './runtime/index.js';
 export {
   type EncodeOptions,
   type EncodeStreamOptions,

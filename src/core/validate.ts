@@ -22,7 +22,7 @@ export function finiteNumber(name: string, value: unknown): number {
 }
 
 /** Checks that `value` is one of `allowed` and returns it. */
-export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
+export function oneOf<const T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
   if (typeof value !== 'string' || !(allowed as readonly string[]).includes(value)) {
     throw invalidArgument(name, `one of ${allowed.map((item) => `'${item}'`).join(', ')}`, value);
   }

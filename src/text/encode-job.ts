@@ -1,5 +1,5 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
-import type { Lane } from '../runtime/index.js';
+import type { Lane, RuntimeMeter } from '../runtime/index.js';
 import type { CancelParams, EmbedParams, EmbedResult, EmbedRows, Loaded } from './lane/protocol.js';
 import type { EncodePlan } from './options.js';
 import { dropTexts, sendTexts } from './send-texts.js';
@@ -26,6 +26,8 @@ export class EncodeJob {
   readonly #out: Float32Array;
   /** Which rows are there: a window that is run again after its lane died reports some twice. */
   readonly #done: Uint8Array;
+  readonly #lengths: Uint32Array;
+  readonly #meter: RuntimeMeter;
   #completed = 0;
   #tokens = 0;
   #stopped = false;
@@ -37,15 +39,30 @@ export class EncodeJob {
   /**
    * @param dims width of a row
    * @param head characters of each text to send at first
+   * @param meter hears of every batch
    */
-  constructor(lane: Lane<Loaded>, texts: readonly string[], plan: EncodePlan, dims: number, head: number) {
+  constructor(
+    lane: Lane<Loaded>,
+    texts: readonly string[],
+    plan: EncodePlan,
+    dims: number,
+    head: number,
+    meter: RuntimeMeter,
+  ) {
     this.#lane = lane;
     this.#texts = texts;
     this.#plan = plan;
     this.#dims = dims;
     this.#out = new Float32Array(texts.length * dims);
     this.#done = new Uint8Array(texts.length);
+    this.#lengths = new Uint32Array(texts.length);
+    this.#meter = meter;
     this.#sources = [textWindows(texts, undefined, head, WINDOW)];
+  }
+
+  /** Tokens of each text, special tokens included, after truncation; known when {@link run} has resolved. */
+  get lengths(): Uint32Array {
+    return this.#lengths;
   }
 
   /** @returns all rows, row-major, in the order of the texts */
@@ -102,17 +119,26 @@ export class EncodeJob {
       return { unfinished: [] };
     }
     const { prompt, truncateDim, normalize } = this.#plan;
-    const params: EmbedParams = { job: this.#id, texts, open: window.open, prompt, truncateDim, normalize };
+    const priority = this.#plan.priority ?? 'bulk';
+    const params: EmbedParams = {
+      ...{ job: this.#id, priority, texts, open: window.open, prompt, truncateDim, normalize },
+    };
     const rows = (part: EmbedRows) => this.#place(window, part);
     return (await lane.call('embed', params, rows)) as EmbedResult;
   }
 
-  #place(window: TextWindow, { rows, data, tokens }: EmbedRows): void {
+  #place(window: TextWindow, { rows, data, tokens, lengths }: EmbedRows): void {
+    this.#meter.batch(
+      rows.length,
+      lengths.reduce((sum, length) => sum + length, 0),
+      tokens,
+    );
     if (this.#stopped) return;
     const dims = this.#dims;
     for (let i = 0; i < rows.length; i++) {
       const index = window.indices[rows[i]];
       this.#out.set(data.subarray(i * dims, (i + 1) * dims), index * dims);
+      this.#lengths[index] = lengths[i];
       this.#completed += 1 - this.#done[index];
       this.#done[index] = 1;
     }

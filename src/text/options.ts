@@ -11,6 +11,7 @@ import {
 } from '../core/validate.js';
 import { DTYPES, type Dtype } from '../hub/index.js';
 import { POOLING_MODES, type PoolingMode } from '../native/binding.js';
+import type { Priority } from '../runtime/index.js';
 
 /** Options of `TextEmbedder.load`. */
 export interface LoadOptions {
@@ -34,6 +35,8 @@ export interface LoadOptions {
   pooling?: PoolingMode | readonly PoolingMode[];
   /** Most tokens per text, special tokens included, instead of the model's own limit. */
   maxTokens?: number;
+  /** Texts of small calls that may wait before calls are refused with `ERR_OVERLOADED`. Default 10,000. */
+  maxQueue?: number;
   /** Aborts the loading. */
   signal?: AbortSignal;
 }
@@ -54,10 +57,17 @@ export interface EncodeOptions {
   signal?: AbortSignal;
   /** Called after every batch. */
   onProgress?: OnProgress;
+  /** Called once, before the call resolves, with the tokens that the model saw, special tokens included. */
+  onUsage?: (usage: { tokens: number }) => void;
+  /**
+   * `'interactive'` goes before `'bulk'`, which still gets every fourth turn. Default: interactive for calls that
+   * fit in one run of the model, bulk for others.
+   */
+  priority?: Priority;
 }
 
 /** Options of `encodeStream`. */
-export interface EncodeStreamOptions extends Omit<EncodeOptions, 'onProgress'> {
+export interface EncodeStreamOptions extends Omit<EncodeOptions, 'onProgress' | 'onUsage'> {
   /** Texts per part; also bounds the memory. Default 1024. */
   window?: number;
 }
@@ -69,6 +79,8 @@ export interface EncodePlan {
   prompt: string;
   signal: AbortSignal | undefined;
   onProgress: OnProgress | undefined;
+  onUsage: ((usage: { tokens: number }) => void) | undefined;
+  priority: Priority | undefined;
 }
 
 /** What encode options are checked against. */
@@ -87,6 +99,7 @@ const LOAD_OPTIONS = [
   'tokenBudget',
   'pooling',
   'maxTokens',
+  'maxQueue',
   'signal',
 ] as const;
 const ENCODE_OPTIONS = [
@@ -97,6 +110,8 @@ const ENCODE_OPTIONS = [
   'precision',
   'signal',
   'onProgress',
+  'onUsage',
+  'priority',
 ] as const;
 
 /** Upper bounds that only catch mistakes. */
@@ -113,6 +128,7 @@ export function checkLoadOptions(options: LoadOptions | undefined) {
     spin: optionalInteger('spin', given.spin, 0, MAX_SPIN),
     tokenBudget: optionalInteger('tokenBudget', given.tokenBudget, 1, MAX_TOKENS),
     maxTokens: optionalInteger('maxTokens', given.maxTokens, 1, MAX_TOKENS),
+    maxQueue: optionalInteger('maxQueue', given.maxQueue, 1, MAX_TOKENS),
     pooling: given.pooling === undefined ? undefined : poolingModes(given.pooling),
     signal: optionalSignal('signal', given.signal),
   };
@@ -139,6 +155,9 @@ export function checkEncodeOptions(
     prompt: resolvePrompt(given, settings, names),
     signal: optionalSignal('signal', given.signal),
     onProgress: optionalFunction('onProgress', given.onProgress),
+    onUsage: optionalFunction('onUsage', given.onUsage),
+    priority:
+      given.priority === undefined ? undefined : oneOf('priority', given.priority, ['interactive', 'bulk']),
   };
 }
 

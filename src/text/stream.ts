@@ -23,7 +23,7 @@ export function encodeStream(
   const { window = DEFAULT_WINDOW, ...encodeOptions } = optionsObject<EncodeStreamOptions>(
     'options',
     options,
-    ['window', 'normalize', 'truncateDim', 'prompt', 'promptName', 'precision', 'signal'],
+    ['window', 'normalize', 'truncateDim', 'prompt', 'promptName', 'precision', 'signal', 'priority'],
   );
   integer('window', window, 1, MAX_WINDOW);
   target.check(encodeOptions);

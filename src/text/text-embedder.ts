@@ -5,7 +5,13 @@ import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js'
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { integer, textList } from '../core/validate.js';
 import { chooseOnnxFile, resolveModel } from '../hub/index.js';
-import { DEFAULT_TOKEN_BUDGET, defaultThreads, Lane } from '../runtime/index.js';
+import {
+  DEFAULT_TOKEN_BUDGET,
+  defaultThreads,
+  Lane,
+  RuntimeMeter,
+  type RuntimeStats,
+} from '../runtime/index.js';
 import { similarity } from '../vectors/index.js';
 import { readTextModelConfig, type TextModelConfig } from './config/index.js';
 import { EncodeJob } from './encode-job.js';
@@ -19,11 +25,15 @@ import {
   type LoadOptions,
   type PromptSettings,
 } from './options.js';
+import { type EncodedText, type EncodedTexts, SmallCalls } from './small-calls.js';
 import { encodeStream } from './stream.js';
 import { countTextTokens, type Tokenized, tokenizeTexts } from './tokenize-job.js';
 import { headLength } from './windows.js';
 
 const LANE = new URL('./lane/main.js', import.meta.url);
+
+/** Texts that may wait: seconds of work, not minutes. */
+const DEFAULT_MAX_QUEUE = 10_000;
 
 /** Prompts that documents go by, in the order in which sentence-transformers looks for them. */
 const DOCUMENT_PROMPTS = ['document', 'passage', 'corpus'];
@@ -33,6 +43,8 @@ interface Model {
   id: string;
   config: TextModelConfig;
   maxTokens: number | undefined;
+  tokenBudget: number;
+  maxQueue: number | undefined;
   loaded: Loaded;
 }
 
@@ -53,12 +65,16 @@ export class TextEmbedder implements Embedder {
   readonly #lane: Lane<Loaded>;
   readonly #model: Model;
   readonly #settings: PromptSettings;
+  readonly #small: SmallCalls;
+  readonly #meter = new RuntimeMeter();
 
   private constructor(lane: Lane<Loaded>, model: Model) {
     const { prompts, defaultPromptName, truncateDim } = model.config;
     this.#lane = lane;
     this.#model = model;
     this.#settings = { dimensions: model.loaded.dimensions, prompts, defaultPromptName, truncateDim };
+    const run = (texts: string[], plan: EncodePlan) => this.#runSmall(texts, plan);
+    this.#small = new SmallCalls(run, model.tokenBudget, model.maxQueue ?? DEFAULT_MAX_QUEUE);
   }
 
   /**
@@ -78,6 +94,7 @@ export class TextEmbedder implements Embedder {
       tokenBudget,
       pooling,
       maxTokens: wanted,
+      maxQueue,
       signal,
     } = checkLoadOptions(options);
     throwIfAborted(signal);
@@ -105,7 +122,14 @@ export class TextEmbedder implements Embedder {
     try {
       const loaded = await lane.load();
       throwIfAborted(signal);
-      return new TextEmbedder(lane, { id, config, maxTokens, loaded });
+      return new TextEmbedder(lane, {
+        id,
+        config,
+        maxTokens,
+        maxQueue,
+        tokenBudget: params.tokenBudget,
+        loaded,
+      });
     } catch (error) {
       await lane.close();
       throw signal?.aborted ? abortError(signal) : withCallerStack(error);
@@ -216,12 +240,19 @@ export class TextEmbedder implements Embedder {
     }
   }
 
+  /** What the model has done so far and what waits for it. */
+  stats(): RuntimeStats {
+    return this.#meter.stats(this.#small.queue);
+  }
+
   /**
    * Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. Closing again
    * does nothing.
    */
   async close(): Promise<void> {
-    await this.#lane.close();
+    const closed = this.#lane.close();
+    this.#small.close(closedError());
+    await closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -236,15 +267,38 @@ export class TextEmbedder implements Embedder {
     const dims = Math.min(plan.truncateDim ?? this.dimensions, this.dimensions);
     if (list.length === 0) return new Embeddings(new Float32Array(0), 0, dims);
     try {
-      return new Embeddings(await this.#job(list, plan, dims).run(), list.length, dims);
+      const { data, tokens } = await this.#meter.call(() =>
+        this.#small.accepts(list, plan)
+          ? this.#small.encode(list, plan, dims)
+          : this.#runJob(list, plan, dims),
+      );
+      plan.onUsage?.({ tokens });
+      return new Embeddings(data, list.length, dims);
     } catch (error) {
       throw withCallerStack(error);
     }
   }
 
+  async #runJob(texts: string[], plan: EncodePlan, dims: number): Promise<EncodedTexts> {
+    const job = this.#job(texts, plan, dims);
+    const data = await job.run();
+    return { data, tokens: job.lengths.reduce((sum, length) => sum + length, 0) };
+  }
+
+  /** Computes texts of several calls together. */
+  async #runSmall(texts: string[], plan: EncodePlan): Promise<EncodedText[]> {
+    const dims = Math.min(plan.truncateDim ?? this.dimensions, this.dimensions);
+    const job = this.#job(texts, plan, dims);
+    const data = await job.run();
+    return texts.map((_, i) => ({
+      row: data.subarray(i * dims, (i + 1) * dims),
+      tokens: job.lengths[i],
+    }));
+  }
+
   #job(texts: string[], plan: EncodePlan, dims: number): EncodeJob {
     try {
-      return new EncodeJob(this.#lane, texts, plan, dims, this.#head());
+      return new EncodeJob(this.#lane, texts, plan, dims, this.#head(), this.#meter);
     } catch (cause) {
       // The result's memory; everything else about a job is small.
       const message = `Expected texts whose result fits in memory but ${texts.length} × ${dims} floats do not; use encodeStream`;
@@ -258,9 +312,12 @@ export class TextEmbedder implements Embedder {
   }
 
   #assertOpen(): void {
-    if (this.#lane.closed)
-      throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
+    if (this.#lane.closed) throw closedError();
   }
+}
+
+function closedError(): EmbedlaneError {
+  return new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
 }
 
 /** Errors come from message handlers, whose stacks say nothing to the caller: takes the awaiting stack instead. */

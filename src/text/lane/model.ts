@@ -74,7 +74,7 @@ export class TextModel {
     try {
       const { batches, unfinished } = await this.#prepare(params, texts, report);
       if (job.cancelled) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
-      await this.#scheduler.run(params.job, batches);
+      await this.#scheduler.run(params.job, batches, params.priority);
       return { unfinished };
     } finally {
       job.windows--;
@@ -106,7 +106,8 @@ export class TextModel {
       const batch = Array.from(members, (member) => sequences[member]);
       const data = await this.#embed(batch, output);
       const rows = members.map((member) => indices[member]);
-      report({ rows, data, tokens: batch.length * batch[0].ids.length });
+      const own = Uint32Array.from(batch, ({ ids }) => ids.length);
+      report({ rows, data, lengths: own, tokens: batch.length * batch[0].ids.length });
     });
     return { batches, unfinished };
   }

@@ -1,3 +1,4 @@
+import type { Priority } from '../../runtime/microbatch.js';
 import type { PoolingConfig, TokenizerFiles } from '../config/index.js';
 
 /** Parameters of `load`, which the lane answers with {@link Loaded}. */
@@ -39,6 +40,7 @@ export interface PieceParams {
 export interface EmbedParams {
   /** Encode call that this window belongs to, for turns and cancellation. */
   job: number;
+  priority: Priority;
   texts: WireTexts;
   /** Indices of texts of which only the beginning is here. */
   open: number[];
@@ -51,6 +53,8 @@ export interface EmbedParams {
 export interface EmbedRows {
   rows: Uint32Array;
   data: Float32Array;
+  /** Tokens of each row's text, padding not included. */
+  lengths: Uint32Array;
   /** Tokens that the model was run on for these rows, padding included. */
   tokens: number;
 }

@@ -1,0 +1,216 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { EmbedlaneError } from '#dist/core/errors.js';
+import { MicroBatcher, type Priority, type Submission } from '#dist/runtime/index.js';
+
+interface Started {
+  group: string;
+  texts: string[];
+  priority: Priority;
+  signal: AbortSignal;
+  finish(): void;
+  fail(error: Error): void;
+}
+
+/** A batcher whose runs end when the test says so, and the runs that it has started. */
+function create(options = {}) {
+  const runs: Started[] = [];
+  const batcher = new MicroBatcher<string>(
+    (group, texts, priority, signal) =>
+      new Promise((resolve, reject) => {
+        const finish = () => resolve(texts.map((text) => `${group}:${text}`));
+        runs.push({ group, texts, priority, signal, finish, fail: reject });
+      }),
+    { budget: 10, maxQueue: 100, ...options },
+  );
+  return { batcher, runs };
+}
+
+const text = (name: string, more: Partial<Submission> = {}): Submission => ({
+  ...{ text: name, cost: 1, priority: 'interactive', ...more },
+});
+
+/** Lets the batcher's own turn of the loop pass. */
+const turn = () => delay(5);
+
+describe('MicroBatcher', () => {
+  it('starts at once when idle, and puts together what comes in one turn', async () => {
+    const { batcher, runs } = create();
+    const calls = ['a', 'b', 'c'].map((name) => batcher.submit('g', [text(name)]));
+    await turn();
+    expect(runs.map(({ texts }) => texts)).toEqual([['a', 'b', 'c']]);
+    runs[0].finish();
+    expect(await Promise.all(calls)).toEqual([['g:a'], ['g:b'], ['g:c']]);
+  });
+
+  it('collects while runs are in progress, up to the budget', async () => {
+    const { batcher, runs } = create();
+    void batcher.submit('g', [text('first')]);
+    await turn();
+    void batcher.submit('g', [text('second')]);
+    await turn();
+    const names = Array.from({ length: 12 }, (_, i) => `w${i}`);
+    const waiting = names.map((name) => batcher.submit('g', [text(name)]));
+    await turn();
+    expect(runs).toHaveLength(2);
+    expect(batcher.waiting).toBe(12);
+    expect(batcher.running).toBe(2);
+    runs[0].finish();
+    await turn();
+    expect(runs[2].texts).toEqual(names.slice(0, 10));
+    runs[1].finish();
+    await turn();
+    expect(runs[3].texts).toEqual(names.slice(10));
+    runs[2].finish();
+    runs[3].finish();
+    expect((await Promise.all(waiting)).flat()).toEqual(names.map((name) => `g:${name}`));
+    expect([batcher.waiting, batcher.running]).toEqual([0, 0]);
+  });
+
+  it('keeps groups apart, and runs what is over the budget alone', async () => {
+    const { batcher, runs } = create();
+    void batcher.submit('g', [text('a'), text('big', { cost: 11 })]);
+    void batcher.submit('h', [text('b')]);
+    void batcher.submit('g', [text('c')]);
+    for (let i = 0; i < 4; i++) {
+      await turn();
+      for (const run of runs) run.finish();
+    }
+    expect(runs.map(({ group, texts }) => [group, ...texts])).toEqual([
+      ['g', 'a'],
+      ['g', 'big'],
+      ['h', 'b'],
+      ['g', 'c'],
+    ]);
+  });
+
+  it('computes identical texts in flight once', async () => {
+    const { batcher, runs } = create();
+    const calls = [batcher.submit('g', [text('a'), text('a')]), batcher.submit('g', [text('a')])];
+    await turn();
+    calls.push(batcher.submit('g', [text('a')]));
+    const other = batcher.submit('h', [text('a')]);
+    await turn();
+    expect(runs.map(({ texts }) => texts)).toEqual([['a'], ['a']]);
+    for (const run of runs) run.finish();
+    expect(await Promise.all(calls)).toEqual([['g:a', 'g:a'], ['g:a'], ['g:a']]);
+    expect(await other).toEqual(['h:a']);
+    expect(batcher.shared).toBe(3);
+    void batcher.submit('g', [text('a')]);
+    await turn();
+    expect(runs).toHaveLength(3);
+  });
+
+  it('lets interactive texts go first, but bulk ones not wait for ever', async () => {
+    const { batcher, runs } = create({ budget: 1 });
+    void batcher.submit('g', [text('x'), text('y')]);
+    void batcher.submit('g', [text('bulk', { priority: 'bulk' })]);
+    for (let i = 0; i < 30; i++) void batcher.submit('g', [text(`i${i}`)]);
+    for (let i = 0; i < 20; i++) {
+      await turn();
+      runs.at(-1)?.finish();
+      runs.at(-2)?.finish();
+    }
+    const order = runs.map(({ texts }) => texts[0]);
+    const place = order.indexOf('bulk');
+    expect(place).toBeGreaterThan(4);
+    expect(place).toBeLessThan(12);
+    expect(runs[place].priority).toBe('bulk');
+  });
+
+  it('hurries a bulk text that someone urgent wants too', async () => {
+    const { batcher, runs } = create({ budget: 1 });
+    void batcher.submit('g', [text('x'), text('y')]);
+    await turn();
+    void batcher.submit('g', [text('other', { priority: 'bulk' }), text('a', { priority: 'bulk' })]);
+    void batcher.submit('g', [text('a')]);
+    runs[0].finish();
+    await turn();
+    expect(runs[2].texts).toEqual(['a']);
+  });
+
+  it('refuses what does not fit in the queue, and queues nothing of it', async () => {
+    const { batcher, runs } = create({ budget: 1, maxQueue: 3 });
+    void batcher.submit('g', [text('x'), text('y')]);
+    await turn();
+    void batcher.submit('g', [text('a'), text('b')]);
+    expect(() => batcher.submit('g', [text('c'), text('d')])).toThrowError(
+      expect.objectContaining({ code: 'ERR_OVERLOADED' }),
+    );
+    expect(batcher.waiting).toBe(2);
+    // Texts that are computed anyway take no room.
+    void batcher.submit('g', [text('c'), text('a'), text('x')]);
+    expect(batcher.waiting).toBe(3);
+    expect(runs).toHaveLength(2);
+  });
+
+  it('drops a waiting text whose caller aborts, and keeps it while another wants it', async () => {
+    const { batcher, runs } = create({ budget: 1 });
+    void batcher.submit('g', [text('x'), text('y')]);
+    await turn();
+    const stop = new AbortController();
+    const dropped = batcher.submit('g', [text('a')], stop.signal);
+    const kept = batcher.submit('g', [text('b')], stop.signal);
+    const other = batcher.submit('g', [text('b')]);
+    stop.abort();
+    await expect(dropped).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await expect(kept).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(batcher.waiting).toBe(1);
+    runs[0].finish();
+    await turn();
+    expect(runs[2].texts).toEqual(['b']);
+    runs[2].finish();
+    expect(await other).toEqual(['g:b']);
+  });
+
+  it('stops a run when nobody wants any of it', async () => {
+    const { batcher, runs } = create();
+    const stops = [new AbortController(), new AbortController()];
+    const calls = stops.map(({ signal }, i) => batcher.submit('g', [text(`t${i}`)], signal));
+    await turn();
+    stops[0].abort();
+    await expect(calls[0]).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(runs[0].signal.aborted).toBe(false);
+    const again = batcher.submit('g', [text('t0')]);
+    stops[1].abort();
+    await expect(calls[1]).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(runs[0].signal.aborted).toBe(true);
+    runs[0].fail(new Error('stopped'));
+    await turn();
+    runs[1].finish();
+    expect(await again).toEqual(['g:t0']);
+  });
+
+  it('repeats a failed run text by text, so that a bad one harms nobody else', async () => {
+    const { batcher, runs } = create();
+    const calls = ['a', 'bad', 'c'].map((name) => batcher.submit('g', [text(name)]));
+    const settled = Promise.allSettled(calls);
+    await turn();
+    runs[0].fail(new Error('poison'));
+    for (const name of ['a', 'bad', 'c']) {
+      await turn();
+      const run = runs.at(-1) as Started;
+      expect(run.texts).toEqual([name]);
+      if (name === 'bad') run.fail(new Error('poison'));
+      else run.finish();
+    }
+    expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('rejects everything when closed', async () => {
+    const { batcher, runs } = create({ budget: 1 });
+    const calls = ['a', 'b', 'c'].map((name) => batcher.submit('g', [text(name)]));
+    const settled = Promise.allSettled(calls);
+    await turn();
+    batcher.close(new EmbedlaneError('ERR_CLOSED', 'closed'));
+    expect((await settled).map((result) => (result as PromiseRejectedResult).reason.code)).toEqual(
+      Array(3).fill('ERR_CLOSED'),
+    );
+    for (const run of runs) {
+      expect(run.signal.aborted).toBe(true);
+      run.fail(new Error('stopped'));
+    }
+    await turn();
+    expect(batcher.waiting + batcher.running).toBe(0);
+  });
+});
