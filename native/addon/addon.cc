@@ -3,6 +3,7 @@
 #include "../kernels/dispatch.h"
 #include "args.h"
 #include "environment.h"
+#include "image.h"
 #include "search.h"
 #include "vectors.h"
 
@@ -44,6 +45,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["pool"] = Napi::Function::New<pool>(env);
   exports["topKSync"] = Napi::Function::New<top_k_sync>(env);
   exports["topK"] = Napi::Function::New<top_k>(env);
+  exports["resizeImage"] = Napi::Function::New<resize_image>(env);
+  exports["resizeImageToPlanes"] = Napi::Function::New<resize_image_to_planes>(env);
   return exports;
 }
 

@@ -75,6 +75,8 @@ const FUNCTIONS = [
   'pool',
   'topKSync',
   'topK',
+  'resizeImage',
+  'resizeImageToPlanes',
 ] as const satisfies readonly (keyof Addon)[];
 
 function loadAddon(causes: Error[]): Addon | undefined {
@@ -154,6 +156,8 @@ function wrap(native: Addon): NativeBinding {
     scores: guard((metric, query, corpus, out) => native.matrix(metric, query, corpus, query.length, out)),
     matrix: guard(native.matrix),
     normalizeRows: guard(native.normalizeRows),
+    resizeImage: guard(native.resizeImage),
+    resizeImageToPlanes: guard(native.resizeImageToPlanes),
     pool: guard((...args) => {
       const [, , batch, , dims, modes] = args;
       const out = allocateFloats(batch * dims * modes.length);

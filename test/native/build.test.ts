@@ -111,9 +111,11 @@ describe('the list of native sources', () => {
     const kernels = groups.filter(([name]) => name !== 'core' && name !== 'addon');
     for (const file of [
       ...kernels.flatMap(([, group]) => group.sources),
-      ...readdirSync(`${root}native/kernels`)
-        .filter((name) => name.endsWith('-inl.h') || name === 'kernels.h')
-        .map((name) => `native/kernels/${name}`),
+      ...['kernels', 'image'].flatMap((folder) =>
+        readdirSync(`${root}native/${folder}`)
+          .filter((name) => name.endsWith('-inl.h') || name === 'kernels.h')
+          .map((name) => `native/${folder}/${name}`),
+      ),
     ]) {
       const included = [...read(file).matchAll(/#include <(.*)>/g)].map(([, name]) => name);
       const harmless = ['math.h', 'stddef.h', 'stdint.h', 'string.h', 'cstddef', 'cstdint'].concat(
@@ -133,17 +135,16 @@ describe('the list of native sources', () => {
     () => {
       for (const [name, group] of groups) {
         if (group.arch !== process.arch) continue;
-        const object = `${root}build/CMakeFiles/embedlane_${name}.dir/${group.sources[0]}.o`;
-        const symbols = execFileSync('nm', ['--extern-only', '--defined-only', '--demangle', object], {
-          encoding: 'utf8',
-        });
-        expect(
-          symbols
-            .trim()
-            .split('\n')
-            .map((line) => line.replace(/^\S+ /, '')),
-          name,
-        ).toEqual([`T embedlane::${name}_kernels()`]);
+        for (const source of group.sources) {
+          const object = `${root}build/CMakeFiles/embedlane_${name}.dir/${source}.o`;
+          const symbols = execFileSync('nm', ['--extern-only', '--defined-only', '--demangle', object], {
+            encoding: 'utf8',
+          });
+          // One function, which returns the table of the others.
+          expect(symbols.trim(), source).toMatch(
+            new RegExp(`^\\S+ T embedlane::${name}_(kernels|tiles|resample)\\(\\)$`),
+          );
+        }
       }
     },
   );

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../../core/errors.js';
 import type { Metric, NativeBinding } from '../binding.js';
+import { image } from './image.js';
 import { cosineOf, dotSum, l1Sum, normalizeRows, squaredL2Sum } from './kernels.js';
 import { pool } from './pooling.js';
 import { topK, topKSync } from './topk.js';
@@ -25,6 +26,7 @@ export function createFallback(): NativeBinding {
     pool,
     topKSync: (queries, corpus, dims, k, metric) => topKSync(queries, corpus, dims, k, metric),
     topK: (queries, corpus, dims, k, metric) => topK(queries, corpus, dims, k, metric),
+    ...image,
   };
 }
 
