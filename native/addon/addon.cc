@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include "../kernels/dispatch.h"
+#include "analytics.h"
 #include "args.h"
 #include "environment.h"
 #include "image.h"
@@ -47,6 +48,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["topK"] = Napi::Function::New<top_k>(env);
   exports["resizeImage"] = Napi::Function::New<resize_image>(env);
   exports["resizeImageToPlanes"] = Napi::Function::New<resize_image_to_planes>(env);
+  exports["groupSums"] = Napi::Function::New<group_sums>(env);
+  exports["scatterMatrix"] = Napi::Function::New<scatter_matrix>(env);
   return exports;
 }
 

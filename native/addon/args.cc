@@ -51,6 +51,10 @@ Span<uint32_t> words(const Napi::CallbackInfo& info, size_t index) {
   return typed<uint32_t>(info, index, napi_uint32_array, "Uint32Array");
 }
 
+Span<double> doubles(const Napi::CallbackInfo& info, size_t index) {
+  return typed<double>(info, index, napi_float64_array, "Float64Array");
+}
+
 void require_fixed_length(const Napi::CallbackInfo& info, size_t index) {
   // Node-API 8 has no call for this; the property is inherited from ArrayBuffer.prototype.
   const Napi::Value resizable = info[index].As<Napi::TypedArray>().ArrayBuffer().Get("resizable");

@@ -24,6 +24,7 @@ struct Span {
 Span<float> floats(const Napi::CallbackInfo& info, size_t index);
 Span<uint8_t> bytes(const Napi::CallbackInfo& info, size_t index);
 Span<uint32_t> words(const Napi::CallbackInfo& info, size_t index);
+Span<double> doubles(const Napi::CallbackInfo& info, size_t index);
 
 // Throws if argument `index` lies in a buffer that could shrink while another thread reads it.
 void require_fixed_length(const Napi::CallbackInfo& info, size_t index);

@@ -40,6 +40,13 @@ export interface TopKTask {
   cancel(): void;
 }
 
+/** Work under way on native threads that writes its results where it was told to. */
+export interface NativeTask {
+  promise: Promise<void>;
+  /** Stops soon; the promise then rejects with `ERR_ABORTED`. */
+  cancel(): void;
+}
+
 /**
  * What the addon and the TypeScript fallback both implement, with the same results. Callers have validated
  * every argument; the addon checks types and lengths once more and never trusts them.
@@ -106,4 +113,28 @@ export interface NativeBinding extends ImageBinding {
     metric: Metric,
     threads: number,
   ): TopKTask;
+
+  // Analyses. Sums run in float64 over the rows in one fixed order, whatever the number of threads.
+
+  /**
+   * Sums the rows of each group into `sums`, row-major `[groupCount, dims]`, which comes zeroed.
+   *
+   * @param groups a number below `groupCount` for each row of `data`
+   */
+  groupSums(
+    data: Float32Array,
+    dims: number,
+    groups: Uint32Array,
+    groupCount: number,
+    threads: number,
+    sums: Float64Array,
+  ): NativeTask;
+  /** Σ (x − mean)(x − mean)ᵀ over the rows of `data` into `scatter`, `[dims, dims]`. At least one row. */
+  scatterMatrix(
+    data: Float32Array,
+    dims: number,
+    mean: Float64Array,
+    threads: number,
+    scatter: Float64Array,
+  ): NativeTask;
 }

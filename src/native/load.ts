@@ -77,6 +77,8 @@ const FUNCTIONS = [
   'topK',
   'resizeImage',
   'resizeImageToPlanes',
+  'groupSums',
+  'scatterMatrix',
 ] as const satisfies readonly (keyof Addon)[];
 
 function loadAddon(causes: Error[]): Addon | undefined {
@@ -170,14 +172,19 @@ function wrap(native: Addon): NativeBinding {
     }),
     topK: guard((...args) => {
       const { indices, scores } = roomFor(args);
-      const task = native.topK(...args, indices, scores);
-      return {
-        promise: task.promise.catch((error: unknown) => {
-          throw translate(error);
-        }),
-        cancel: task.cancel,
-      };
+      return translated(native.topK(...args, indices, scores));
     }),
+    groupSums: guard((...args) => translated(native.groupSums(...args))),
+    scatterMatrix: guard((...args) => translated(native.scatterMatrix(...args))),
+  };
+}
+
+function translated<T>({ promise, cancel }: { promise: Promise<T>; cancel(): void }) {
+  return {
+    promise: promise.catch((error: unknown) => {
+      throw translate(error);
+    }),
+    cancel,
   };
 }
 

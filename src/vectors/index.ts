@@ -3,9 +3,11 @@ export { EmbedlaneError, type ErrorCode } from '../core/errors.js';
 export type { Metric, SimdLevel } from '../native/binding.js';
 export type { ScoredPair } from './analytics/best-pairs.js';
 export { type CommunityDetectionOptions, communityDetection } from './analytics/community-detection.js';
+export { type KMeansOptions, type KMeansResult, kMeans } from './analytics/k-means.js';
 export { type MarginalRelevanceOptions, maximalMarginalRelevance } from './analytics/marginal-relevance.js';
 export { pairwiseSimilarity } from './analytics/pairwise.js';
 export { type ParaphraseMiningOptions, paraphraseMining } from './analytics/paraphrase-mining.js';
+export { PCA, type PcaFitOptions, type PcaParts } from './analytics/pca.js';
 export { type FusedHit, type RankFusionOptions, reciprocalRankFusion } from './analytics/rank-fusion.js';
 export {
   type Corpus,

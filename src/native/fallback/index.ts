@@ -1,5 +1,6 @@
 import { invalidArgument } from '../../core/errors.js';
 import type { Metric, NativeBinding } from '../binding.js';
+import { groupSums, scatterMatrix } from './analytics.js';
 import { image } from './image.js';
 import { cosineOf, dotSum, l1Sum, normalizeRows, squaredL2Sum } from './kernels.js';
 import { pool } from './pooling.js';
@@ -27,6 +28,8 @@ export function createFallback(): NativeBinding {
     topKSync: (queries, corpus, dims, k, metric) => topKSync(queries, corpus, dims, k, metric),
     topK: (queries, corpus, dims, k, metric) => topK(queries, corpus, dims, k, metric),
     ...image,
+    groupSums,
+    scatterMatrix,
   };
 }
 

@@ -1,11 +1,7 @@
-import { setImmediate } from 'node:timers/promises';
-import { EmbedlaneError } from '../../core/errors.js';
 import type { Metric, TopKArrays, TopKTask } from '../binding.js';
 import { allocateTopK } from '../memory.js';
 import { cosineOf, dotSum, squaredL2Sum } from './kernels.js';
-
-/** Multiply-adds between two looks at the event loop: a few milliseconds. */
-const SLICE = 1_000_000;
+import { runInSlices, SLICE } from './slices.js';
 
 /** Exact search in TypeScript: the canonical score of every pair. Same results as the addon's. */
 export function topKSync(
@@ -30,22 +26,7 @@ export function topK(
   k: number,
   metric: Metric,
 ): TopKTask {
-  let cancelled = false;
-  const steps = search(queries.slice(), corpus, dims, k, metric);
-  const run = async (): Promise<TopKArrays> => {
-    for (;;) {
-      await setImmediate();
-      if (cancelled) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
-      const step = steps.next();
-      if (step.done) return step.value;
-    }
-  };
-  return {
-    promise: run(),
-    cancel: () => {
-      cancelled = true;
-    },
-  };
+  return runInSlices(search(queries.slice(), corpus, dims, k, metric));
 }
 
 function* search(
