@@ -1,20 +1,11 @@
-import * as ort from 'onnxruntime-node';
-import { EmbedlaneError } from '../core/errors.js';
+import type * as ort from 'onnxruntime-node';
 import { invalidGraph } from './graph-errors.js';
 import { type GraphInput, graphInput, type TokenBatch, type TokenInput } from './graph-inputs.js';
 import { type GraphOutput, graphOutputs, RunOutputs } from './graph-outputs.js';
+import { openSession, type SessionOptions } from './open-session.js';
 
 export type { TokenBatch } from './graph-inputs.js';
 export type { GraphOutput, OutputValues, OutputVectors, RunOutputs } from './graph-outputs.js';
-
-export interface SessionOptions {
-  /** Absolute path of the `.onnx` file. */
-  file: string;
-  /** Threads within an operator; 0 lets onnxruntime count the physical cores. */
-  threads: number;
-  /** Microseconds for which a thread without work keeps its core busy before it sleeps; 0 for not at all. */
-  spin: number;
-}
 
 /** An ONNX graph that takes token ids. */
 export class TokenSession {
@@ -31,26 +22,8 @@ export class TokenSession {
   }
 
   /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the file is no graph of this kind */
-  static async open({ file, threads, spin }: SessionOptions): Promise<TokenSession> {
-    let session: ort.InferenceSession;
-    try {
-      session = await ort.InferenceSession.create(file, {
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        // Its cache of allocation plans grows by one entry per new shape, and shapes here never stop coming.
-        enableMemPattern: false,
-        enableCpuMemArena: true,
-        logSeverityLevel: 3,
-        // By default onnxruntime spins for long: that burns cores which the caller's own code needs.
-        extra: {
-          session: { intra_op: { allow_spinning: spin > 0 ? '1' : '0', spin_duration_us: String(spin) } },
-        },
-      });
-    } catch (cause) {
-      throw refused(file, cause as Error);
-    }
-    return new TokenSession(session);
+  static async open(options: SessionOptions): Promise<TokenSession> {
+    return new TokenSession(await openSession(options));
   }
 
   /** Whether the graph has an input for this property of tokens. */
@@ -68,17 +41,4 @@ export class TokenSession {
     for (const { name, make } of this.#inputs) feeds[name] = make(batch);
     return new RunOutputs(await this.#session.run(feeds, [...outputs]), batch);
   }
-}
-
-/**
- * onnxruntime's own checks are the ones that count here, also those of external data: it reads none from
- * outside the folder of the graph.
- */
-function refused(file: string, cause: Error): EmbedlaneError {
-  const why = /external data/i.test(cause.message) ? `: ${cause.message}` : '';
-  return new EmbedlaneError(
-    'ERR_MODEL_INVALID',
-    `Expected a valid ONNX model in ${file} but onnxruntime refused it${why}`,
-    { cause },
-  );
 }
