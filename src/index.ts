@@ -2,7 +2,7 @@ export type { Embedder, EmbedOptions } from './core/embedder.js';
 export { Embeddings, type Matrix, type MatrixLike, type Precision } from './core/embeddings.js';
 export { EmbedlaneError, type ErrorCode } from './core/errors.js';
 export type { OnProgress, Progress } from './core/progress.js';
-export type { Dtype } from './hub/index.js';
+export type { DownloadProgress, Dtype, HubOptions } from './hub/index.js';
 export type { PoolingMode } from './native/binding.js';
 export type { Priority, RuntimeStats } from './runtime/index.js';
 export {

@@ -1,47 +1,141 @@
 import { stat } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { BUNDLED_MODELS, bundledFolder, bundledName } from './bundled.js';
+import { listTree } from './cache.js';
+import { parseModelId } from './model-id.js';
+import { pickOnnxFile } from './onnx-file.js';
+import { type ResolveOptions, resolveRepository } from './repository.js';
+import { type FileSelector, onnxModelFiles } from './selection.js';
+import { checkHubOptions, type HubSettings } from './settings.js';
 
 export { BUNDLED_MODELS, bundledModels } from './bundled.js';
-export { chooseOnnxFile, DTYPES, type Dtype, type OnnxVariant } from './onnx-file.js';
+export { chooseOnnxFile, DTYPES, type Dtype, type OnnxVariant, pickOnnxFile } from './onnx-file.js';
+export {
+  configurationFiles,
+  externalData,
+  type FileSelector,
+  moduleWeights,
+  onnxModelFiles,
+} from './selection.js';
+export {
+  checkHubOptions,
+  type DownloadProgress,
+  HUB_OPTIONS,
+  type HubOptions,
+  type HubSettings,
+} from './settings.js';
 
 /** Where a model's files are. */
 export interface ModelLocation {
-  /** The bundled model's short name, or the folder as the caller wrote it. */
+  /** The bundled model's short name, the folder as the caller wrote it, or `org/name` with `@revision` if given. */
   id: string;
   /** Absolute path of the folder that holds the model's files. */
   folder: string;
+  /**
+   * For a model in the cache: checks its files, fetches damaged ones again, and says whether there were any.
+   *
+   * @throws {EmbedlaneError} `ERR_CORRUPT` if the network is not to be used
+   */
+  repair?(): Promise<boolean>;
+}
+
+/** How {@link resolveModel} looks for a model. */
+export interface ModelRequest extends ResolveOptions {
+  /** Which files of a repository the model needs. Default: configuration, tokenizer and the most exact ONNX file. */
+  select?: FileSelector;
+  /** From {@link checkHubOptions}. Default: the environment's. */
+  hub?: HubSettings;
+}
+
+const DEFAULT_SELECTION = onnxModelFiles(({ name, files }) => pickOnnxFile(files, 'auto', name));
+
+/**
+ * Finds a model's files, in this order: a bundled model by its name (`all-MiniLM-L6-v2`, with or without
+ * `sentence-transformers/` before it); a folder, by a path that is absolute or starts with `./` or `../`;
+ * `org/name` or `org/name@revision` in the cache, which is shared with Python's huggingface_hub; and else from
+ * the hub, into that cache.
+ *
+ * @throws {EmbedlaneError} `ERR_INVALID_ARG` for what is neither an id nor a path; `ERR_MODEL_NOT_FOUND` if
+ *   there is no such model, revision or file; `ERR_DOWNLOAD`, `ERR_CHECKSUM`, `ERR_IO`, `ERR_ABORTED`
+ */
+export async function resolveModel(id: unknown, request: ModelRequest = {}): Promise<ModelLocation> {
+  if (typeof id !== 'string' || id === '') {
+    throw invalidArgument('model', 'the name of a model or the path of a folder', id);
+  }
+  if (id.includes('\0')) throw invalidArgument('model', 'a name or path without NUL characters', id);
+  const { select = DEFAULT_SELECTION, hub = checkHubOptions({}), ...options } = request;
+  if (isPath(id)) return localFolder(id);
+
+  const { name, revision } = withRevision(id, hub);
+  const bundled = revision === undefined ? bundledName(name) : undefined;
+  if (bundled !== undefined && (!name.includes('/') || (await isComplete(bundled, select)))) {
+    return { id: bundled, folder: bundledFolder(bundled) };
+  }
+  if (!name.includes('/')) throw unknownName(name, revision);
+
+  const settings = { ...hub, revision };
+  const { folder } = await resolveRepository(name, select, settings, options);
+  return {
+    id: revision === undefined ? name : `${name}@${revision}`,
+    folder,
+    repair: async () => {
+      const repaired = await resolveRepository(name, select, settings, {
+        ...options,
+        refresh: false,
+        verify: true,
+      });
+      return repaired.downloaded > 0;
+    },
+  };
 }
 
 /**
- * Finds a model's files: a bundled model by its name (`all-MiniLM-L6-v2`, with or without
- * `sentence-transformers/` before it), or a folder by an absolute path or one that starts with `./` or `../`.
- *
- * @throws {EmbedlaneError} `ERR_INVALID_ARG` for what is neither an id nor a path, `ERR_MODEL_NOT_FOUND` if
- *   there is no such model here
+ * Loads a model, and if that fails although its files came from the cache, checks them, fetches damaged ones
+ * again, and loads once more.
  */
-export async function resolveModel(id: unknown): Promise<ModelLocation> {
-  if (typeof id !== 'string' || id === '') {
-    throw invalidArgument('model', 'the name of a bundled model or the path of a folder', id);
+export async function loadRepairing<T>(location: ModelLocation, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const reparable = error instanceof EmbedlaneError && !NOT_THE_FILES.has(error.code);
+    if (!reparable || !location.repair || !(await location.repair())) throw error;
+    return load();
   }
-  if (id.includes('\0')) throw invalidArgument('model', 'a name or path without NUL characters', id);
-  if (isPath(id)) return localFolder(id);
-  // Ids become paths below a models folder, now for bundled models and later for a cache: none may leave it.
-  if (!/^[\w.-]+(\/[\w.-]+)?(@[\w./-]+)?$/.test(id) || /(^|[/@])\.\.?([/@]|$)/.test(id)) {
-    throw invalidArgument(
-      'model',
-      "a model name, or a path that is absolute or starts with './' or '../',",
-      id,
-    );
+}
+
+/** Failures that whole files do not help against. */
+const NOT_THE_FILES = new Set(['ERR_INVALID_ARG', 'ERR_ABORTED', 'ERR_CLOSED', 'ERR_NATIVE_LOAD']);
+
+function withRevision(id: string, { revision: wanted }: HubSettings) {
+  const { name, revision } = parseModelId(id);
+  if (revision !== undefined && wanted !== undefined && revision !== wanted) {
+    throw invalidArgument('revision', `the revision that the model id names, '${revision}',`, wanted);
   }
-  const name = bundledName(id);
-  if (name !== undefined) return { id: name, folder: bundledFolder(name) };
-  throw new EmbedlaneError(
+  return { name, revision: revision ?? wanted };
+}
+
+function unknownName(name: string, revision: string | undefined): EmbedlaneError {
+  const at = revision === undefined ? '' : `@${revision}`;
+  return new EmbedlaneError(
     'ERR_MODEL_NOT_FOUND',
-    `Expected a bundled model (${BUNDLED_MODELS.join(', ')}) or the path of a folder for model but received '${id}'; ` +
-      `this version does not download models. For a folder, write './${id}' or an absolute path`,
+    `Expected a bundled model (${BUNDLED_MODELS.join(', ')}), 'org/name' or the path of a folder for model but ` +
+      `received '${name}${at}'; a model of sentence-transformers is 'sentence-transformers/${name}${at}', ` +
+      `a folder './${name}'`,
   );
+}
+
+/** Whether a bundled model has what is asked for; the repository that it was made from has more variants. */
+async function isComplete(bundled: string, select: FileSelector): Promise<boolean> {
+  const folder = bundledFolder(bundled);
+  const files = (await listTree(folder)).map((path) => relative(folder, path).split(sep).join('/'));
+  try {
+    await select({ name: bundled, files, fetch: async (path) => resolve(folder, path) });
+    return true;
+  } catch (error) {
+    if (error instanceof EmbedlaneError && error.code === 'ERR_MODEL_NOT_FOUND') return false;
+    throw error;
+  }
 }
 
 function isPath(id: string): boolean {

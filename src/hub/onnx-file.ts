@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { EmbedlaneError } from '../core/errors.js';
 
 /** How a model's weights are stored. `'q8'` is another name of `'int8'`. */
@@ -25,15 +25,26 @@ const FOLDERS = ['onnx', '.'];
  */
 export async function chooseOnnxFile(folder: string, dtype: Dtype): Promise<string> {
   const files = await findOnnx(folder);
+  return files.get(pickOnnxFile([...files.keys()], dtype, folder)) as string;
+}
+
+/**
+ * {@link chooseOnnxFile} among the paths of a repository's files, which need not be here yet.
+ *
+ * @param files paths below the model's folder, with `/`
+ * @param where the repository or folder, for messages
+ * @returns one of `files`
+ */
+export function pickOnnxFile(files: readonly string[], dtype: Dtype, where: string): string {
   const wanted = dtype === 'auto' ? Object.values(FILES).flat() : FILES[dtype === 'q8' ? 'int8' : dtype];
-  for (const file of wanted) {
-    const path = files.get(file);
-    if (path !== undefined) return path;
-  }
-  const present = files.size > 0 ? `only ${[...files.keys()].join(', ')}` : 'no .onnx file';
+  const candidates = wanted.flatMap((name) => FOLDERS.map((folder) => posix.join(folder, name)));
+  const found = candidates.find((path) => files.includes(path));
+  if (found !== undefined) return found;
+  const present = files.filter((path) => path.endsWith('.onnx'));
   throw new EmbedlaneError(
     'ERR_MODEL_NOT_FOUND',
-    `Expected ${wanted.join(' or ')} in ${join(folder, FOLDERS[0])} for dtype '${dtype}' but found ${present}`,
+    `Expected ${wanted.join(' or ')} in ${where} for dtype '${dtype}' but found ` +
+      (present.length > 0 ? `only ${present.join(', ')}` : 'no .onnx file'),
   );
 }
 
@@ -49,18 +60,20 @@ export async function onnxVariants(folder: string): Promise<OnnxVariant[]> {
   const files = await findOnnx(folder);
   const variants: OnnxVariant[] = [];
   for (const [dtype, names] of Object.entries(FILES) as [OnnxVariant['dtype'], readonly string[]][]) {
-    const path = names.map((name) => files.get(name)).find((found) => found !== undefined);
+    const path = names
+      .flatMap((name) => FOLDERS.map((folder) => files.get(posix.join(folder, name))))
+      .find((found) => found !== undefined);
     if (path !== undefined) variants.push({ dtype, bytes: (await stat(path)).size });
   }
   return variants;
 }
 
-/** Paths of a model's ONNX files by name. */
+/** A model's ONNX files: absolute path by path below the folder, with `/`. */
 async function findOnnx(folder: string): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   for (const name of FOLDERS) {
     for (const file of await listOnnx(join(folder, name))) {
-      if (!files.has(file)) files.set(file, join(folder, name, file));
+      files.set(posix.join(name, file), join(folder, name, file));
     }
   }
   return files;

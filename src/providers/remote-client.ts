@@ -4,7 +4,8 @@ import pRetry from 'p-retry';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, fetch, ProxyAgent, type Response } from 'undici';
 import { abortError } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
-import { RemoteError, readErrorBody, readRetryAfter } from './remote-error.js';
+import { readRetryAfter } from '../core/retry-after.js';
+import { RemoteError, readErrorBody } from './remote-error.js';
 
 export interface RemoteClientOptions {
   /** Name for messages, for example `OpenAI`. */

@@ -9,12 +9,12 @@ import {
   optionalString,
   optionsObject,
 } from '../core/validate.js';
-import { DTYPES, type Dtype } from '../hub/index.js';
+import { checkHubOptions, DTYPES, type Dtype, HUB_OPTIONS, type HubOptions } from '../hub/index.js';
 import { POOLING_MODES, type PoolingMode } from '../native/binding.js';
 import type { Priority } from '../runtime/index.js';
 
 /** Options of `TextEmbedder.load`. */
-export interface LoadOptions {
+export interface LoadOptions extends HubOptions {
   /**
    * Which variant of the weights: `'fp32'`, `'fp16'` (stored in half precision), `'int8'` (alias `'q8'`), or
    * `'auto'` (the default), the most exact one present.
@@ -37,7 +37,7 @@ export interface LoadOptions {
   maxTokens?: number;
   /** Texts of small calls that may wait before calls are refused with `ERR_OVERLOADED`. Default 10,000. */
   maxQueue?: number;
-  /** Aborts the loading. */
+  /** Aborts the loading, downloads included. */
   signal?: AbortSignal;
 }
 
@@ -101,6 +101,7 @@ const LOAD_OPTIONS = [
   'maxTokens',
   'maxQueue',
   'signal',
+  ...HUB_OPTIONS,
 ] as const;
 const ENCODE_OPTIONS = [
   'normalize',
@@ -131,6 +132,7 @@ export function checkLoadOptions(options: LoadOptions | undefined) {
     maxQueue: optionalInteger('maxQueue', given.maxQueue, 1, MAX_TOKENS),
     pooling: given.pooling === undefined ? undefined : poolingModes(given.pooling),
     signal: optionalSignal('signal', given.signal),
+    hub: checkHubOptions(given),
   };
 }
 

@@ -4,7 +4,14 @@ import type { Embedder } from '../core/embedder.js';
 import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { integer, textList } from '../core/validate.js';
-import { chooseOnnxFile, resolveModel } from '../hub/index.js';
+import {
+  chooseOnnxFile,
+  loadRepairing,
+  type ModelLocation,
+  onnxModelFiles,
+  pickOnnxFile,
+  resolveModel,
+} from '../hub/index.js';
 import {
   DEFAULT_TOKEN_BUDGET,
   defaultThreads,
@@ -29,6 +36,8 @@ import { type EncodedText, type EncodedTexts, SmallCalls } from './small-calls.j
 import { encodeStream } from './stream.js';
 import { countTextTokens, type Tokenized, tokenizeTexts } from './tokenize-job.js';
 import { headLength } from './windows.js';
+
+type LoadSettings = ReturnType<typeof checkLoadOptions>;
 
 const LANE = new URL('./lane/main.js', import.meta.url);
 
@@ -80,25 +89,24 @@ export class TextEmbedder implements Embedder {
   /**
    * Loads a model.
    *
-   * @param model name of a bundled model, or path of a folder in the layout of sentence-transformers with an
-   *   ONNX file (absolute, or starting with `./` or `../`)
+   * @param model name of a bundled model; path of a folder in the layout of sentence-transformers with an ONNX
+   *   file (absolute, or starting with `./` or `../`); or `org/name` or `org/name@revision` on the Hugging Face
+   *   Hub, downloaded once into the cache that Python uses too
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`; `ERR_MODEL_NOT_FOUND` if there is no such model or variant;
-   *   `ERR_MODEL_INVALID` if a file of it is missing, malformed or not supported; `ERR_RUNTIME` if the child
-   *   process cannot start or dies; `ERR_ABORTED`
+   *   `ERR_DOWNLOAD`, `ERR_CHECKSUM`, `ERR_IO` if it cannot be fetched; `ERR_MODEL_INVALID` if a file of it is
+   *   missing, malformed or not supported; `ERR_RUNTIME` if the child process cannot start or dies; `ERR_ABORTED`
    */
   static async load(model: string, options?: LoadOptions): Promise<TextEmbedder> {
-    const {
-      dtype,
-      threads,
-      spin,
-      tokenBudget,
-      pooling,
-      maxTokens: wanted,
-      maxQueue,
-      signal,
-    } = checkLoadOptions(options);
+    const settings = checkLoadOptions(options);
+    const { dtype, hub, signal } = settings;
     throwIfAborted(signal);
-    const { id, folder } = await resolveModel(model);
+    const select = onnxModelFiles(({ name, files }) => pickOnnxFile(files, dtype, name));
+    const location = await resolveModel(model, { select, hub, signal });
+    return loadRepairing(location, () => TextEmbedder.#open(location, settings));
+  }
+
+  static async #open({ id, folder }: ModelLocation, settings: LoadSettings): Promise<TextEmbedder> {
+    const { dtype, threads, spin, tokenBudget, pooling, maxTokens: wanted, maxQueue, signal } = settings;
     const [config, modelFile] = await Promise.all([
       readTextModelConfig(folder),
       chooseOnnxFile(folder, dtype),
@@ -138,7 +146,7 @@ export class TextEmbedder implements Embedder {
     }
   }
 
-  /** Short name of a bundled model, or the path that the model was loaded from. */
+  /** Short name of a bundled model, the path that the model was loaded from, or `org/name` with any `@revision`. */
   get modelId(): string {
     return this.#model.id;
   }

@@ -32,9 +32,16 @@ describe('resolveModel', () => {
     },
   );
 
-  it('lists what there is, and says that nothing is downloaded', async () => {
-    const message = expect.stringMatching(/all-MiniLM-L6-v2.*'org\/name'.*does not download/) as string;
-    await expect(resolveModel('org/name')).rejects.toMatchObject({ message });
+  it.each([
+    [
+      'all-mpnet-base-v2',
+      /all-MiniLM-L6-v2.*'sentence-transformers\/all-mpnet-base-v2'.*'\.\/all-mpnet-base-v2'/,
+    ],
+    ['org/name@v1', /org\/name@v1.*network is not to be used.*embedlane pull org\/name@v1/],
+  ])('says what to do about %s', async (id, message) => {
+    await expect(resolveModel(id)).rejects.toMatchObject({
+      message: expect.stringMatching(message) as string,
+    });
   });
 
   it('refuses a file where a folder should be', async () => {
@@ -95,7 +102,7 @@ describe('chooseOnnxFile', () => {
     const path = await model('onnx/model_fp16.onnx');
     const error = {
       code: 'ERR_MODEL_NOT_FOUND',
-      message: expect.stringContaining('only model_fp16.onnx') as string,
+      message: expect.stringContaining('only onnx/model_fp16.onnx') as string,
     };
     await expect(chooseOnnxFile(path, 'int8')).rejects.toMatchObject(error);
     await expect(chooseOnnxFile(folder, 'auto')).rejects.toMatchObject({

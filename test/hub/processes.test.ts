@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { outcome } from '../outcome.js';
+import { sha256 } from './server.js';
+import { FILES, NEEDED, startHub } from './support.js';
+
+const SCRIPT = fileURLToPath(new URL('resolve-process.mjs', import.meta.url));
+const MODEL = FILES['onnx/model.onnx'];
+const hub = startHub();
+
+function start(prefix: string[] = []): ChildProcess {
+  const options = JSON.stringify({ endpoint: hub.server.url, cacheDir: hub.cacheDir });
+  const [command, ...args] = [...prefix, process.execPath, SCRIPT, 'org/model', options];
+  return spawn(command, args, { stdio: 'pipe' });
+}
+
+async function result(child: ChildProcess): Promise<{ folder?: string; code?: string; message?: string }> {
+  const { stdout, stderr } = await outcome(child);
+  expect(stderr).toBe('');
+  return JSON.parse(stdout) as { folder?: string };
+}
+
+const blobs = () => readdir(join(hub.cacheDir, 'models--org--model/blobs')).catch((): string[] => []);
+
+describe('several processes', () => {
+  it('download each file once between them', async () => {
+    hub.server.fault = ({ host }) => (host === 'cdn' ? { slow: { bytes: 30_000, pause: 20 } } : undefined);
+    const results = await Promise.all(Array.from({ length: 4 }, () => result(start())));
+    const folders = new Set(results.map(({ folder }) => folder));
+    expect(folders.size).toBe(1);
+    const [folder] = [...folders];
+    expect((await readFile(join(folder as string, 'onnx/model.onnx'))).equals(MODEL)).toBe(true);
+    const contents = hub.server
+      .downloads()
+      .filter(({ host, path }) => host === 'cdn' || !/\.(onnx|onnx_data|safetensors)$/.test(path));
+    expect(contents.map(({ path }) => path.split('/').slice(-2).join('/')).length).toBe(NEEDED.length);
+    expect((await blobs()).length).toBe(NEEDED.length);
+  });
+
+  it('take over the work of one that is killed', async () => {
+    hub.server.fault = ({ path, host }) =>
+      host === 'cdn' && path.endsWith('/model.onnx') ? { slow: { bytes: 10_000, pause: 30 } } : undefined;
+    const victim = start();
+    const end = outcome(victim);
+    const partial = `${sha256(MODEL)}.embedlane.incomplete`;
+    while (!(await blobs()).includes(partial) || hub.server.downloads('/model.onnx').length < 2)
+      await pause(20);
+    await pause(150);
+    victim.kill('SIGKILL');
+    await end;
+    expect(await blobs()).toContain(partial);
+    hub.server.fault = () => undefined;
+    const { folder } = await result(start());
+    expect((await readFile(join(folder as string, 'onnx/model.onnx'))).equals(MODEL)).toBe(true);
+    expect(hub.server.downloads('/model.onnx').at(-1)?.headers.range).toMatch(/^bytes=[1-9]\d*-$/);
+    expect(await blobs()).not.toContain(partial);
+  });
+
+  const limited = process.platform === 'win32' ? it.skip : it;
+  limited('end with an error when the disk takes no more', async () => {
+    // 200 blocks of 1 KiB per file: the ONNX file is larger.
+    const refused = await result(start(['bash', '-c', 'ulimit -f 200; exec "$@"', 'limited']));
+    expect(refused).toMatchObject({
+      code: 'ERR_IO',
+      message: expect.stringMatching(/EFBIG.*free some/) as string,
+    });
+    const file = /room for (\S+) /.exec(refused.message ?? '')?.[1] as keyof typeof FILES;
+    expect(await blobs()).not.toContain(`${sha256(FILES[file] as Buffer)}.embedlane.incomplete`);
+    expect((await result(start())).folder).toBeDefined();
+  });
+});
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
