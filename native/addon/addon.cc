@@ -5,6 +5,7 @@
 #include "args.h"
 #include "environment.h"
 #include "image.h"
+#include "quantization.h"
 #include "search.h"
 #include "vectors.h"
 
@@ -44,6 +45,15 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["matrix"] = Napi::Function::New<matrix>(env);
   exports["normalizeRows"] = Napi::Function::New<normalize_rows>(env);
   exports["pool"] = Napi::Function::New<pool>(env);
+  exports["toHalf"] = Napi::Function::New<to_half>(env);
+  exports["fromHalf"] = Napi::Function::New<from_half>(env);
+  exports["findRanges"] = Napi::Function::New<find_ranges>(env);
+  exports["quantizeRanges"] = Napi::Function::New<quantize_ranges>(env);
+  exports["dequantizeRanges"] = Napi::Function::New<dequantize_ranges>(env);
+  exports["quantizeScaled"] = Napi::Function::New<quantize_scaled>(env);
+  exports["dequantizeScaled"] = Napi::Function::New<dequantize_scaled>(env);
+  exports["packBits"] = Napi::Function::New<pack_bits>(env);
+  exports["unpackBits"] = Napi::Function::New<unpack_bits>(env);
   exports["topKSync"] = Napi::Function::New<top_k_sync>(env);
   exports["topK"] = Napi::Function::New<top_k>(env);
   exports["resizeImage"] = Napi::Function::New<resize_image>(env);

@@ -43,6 +43,14 @@ Span<float> floats(const Napi::CallbackInfo& info, size_t index) {
   return typed<float>(info, index, napi_float32_array, "Float32Array");
 }
 
+Span<uint16_t> halves(const Napi::CallbackInfo& info, size_t index) {
+  return typed<uint16_t>(info, index, napi_uint16_array, "Uint16Array");
+}
+
+Span<int8_t> signed_bytes(const Napi::CallbackInfo& info, size_t index) {
+  return typed<int8_t>(info, index, napi_int8_array, "Int8Array");
+}
+
 Span<uint8_t> bytes(const Napi::CallbackInfo& info, size_t index) {
   return typed<uint8_t>(info, index, napi_uint8_array, "Uint8Array");
 }
@@ -53,6 +61,10 @@ Span<uint32_t> words(const Napi::CallbackInfo& info, size_t index) {
 
 Span<double> doubles(const Napi::CallbackInfo& info, size_t index) {
   return typed<double>(info, index, napi_float64_array, "Float64Array");
+}
+
+bool is_typed_array(const Napi::CallbackInfo& info, size_t index, napi_typedarray_type type) {
+  return info[index].IsTypedArray() && info[index].As<Napi::TypedArray>().TypedArrayType() == type;
 }
 
 void require_fixed_length(const Napi::CallbackInfo& info, size_t index) {

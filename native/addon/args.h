@@ -22,9 +22,13 @@ struct Span {
 };
 
 Span<float> floats(const Napi::CallbackInfo& info, size_t index);
+Span<uint16_t> halves(const Napi::CallbackInfo& info, size_t index);
+Span<int8_t> signed_bytes(const Napi::CallbackInfo& info, size_t index);
 Span<uint8_t> bytes(const Napi::CallbackInfo& info, size_t index);
 Span<uint32_t> words(const Napi::CallbackInfo& info, size_t index);
 Span<double> doubles(const Napi::CallbackInfo& info, size_t index);
+
+bool is_typed_array(const Napi::CallbackInfo& info, size_t index, napi_typedarray_type type);
 
 // Throws if argument `index` lies in a buffer that could shrink while another thread reads it.
 void require_fixed_length(const Napi::CallbackInfo& info, size_t index);

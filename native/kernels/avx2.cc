@@ -38,6 +38,20 @@ struct V {
   static constexpr int kRows = 2;
 };
 
+struct H {
+  static constexpr int kCount = 8;
+  static void from_f16(const uint16_t* p, float* out) {
+    _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static void to_f16(const float* p, uint16_t* out) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                     _mm256_cvtps_ph(_mm256_loadu_ps(p), _MM_FROUND_TO_NEAREST_INT));
+  }
+  static uint32_t positive(const float* p) {
+    return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(p), _mm256_setzero_ps(), _CMP_GT_OQ)));
+  }
+};
+
 struct I {
   using B = __m256i;
   using S = __m256i;

@@ -45,6 +45,20 @@ struct V {
   static constexpr int kRows = 4;
 };
 
+struct H {
+  static constexpr int kCount = 16;
+  static void from_f16(const uint16_t* p, float* out) {
+    _mm512_storeu_ps(out, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+  }
+  static void to_f16(const float* p, uint16_t* out) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
+                        _mm512_cvtps_ph(_mm512_loadu_ps(p), _MM_FROUND_TO_NEAREST_INT));
+  }
+  static uint32_t positive(const float* p) {
+    return _mm512_cmp_ps_mask(_mm512_loadu_ps(p), _mm512_setzero_ps(), _CMP_GT_OQ);
+  }
+};
+
 struct Avx512Bytes {
   using B = __m512i;
   using S = __m512i;

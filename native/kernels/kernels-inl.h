@@ -4,13 +4,13 @@
 //
 // The including file defines, in an unnamed namespace, `struct V` with
 //   D, kD       vector of kD doubles: zero, widen (kD floats), widen_f16, widen_bf16, add, sub, mul, fma,
-//   abs,
-//               sum (by halving)
+//               abs, sum (by halving)
 //   prefetch    a hint; any address will do
 //   kRows       rows that the kernels for rows take at a time
-// and `struct I`, see exact-rows-inl.h.
+// and `struct I`, see exact-rows-inl.h, and `struct H`, see convert-inl.h.
 #include "float-rows-inl.h"
 
+#include "convert-inl.h"
 #include "exact-rows-inl.h"
 #include "kernels.h"
 
@@ -36,6 +36,7 @@ void scale(double factor, size_t n, float* x) {
 
 constexpr Kernels kKernels = {
     {kFloatRows<F32>, kFloatRows<F16>, kFloatRows<Bf16>, kExactRows<I8>, kExactRows<U8>, kExactRows<B1>},
+    kConversions,
     accumulate,
     maximum,
     divide,

@@ -20,6 +20,35 @@ struct RowKernels {
   void (*l1)(const void* query, const void* rows, size_t stride, size_t count, size_t dims, double* out);
 };
 
+// Conversions of `n` elements, the same bits on every level and in the TypeScript fallback.
+struct Conversions {
+  // Exact; a signalling NaN becomes quiet from f16, and stays from bf16.
+  void (*from_f16)(const uint16_t* x, size_t n, float* out);
+  // Round to nearest, ties to even; overflow to infinity. NaN stays NaN.
+  void (*to_f16)(const float* x, size_t n, uint16_t* out);
+  void (*from_bf16)(const uint16_t* x, size_t n, float* out);
+  void (*to_bf16)(const float* x, size_t n, uint16_t* out);
+  // max |x[i]|, 0 if n = 0; NaN if there is one, so that a finite result says that all values are.
+  float (*largest_size)(const float* x, size_t n);
+  // out[i] = floor((x[i] - starts[i]) / steps[i]), each operation rounded to float32, clamped to 0 … 255; XOR
+  // `flip`, where 0x80 makes it an int8 (minus 128). NaN becomes 0.
+  void (*bucket)(const float* x, const float* starts, const float* steps, size_t n, uint8_t flip,
+                 uint8_t* out);
+  // out[i] = (x[i] ^ flip) * steps[i] + starts[i], in float64, rounded to float32
+  void (*unbucket)(const uint8_t* x, const float* starts, const float* steps, size_t n, uint8_t flip,
+                   float* out);
+  // out[i] = x[i] / scale in float32, rounded to the nearest integer, ties to even, clamped to ±127. Finite
+  // x, scale > 0.
+  void (*to_scaled)(const float* x, float scale, size_t n, int8_t* out);
+  // out[i] = x[i] * scale
+  void (*from_scaled)(const int8_t* x, float scale, size_t n, float* out);
+  // One bit per element, set if x[i] > 0, the first in the highest bit of the first byte; unused bits are 0.
+  // Bytes are XORed with `flip`.
+  void (*pack_bits)(const float* x, size_t n, uint8_t flip, uint8_t* out);
+  // The reverse: 1 or 0.
+  void (*unpack_bits)(const uint8_t* x, size_t n, uint8_t flip, float* out);
+};
+
 // One instruction set's kernels. Contracts that every level meets:
 //
 // Canonical sums of floats (`rows` of kF32, kF16, kBf16): bit-identical on every level and in the TypeScript
@@ -33,6 +62,7 @@ struct RowKernels {
 // dimensions.
 struct Kernels {
   RowKernels rows[kDtypeCount];  // by Dtype
+  Conversions conversions;
 
   // sums[i] += weight * x[i]
   void (*accumulate)(const float* x, double weight, size_t n, double* sums);

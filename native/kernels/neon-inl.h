@@ -43,6 +43,20 @@ struct V {
   static constexpr int kRows = 2;
 };
 
+struct H {
+  static constexpr int kCount = 4;
+  static void from_f16(const uint16_t* p, float* out) {
+    vst1q_f32(out, vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))));
+  }
+  static void to_f16(const float* p, uint16_t* out) {
+    vst1_u16(out, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(p))));
+  }
+  static uint32_t positive(const float* p) {
+    const uint32_t bits[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vld1q_u32(bits), vcgtzq_f32(vld1q_f32(p))));
+  }
+};
+
 struct NeonBytes {
   using B = uint8x16_t;
   using S = int32x4_t;

@@ -28,6 +28,13 @@ struct V {
   static constexpr int kRows = 1;
 };
 
+struct H {
+  static constexpr int kCount = 1;
+  static void from_f16(const uint16_t* p, float* out) { *out = f16_to_f32(*p); }
+  static void to_f16(const float* p, uint16_t* out) { *out = f32_to_f16(*p); }
+  static uint32_t positive(const float* p) { return *p > 0.0f; }
+};
+
 struct I {
   struct B {
     uint8_t v[16];

@@ -1,8 +1,52 @@
+import { fromHalf } from '../native/fallback/half.js';
 import { EmbedlaneError, invalidArgument } from './errors.js';
-import { integer } from './validate.js';
+import { integer, oneOf } from './validate.js';
 
-/** Element type of an {@link Embeddings} matrix. */
-export type Precision = 'float32';
+/**
+ * Element type of an {@link Embeddings} matrix: the names of sentence-transformers, and two kinds of 16-bit floats.
+ * `'ubinary'` has one bit per dimension, the first in the highest bit of the first byte; each row is a whole number
+ * of bytes. `'binary'` is the same with 128 taken from each byte, so that they are signed.
+ */
+export type Precision = keyof PrecisionData;
+
+/** The typed array behind each {@link Precision}. */
+export interface PrecisionData {
+  float32: Float32Array;
+  float16: Uint16Array;
+  bfloat16: Uint16Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  binary: Int8Array;
+  ubinary: Uint8Array;
+}
+
+const ARRAY_TYPES = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  binary: Int8Array,
+  ubinary: Uint8Array,
+} as const;
+
+/** The constructor of the typed array behind a precision. */
+export function arrayTypeOf<P extends Precision>(precision: P): new (length: number) => PrecisionData[P] {
+  return ARRAY_TYPES[precision] as unknown as new (
+    length: number,
+  ) => PrecisionData[P];
+}
+
+/** The addon's names for 16-bit floats. */
+export const HALF_DTYPES = { float16: 'f16', bfloat16: 'bf16' } as const;
+
+/** Every {@link Precision}. */
+export const PRECISIONS = Object.keys(ARRAY_TYPES) as Precision[];
+
+/** How many values of the typed array a row of `dims` dimensions takes. */
+export function rowLength(precision: Precision, dims: number): number {
+  return precision === 'binary' || precision === 'ubinary' ? Math.ceil(dims / 8) : dims;
+}
 
 /** Anything with a row-major matrix of 32-bit floats in it. An {@link Embeddings} is one. */
 export interface MatrixLike {
@@ -26,43 +70,55 @@ export interface Matrix {
  * const e = new Embeddings(new Float32Array([1, 0, 0, 1]), 2, 2);
  * e.row(1); // Float32Array [0, 1], a view into e.data
  */
-export class Embeddings implements MatrixLike, Iterable<Float32Array> {
-  readonly data: Float32Array;
+export class Embeddings<P extends Precision = 'float32'> implements Iterable<PrecisionData[P]> {
+  readonly data: PrecisionData[P];
   readonly rows: number;
+  /** Dimensions of a row. With bits, eight of them are one value of `data`. */
   readonly dims: number;
-  readonly precision: Precision = 'float32';
+  readonly precision: P;
 
   /**
-   * @param data row-major values, exactly `rows × dims` of them; kept, not copied
-   * @throws {EmbedlaneError} `ERR_DIMENSION` if the length is not `rows × dims`
+   * @param data row-major values, exactly `rows × dims` of them (bits: `rows × ⌈dims / 8⌉` bytes); kept, not copied
+   * @throws {EmbedlaneError} `ERR_DTYPE` if the array is not the precision's, `ERR_DIMENSION` if its length is wrong
    */
-  constructor(data: Float32Array, rows: number, dims: number) {
-    if (!(data instanceof Float32Array)) throw invalidArgument('data', 'a Float32Array', data, 'ERR_DTYPE');
+  constructor(data: PrecisionData[P], rows: number, dims: number, precision: P = 'float32' as P) {
+    const ArrayType = arrayTypeOf(oneOf<Precision>('precision', precision, PRECISIONS));
+    if (!(data instanceof ArrayType)) {
+      throw invalidArgument('data', `memory of type ${ArrayType.name}`, data, 'ERR_DTYPE');
+    }
     integer('rows', rows, 0, Number.MAX_SAFE_INTEGER);
     integer('dims', dims, 0, Number.MAX_SAFE_INTEGER);
-    if (data.length !== rows * dims) {
+    const width = rowLength(precision, dims);
+    if (data.length !== rows * width) {
+      const shape = width === dims ? 'rows × dims' : 'rows × ⌈dims / 8⌉';
       throw new EmbedlaneError(
         'ERR_DIMENSION',
-        `Expected rows × dims = ${rows} × ${dims} values for data but received ${data.length}`,
+        `Expected ${shape} = ${rows} × ${width} values for data but received ${data.length}`,
       );
     }
     this.data = data;
     this.rows = rows;
     this.dims = dims;
+    this.precision = precision;
   }
 
   /** Row `index` as a view into `data`: no copy, so writing to it changes the matrix. */
-  row(index: number): Float32Array {
+  row(index: number): PrecisionData[P] {
     integer('index', index, 0, this.rows - 1);
-    return this.data.subarray(index * this.dims, (index + 1) * this.dims);
+    const width = rowLength(this.precision, this.dims);
+    return this.data.subarray(index * width, (index + 1) * width) as PrecisionData[P];
   }
 
-  /** All rows as plain arrays of numbers, for JSON and for databases that take nothing else. */
+  /**
+   * All rows as plain arrays of numbers, for JSON and for databases that take nothing else. 16-bit floats become the
+   * numbers that they stand for; bits stay packed in bytes.
+   */
   toArrays(): number[][] {
-    return Array.from(this, (row) => Array.from(row));
+    const half = HALF_DTYPES[this.precision as 'float16'];
+    return Array.from(this, (row) => (half ? Array.from(row, (x) => fromHalf(half, x)) : Array.from(row)));
   }
 
-  *[Symbol.iterator](): IterableIterator<Float32Array> {
+  *[Symbol.iterator](): IterableIterator<PrecisionData[P]> {
     for (let index = 0; index < this.rows; index++) yield this.row(index);
   }
 }

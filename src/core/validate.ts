@@ -108,20 +108,30 @@ export function textList(name: string, value: unknown): string[] {
   return texts;
 }
 
+/** Checks that `value` is a `Float32Array` over usable memory, see {@link typedArray}. */
+export function float32Array(name: string, value: unknown): Float32Array<ArrayBuffer> {
+  return typedArray<Float32Array<ArrayBuffer>>(name, value, Float32Array);
+}
+
 /**
- * Checks that `value` is a usable `Float32Array` and returns it.
+ * Checks that `value` is a typed array of the given type over usable memory and returns it.
  *
  * Views with any `byteOffset` are fine. Refused, because native threads may still read the memory after the
  * call returned: shared memory, resizable buffers and detached buffers.
  *
  * @throws {EmbedlaneError} `ERR_DTYPE` for another type of array, `ERR_INVALID_ARG` for the rest.
  */
-export function float32Array(name: string, value: unknown): Float32Array<ArrayBuffer> {
-  if (!(value instanceof Float32Array)) {
+export function typedArray<T extends ArrayBufferView>(
+  name: string,
+  value: unknown,
+  type: new (length: number) => T,
+): T {
+  if (!(value instanceof type)) {
     const code = ArrayBuffer.isView(value) ? 'ERR_DTYPE' : 'ERR_INVALID_ARG';
-    throw invalidArgument(name, 'a Float32Array', value, code);
+    const article = type.name.startsWith('I') ? 'an' : 'a';
+    throw invalidArgument(name, `${article} ${type.name}`, value, code);
   }
-  const { buffer } = value;
+  const buffer: unknown = value.buffer;
   if (!(buffer instanceof ArrayBuffer)) {
     throw invalidArgument(name, 'memory that is not shared', buffer);
   }
@@ -138,7 +148,7 @@ export function float32Array(name: string, value: unknown): Float32Array<ArrayBu
       `Expected live memory for ${name} but received a detached ArrayBuffer`,
     );
   }
-  return value as Float32Array<ArrayBuffer>;
+  return value;
 }
 
 /** True for a view whose ArrayBuffer was transferred away. An empty buffer of its own is not detached. */

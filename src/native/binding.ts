@@ -1,3 +1,4 @@
+import type { Conversions } from './conversions.js';
 import type { ImageBinding } from './image-binding.js';
 
 /** Instruction-set levels, as `EMBEDLANE_SIMD` and `simd()` name them; lowest first on each architecture. */
@@ -51,7 +52,7 @@ export interface NativeTask {
  * What the addon and the TypeScript fallback both implement, with the same results. Callers have validated
  * every argument; the addon checks types and lengths once more and never trusts them.
  */
-export interface NativeBinding extends ImageBinding {
+export interface NativeBinding extends ImageBinding, Conversions {
   // Scores are summed in float64 in a fixed order and rounded to float32 once, so a pair has the same bits
   // in every function, on every level and in the fallback. Cosine with a zero vector is 0. NaN and Inf go
   // through as IEEE 754 says; in a search NaN comes after every number.

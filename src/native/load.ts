@@ -73,6 +73,15 @@ const FUNCTIONS = [
   'matrix',
   'normalizeRows',
   'pool',
+  'toHalf',
+  'fromHalf',
+  'findRanges',
+  'quantizeRanges',
+  'dequantizeRanges',
+  'quantizeScaled',
+  'dequantizeScaled',
+  'packBits',
+  'unpackBits',
   'topKSync',
   'topK',
   'resizeImage',
@@ -166,6 +175,15 @@ function wrap(native: Addon): NativeBinding {
       native.pool(...args, out);
       return out;
     }),
+    toHalf: guard(native.toHalf),
+    fromHalf: guard(native.fromHalf),
+    findRanges: guard(native.findRanges),
+    quantizeRanges: guard(native.quantizeRanges),
+    dequantizeRanges: guard(native.dequantizeRanges),
+    quantizeScaled: guard(native.quantizeScaled),
+    dequantizeScaled: guard(native.dequantizeScaled),
+    packBits: guard(native.packBits),
+    unpackBits: guard(native.unpackBits),
     topKSync: guard((...args) => {
       const { indices, scores } = roomFor(args);
       return native.topKSync(...args, indices, scores);

@@ -6,6 +6,11 @@ export function allocateFloats(length: number): Float32Array<ArrayBuffer> {
   return allocate(length, () => new Float32Array(length));
 }
 
+/** Room for `length` values of a type, or an error that can be caught. */
+export function allocateArray<T>(type: new (length: number) => T, length: number): T {
+  return allocate(length, () => new type(length));
+}
+
 /** Room for the results of a search. */
 export function allocateTopK(length: number): TopKArrays {
   return allocate(length, () => ({ indices: new Uint32Array(length), scores: new Float32Array(length) }));

@@ -1,4 +1,4 @@
-export { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
+export { Embeddings, type Matrix, type MatrixLike, type Precision } from '../core/embeddings.js';
 export { EmbedlaneError, type ErrorCode } from '../core/errors.js';
 export type { Metric, SimdLevel } from '../native/binding.js';
 export type { ScoredPair } from './analytics/best-pairs.js';
@@ -24,5 +24,15 @@ export {
   type SimilarityOptions,
   similarity,
 } from './distances.js';
+export {
+  calibrationRanges,
+  type DequantizeOptions,
+  dequantize,
+  type QuantizationRanges,
+  type QuantizeOptions,
+  quantize,
+} from './quantize.js';
+export { dequantizeScaled, quantizeScaled, type ScaledEmbeddings } from './scaled.js';
 export { type SimdInfo, simd } from './simd.js';
 export { type Hit, TopK, type TopKOptions, type TopKSyncOptions, topK, topKSync } from './topk.js';
+export { type TruncateOptions, truncate } from './truncate.js';

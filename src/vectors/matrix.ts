@@ -1,6 +1,6 @@
-import type { MatrixLike } from '../core/embeddings.js';
+import { arrayTypeOf, Embeddings, type MatrixLike, type Precision } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
-import { float32Array, integer } from '../core/validate.js';
+import { float32Array, integer, typedArray } from '../core/validate.js';
 
 /** A matrix whose memory and shape have been checked. */
 export interface CheckedMatrix {
@@ -38,4 +38,17 @@ export function requireSameDims(aName: string, a: CheckedMatrix, bName: string, 
       `Expected rows of ${b.dims} values, as in ${bName}, for ${aName} but received rows of ${a.dims}`,
     );
   }
+}
+
+/** Checks that `value` is an {@link Embeddings}, of any precision, over usable memory. */
+export function embeddingsArgument<P extends Precision>(
+  name: string,
+  value: Embeddings<P>,
+): Pick<Embeddings<P>, 'data' | 'rows' | 'dims' | 'precision'> {
+  if (!(value instanceof Embeddings)) throw invalidArgument(name, 'Embeddings', value);
+  const { data, rows, dims, precision } = value;
+  // The constructor has checked the rest; memory can be transferred away at any time.
+  typedArray<ArrayBufferView>(`${name}.data`, data, arrayTypeOf<Precision>(precision));
+  integer(`${name}.dims`, dims, rows > 0 ? 1 : 0, MAX_DIMS);
+  return { data, rows, dims, precision };
 }

@@ -35,4 +35,41 @@ describe('Embeddings', () => {
       expect.objectContaining({ code: 'ERR_INVALID_ARG' }),
     );
   });
+
+  it('has rows of whole bytes where the elements are bits', () => {
+    const bits = new Embeddings(Uint8Array.of(1, 2, 3, 4), 2, 12, 'ubinary');
+    expect(bits.row(1)).toEqual(Uint8Array.of(3, 4));
+    expect(bits.toArrays()).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(() => new Embeddings(new Int8Array(3), 2, 12, 'binary')).toThrow(
+      expect.objectContaining({ code: 'ERR_DIMENSION' }),
+    );
+  });
+
+  it('gives 16-bit floats as numbers', () => {
+    expect(new Embeddings(Uint16Array.of(0x3c00, 0xc000, 1, 0x7c00), 2, 2, 'float16').toArrays()).toEqual([
+      [1, -2],
+      [2 ** -24, Number.POSITIVE_INFINITY],
+    ]);
+    expect(new Embeddings(Uint16Array.of(0x3f80), 1, 1, 'bfloat16').toArrays()).toEqual([[1]]);
+  });
+
+  it.each([
+    ['float16', new Float32Array(2)],
+    ['int8', new Uint8Array(2)],
+    ['uint8', new Int8Array(2)],
+    ['float32', new Uint16Array(2)],
+  ] as const)('refuses %s in the wrong array', (precision, data) => {
+    expect(() => new Embeddings(data as never, 1, 2, precision)).toThrow(
+      expect.objectContaining({ code: 'ERR_DTYPE' }),
+    );
+  });
+
+  it('refuses an unknown precision', () => {
+    expect(() => new Embeddings(new Float32Array(2) as never, 1, 2, 'float64' as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG' }),
+    );
+  });
 });

@@ -8,7 +8,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Pairs of a `js` block and the `text` block right after it: a program and what it prints. */
 function examples(markdown: string): { code: string; printed: string }[] {
-  const pairs = markdown.matchAll(/```js\n(.*?)```\s+```text\n(.*?)```/gs);
+  const pairs = markdown.matchAll(/```js\n((?:(?!```).)*)```\s+```text\n(.*?)```/gs);
   return Array.from(pairs, ([, code, printed]) => ({ code, printed }));
 }
 

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../../core/errors.js';
 import type { Metric, NativeBinding } from '../binding.js';
 import { groupSums, scatterMatrix } from './analytics.js';
+import { conversions } from './conversions.js';
 import { image } from './image.js';
 import { cosineOf, dotSum, l1Sum, normalizeRows, squaredL2Sum } from './kernels.js';
 import { pool } from './pooling.js';
@@ -25,6 +26,7 @@ export function createFallback(): NativeBinding {
     matrix,
     normalizeRows,
     pool,
+    ...conversions,
     topKSync: (queries, corpus, dims, k, metric) => topKSync(queries, corpus, dims, k, metric),
     topK: (queries, corpus, dims, k, metric) => topK(queries, corpus, dims, k, metric),
     ...image,
