@@ -1,4 +1,5 @@
 import type * as ort from 'onnxruntime-node';
+import { widenFloat16 } from '../core/float16.js';
 import { invalidGraph } from './graph-errors.js';
 import type { TokenBatch } from './graph-inputs.js';
 
@@ -73,20 +74,4 @@ function floats(tensor: ort.Tensor, name: string): Float32Array {
   if (tensor.type === 'float32') return tensor.data as Float32Array;
   if (tensor.type === 'float16') return widenFloat16(tensor.data as Uint16Array);
   throw invalidGraph(`output '${name}' of type float32 or float16`, tensor.type);
-}
-
-/** IEEE 754 binary16 to binary32, exact. `data` may be a Float16Array where the runtime has one. */
-export function widenFloat16(data: Uint16Array): Float32Array {
-  const halves = new Uint16Array(data.buffer, data.byteOffset, data.length);
-  const out = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) {
-    const half = halves[i];
-    const sign = half & 0x8000 ? -1 : 1;
-    const exponent = (half >> 10) & 31;
-    const fraction = half & 1023;
-    if (exponent === 31) out[i] = fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    else if (exponent === 0) out[i] = sign * fraction * 2 ** -24;
-    else out[i] = sign * (1024 + fraction) * 2 ** (exponent - 25);
-  }
-  return out;
 }

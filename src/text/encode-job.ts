@@ -2,6 +2,7 @@ import { abortError, throwIfAborted } from '../core/abort.js';
 import type { Lane, RuntimeMeter } from '../runtime/index.js';
 import type { CancelParams, EmbedParams, EmbedResult, EmbedRows, Loaded } from './lane/protocol.js';
 import type { EncodePlan } from './options.js';
+import type { RowSink } from './rows.js';
 import { dropTexts, sendTexts } from './send-texts.js';
 import { HEAD_GROWTH, type TextWindow, textWindows } from './windows.js';
 
@@ -17,13 +18,12 @@ const WINDOWS_IN_FLIGHT = 2;
 let nextJob = 0;
 
 /** One `encode` call: sends its texts window by window and puts the rows that come back in their places. */
-export class EncodeJob {
+export class EncodeJob<Result> {
   readonly #id = nextJob++;
   readonly #lane: Lane<Loaded>;
   readonly #texts: readonly string[];
   readonly #plan: EncodePlan;
-  readonly #dims: number;
-  readonly #out: Float32Array;
+  readonly #sink: RowSink<Result>;
   /** Which rows are there: a window that is run again after its lane died reports some twice. */
   readonly #done: Uint8Array;
   readonly #lengths: Uint32Array;
@@ -37,7 +37,6 @@ export class EncodeJob {
   readonly #sources: Generator<TextWindow, void, undefined>[];
 
   /**
-   * @param dims width of a row
    * @param head characters of each text to send at first
    * @param meter hears of every batch
    */
@@ -45,15 +44,14 @@ export class EncodeJob {
     lane: Lane<Loaded>,
     texts: readonly string[],
     plan: EncodePlan,
-    dims: number,
+    sink: RowSink<Result>,
     head: number,
     meter: RuntimeMeter,
   ) {
     this.#lane = lane;
     this.#texts = texts;
     this.#plan = plan;
-    this.#dims = dims;
-    this.#out = new Float32Array(texts.length * dims);
+    this.#sink = sink;
     this.#done = new Uint8Array(texts.length);
     this.#lengths = new Uint32Array(texts.length);
     this.#meter = meter;
@@ -65,8 +63,8 @@ export class EncodeJob {
     return this.#lengths;
   }
 
-  /** @returns all rows, row-major, in the order of the texts */
-  async run(): Promise<Float32Array> {
+  /** @returns what the sink makes of all rows */
+  async run(): Promise<Result> {
     const { signal } = this.#plan;
     throwIfAborted(signal);
     const onAbort = () => this.#interrupt(abortError(signal as AbortSignal));
@@ -77,7 +75,7 @@ export class EncodeJob {
     try {
       const work = Array.from({ length: WINDOWS_IN_FLIGHT }, () => this.#sendWindows());
       await Promise.race([Promise.all(work), interrupted]);
-      return this.#out;
+      return this.#sink.finish();
     } catch (error) {
       this.#stop();
       throw error;
@@ -118,26 +116,34 @@ export class EncodeJob {
       dropTexts(lane, texts);
       return { unfinished: [] };
     }
-    const { prompt, truncateDim, normalize } = this.#plan;
-    const priority = this.#plan.priority ?? 'bulk';
+    const { prompt, route, output, truncation, truncateDim, normalize } = this.#plan;
     const params: EmbedParams = {
-      ...{ job: this.#id, priority, texts, open: window.open, prompt, truncateDim, normalize },
+      job: this.#id,
+      priority: this.#plan.priority ?? 'bulk',
+      texts,
+      open: window.open,
+      prompt,
+      route,
+      output,
+      truncation,
+      truncateDim,
+      normalize,
     };
     const rows = (part: EmbedRows) => this.#place(window, part);
     return (await lane.call('embed', params, rows)) as EmbedResult;
   }
 
-  #place(window: TextWindow, { rows, data, tokens, lengths }: EmbedRows): void {
-    this.#meter.batch(
-      rows.length,
-      lengths.reduce((sum, length) => sum + length, 0),
-      tokens,
-    );
+  #place(window: TextWindow, { rows, data, lengths, tokens }: EmbedRows): void {
+    const tokenRows = lengths.reduce((sum, length) => sum + length, 0);
+    this.#meter.batch(rows.length, tokenRows, tokens);
     if (this.#stopped) return;
-    const dims = this.#dims;
-    for (let i = 0; i < rows.length; i++) {
+    const ragged = this.#plan.output === 'token';
+    const dims = data.length / Math.max(1, ragged ? tokenRows : rows.length);
+    for (let i = 0, from = 0; i < rows.length; i++) {
       const index = window.indices[rows[i]];
-      this.#out.set(data.subarray(i * dims, (i + 1) * dims), index * dims);
+      const to = from + (ragged ? lengths[i] : 1) * dims;
+      this.#sink.place(index, data.subarray(from, to));
+      from = to;
       this.#lengths[index] = lengths[i];
       this.#completed += 1 - this.#done[index];
       this.#done[index] = 1;

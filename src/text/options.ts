@@ -1,6 +1,7 @@
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
 import {
+  integer,
   oneOf,
   optionalBoolean,
   optionalFunction,
@@ -12,14 +13,18 @@ import {
 import { checkHubOptions, DTYPES, type Dtype, HUB_OPTIONS, type HubOptions } from '../hub/index.js';
 import { POOLING_MODES, type PoolingMode } from '../native/binding.js';
 import type { Priority } from '../runtime/index.js';
+import type { Side, Task, TextModelConfig } from './config/index.js';
+import type { OutputKind, TruncationWish } from './lane/protocol.js';
 
 /** Options of `TextEmbedder.load`. */
 export interface LoadOptions extends HubOptions {
   /**
-   * Which variant of the weights: `'fp32'`, `'fp16'` (stored in half precision), `'int8'` (alias `'q8'`), or
-   * `'auto'` (the default), the most exact one present.
+   * Which variant of the weights: `'fp32'`, `'fp16'` (stored in half precision), `'int8'` (alias `'q8'`),
+   * `'uint8'`, `'q4'`, `'q4f16'`, `'bnb4'`, or `'auto'` (the default), the most exact one present.
    */
   dtype?: Dtype;
+  /** The ONNX file itself, relative to the model's folder or its `onnx` folder, instead of `dtype`. */
+  modelFile?: string;
   /** Where to compute. Only `'cpu'` in this version. */
   device?: 'cpu';
   /** Threads for inference. Default: the physical cores. */
@@ -31,7 +36,10 @@ export interface LoadOptions extends HubOptions {
   spin?: number;
   /** Padded tokens per run of the model: more needs more memory and makes each run longer. Default 768. */
   tokenBudget?: number;
-  /** Pooling instead of the model's own; several modes are concatenated in the given order. */
+  /**
+   * Pooling instead of all that the model does with token vectors, its Normalize included; several modes are
+   * concatenated in the given order. `'cls'` is `model(**inputs).last_hidden_state[:, 0]` of transformers.
+   */
   pooling?: PoolingMode | readonly PoolingMode[];
   /** Most tokens per text, special tokens included, instead of the model's own limit. */
   maxTokens?: number;
@@ -53,6 +61,16 @@ export interface EncodeOptions {
   promptName?: string;
   /** Type of the values. Only `'float32'` in this version. */
   precision?: 'float32';
+  /**
+   * `'sentence'` (the default): one vector per text. `'token'`: the vectors of each text's tokens, special
+   * tokens included, before pooling; `encode` then returns one matrix per text, and of the model's own settings
+   * `truncate_dim` and Normalize do not apply.
+   */
+  output?: OutputKind;
+  /** Most tokens of a text that count, special tokens included, if lower than the model's limit. */
+  maxTokens?: number;
+  /** Which side of a long text is cut off. Default: the model's, nearly always `'right'`. */
+  truncationSide?: Side;
   /** Aborts the call, which then rejects with `ERR_ABORTED`; batches not yet started are not computed. */
   signal?: AbortSignal;
   /** Called after every batch. */
@@ -67,9 +85,15 @@ export interface EncodeOptions {
 }
 
 /** Options of `encodeStream`. */
-export interface EncodeStreamOptions extends Omit<EncodeOptions, 'onProgress' | 'onUsage'> {
+export interface EncodeStreamOptions extends Omit<EncodeOptions, 'onProgress' | 'onUsage' | 'output'> {
   /** Texts per part; also bounds the memory. Default 1024. */
   window?: number;
+}
+
+/** Options of `decode`. */
+export interface DecodeOptions {
+  /** Leave out `[CLS]`, `</s>` and the like. Default true. */
+  skipSpecialTokens?: boolean;
 }
 
 /** {@link EncodeOptions} after validation, with the prompt resolved. */
@@ -77,6 +101,10 @@ export interface EncodePlan {
   normalize: boolean;
   truncateDim: number | undefined;
   prompt: string;
+  /** Index of the model's route. */
+  route: number;
+  output: OutputKind;
+  truncation: TruncationWish | undefined;
   signal: AbortSignal | undefined;
   onProgress: OnProgress | undefined;
   onUsage: ((usage: { tokens: number }) => void) | undefined;
@@ -84,15 +112,28 @@ export interface EncodePlan {
 }
 
 /** What encode options are checked against. */
-export interface PromptSettings {
+export interface ModelSettings {
   dimensions: number;
+  /** Width of a token's vector; undefined if the model gives none. */
+  tokenDimensions: number | undefined;
+  maxTokens: number | undefined;
+  /** Special tokens that every text has. */
+  specialTokens: number;
   prompts: Readonly<Record<string, string>>;
   defaultPromptName: string | undefined;
   truncateDim: number | undefined;
+  routeOf: TextModelConfig['routeOf'];
 }
+
+/** Prompts that stand for a task, best first, as sentence-transformers looks for them. */
+const TASK_PROMPTS: Record<Task, readonly string[]> = {
+  query: ['query'],
+  document: ['document', 'passage', 'corpus'],
+};
 
 const LOAD_OPTIONS = [
   'dtype',
+  'modelFile',
   'device',
   'threads',
   'spin',
@@ -103,28 +144,40 @@ const LOAD_OPTIONS = [
   'signal',
   ...HUB_OPTIONS,
 ] as const;
-const ENCODE_OPTIONS = [
+export const ENCODE_OPTIONS = [
   'normalize',
   'truncateDim',
   'prompt',
   'promptName',
   'precision',
+  'output',
+  'maxTokens',
+  'truncationSide',
   'signal',
   'onProgress',
   'onUsage',
   'priority',
 ] as const;
 
+const OUTPUTS = ['sentence', 'token'] as const;
+const SIDES = ['left', 'right'] as const;
+
 /** Upper bounds that only catch mistakes. */
 const MAX_THREADS = 1024;
 const MAX_TOKENS = 2 ** 24;
+/** Ids are 32-bit in the tokenizer library; those that it does not know decode to nothing. */
+const MAX_ID = 2 ** 32 - 1;
 const MAX_SPIN = 1_000_000;
+
+/** {@link LoadOptions} after validation. */
+export type LoadSettings = ReturnType<typeof checkLoadOptions>;
 
 export function checkLoadOptions(options: LoadOptions | undefined) {
   const given = optionsObject<LoadOptions>('options', options, LOAD_OPTIONS);
   if (given.device !== undefined) oneOf('device', given.device, ['cpu']);
   return {
     dtype: given.dtype === undefined ? ('auto' as const) : oneOf('dtype', given.dtype, DTYPES),
+    modelFile: optionalString('modelFile', given.modelFile),
     threads: optionalInteger('threads', given.threads, 1, MAX_THREADS),
     spin: optionalInteger('spin', given.spin, 0, MAX_SPIN),
     tokenBudget: optionalInteger('tokenBudget', given.tokenBudget, 1, MAX_TOKENS),
@@ -142,19 +195,30 @@ function poolingModes(value: PoolingMode | readonly PoolingMode[]): PoolingMode[
   return modes.map((mode) => oneOf('pooling', mode, POOLING_MODES));
 }
 
-/** @param names prompts that the call stands for, best first: the first that the model has is used */
+/** @param task what the texts are for, where the call says so */
 export function checkEncodeOptions(
   options: EncodeOptions | undefined,
-  settings: PromptSettings,
-  names: readonly string[] = [],
+  settings: ModelSettings,
+  task?: Task,
 ): EncodePlan {
   const given = optionsObject<EncodeOptions>('options', options, ENCODE_OPTIONS);
   if (given.precision !== undefined) oneOf('precision', given.precision, ['float32']);
+  const output = given.output === undefined ? 'sentence' : oneOf('output', given.output, OUTPUTS);
+  const dims = output === 'sentence' ? settings.dimensions : settings.tokenDimensions;
+  if (dims === undefined) {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      "Expected a model that gives token vectors for output 'token' but this one's graph has none",
+    );
+  }
+  const truncateDim = optionalInteger('truncateDim', given.truncateDim, 1, dims);
   return {
     normalize: optionalBoolean('normalize', given.normalize) ?? false,
-    truncateDim:
-      optionalInteger('truncateDim', given.truncateDim, 1, settings.dimensions) ?? settings.truncateDim,
-    prompt: resolvePrompt(given, settings, names),
+    truncateDim: truncateDim ?? (output === 'sentence' ? settings.truncateDim : undefined),
+    prompt: resolvePrompt(given, settings, task === undefined ? [] : TASK_PROMPTS[task]),
+    route: resolveRoute(settings, task),
+    output,
+    truncation: resolveTruncation(given, settings),
     signal: optionalSignal('signal', given.signal),
     onProgress: optionalFunction('onProgress', given.onProgress),
     onUsage: optionalFunction('onUsage', given.onUsage),
@@ -163,7 +227,26 @@ export function checkEncodeOptions(
   };
 }
 
-function resolvePrompt(given: EncodeOptions, settings: PromptSettings, names: readonly string[]): string {
+function resolveRoute({ routeOf }: ModelSettings, task: Task | undefined): number {
+  const route = routeOf[task ?? 'default'];
+  if (route !== undefined) return route;
+  const call = task === undefined ? 'encode' : task === 'query' ? 'encodeQuery' : 'encodeDocument';
+  throw new EmbedlaneError(
+    'ERR_INVALID_ARG',
+    `Expected a model whose Router has a route for ${call} but this one has none; it is asymmetric: use ` +
+      'encodeQuery for queries and encodeDocument for documents',
+  );
+}
+
+function resolveTruncation(given: EncodeOptions, settings: ModelSettings): TruncationWish | undefined {
+  const { specialTokens, maxTokens: limit = MAX_TOKENS } = settings;
+  const maxTokens = optionalInteger('maxTokens', given.maxTokens, specialTokens + 1, limit);
+  const side =
+    given.truncationSide === undefined ? undefined : oneOf('truncationSide', given.truncationSide, SIDES);
+  return maxTokens === undefined && side === undefined ? undefined : { maxTokens, side };
+}
+
+function resolvePrompt(given: EncodeOptions, settings: ModelSettings, names: readonly string[]): string {
   const { prompts, defaultPromptName } = settings;
   const prompt = optionalString('prompt', given.prompt);
   const wanted = optionalString('promptName', given.promptName);
@@ -177,4 +260,17 @@ function resolvePrompt(given: EncodeOptions, settings: PromptSettings, names: re
   }
   const name = wanted ?? names.find((candidate) => Object.hasOwn(prompts, candidate)) ?? defaultPromptName;
   return name === undefined ? '' : prompts[name];
+}
+
+/** Checks a list of token ids, or a list of such lists. An empty list is one text of no tokens. */
+export function checkTokenIds(name: string, value: unknown): { single: boolean; lists: number[][] } {
+  if (!Array.isArray(value)) throw invalidArgument(name, 'an array of token ids or of such arrays', value);
+  const single = !Array.isArray(value[0]);
+  const lists = (single ? [value] : value) as unknown[];
+  return { single, lists: lists.map((list, i) => checkIds(single ? name : `${name}[${i}]`, list)) };
+}
+
+function checkIds(name: string, value: unknown): number[] {
+  if (!Array.isArray(value)) throw invalidArgument(name, 'an array of token ids', value);
+  return value.map((id, i) => integer(`${name}[${i}]`, id, 0, MAX_ID));
 }

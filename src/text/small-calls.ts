@@ -1,16 +1,11 @@
 import { MicroBatcher, type Submission } from '../runtime/index.js';
 import type { EncodePlan } from './options.js';
+import type { RowSink } from './rows.js';
 
 /** One text's share of a run. */
 export interface EncodedText {
-  row: Float32Array;
-  tokens: number;
-}
-
-export interface EncodedTexts {
-  /** Row-major, one row per text. */
-  data: Float32Array;
-  /** Tokens of all texts. */
+  /** One row, or one per token. */
+  rows: Float32Array;
   tokens: number;
 }
 
@@ -56,8 +51,11 @@ export class SmallCalls {
     return true;
   }
 
-  /** @throws {EmbedlaneError} `ERR_OVERLOADED` if too many texts wait */
-  async encode(texts: readonly string[], plan: EncodePlan, dims: number): Promise<EncodedTexts> {
+  /**
+   * @returns tokens of all texts
+   * @throws {EmbedlaneError} `ERR_OVERLOADED` if too many texts wait
+   */
+  async encode(texts: readonly string[], plan: EncodePlan, sink: RowSink<unknown>): Promise<number> {
     const { signal, onProgress: _, onUsage: __, priority, ...alike } = plan;
     const submissions = texts.map(
       (text): Submission => ({
@@ -67,13 +65,12 @@ export class SmallCalls {
       }),
     );
     const results = await this.#batcher.submit(JSON.stringify(alike), submissions, signal);
-    const data = new Float32Array(texts.length * dims);
     let tokens = 0;
     results.forEach((result, i) => {
-      data.set(result.row, i * dims);
+      sink.place(i, result.rows);
       tokens += result.tokens;
     });
-    return { data, tokens };
+    return tokens;
   }
 
   close(error: unknown): void {

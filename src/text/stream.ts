@@ -1,7 +1,14 @@
 import type { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { integer, optionsObject } from '../core/validate.js';
-import type { EncodeOptions, EncodeStreamOptions } from './options.js';
+import { ENCODE_OPTIONS, type EncodeOptions, type EncodeStreamOptions } from './options.js';
+
+type PartOption = Exclude<(typeof ENCODE_OPTIONS)[number], 'onProgress' | 'onUsage' | 'output'>;
+
+/** Options of `encode` that make sense part by part. */
+const PART_OPTIONS = ENCODE_OPTIONS.filter(
+  (name): name is PartOption => name !== 'onProgress' && name !== 'onUsage' && name !== 'output',
+);
 
 const DEFAULT_WINDOW = 1024;
 
@@ -23,7 +30,7 @@ export function encodeStream(
   const { window = DEFAULT_WINDOW, ...encodeOptions } = optionsObject<EncodeStreamOptions>(
     'options',
     options,
-    ['window', 'normalize', 'truncateDim', 'prompt', 'promptName', 'precision', 'signal', 'priority'],
+    ['window', ...PART_OPTIONS],
   );
   integer('window', window, 1, MAX_WINDOW);
   target.check(encodeOptions);

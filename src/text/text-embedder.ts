@@ -1,51 +1,38 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { abortError, throwIfAborted } from '../core/abort.js';
 import type { Embedder } from '../core/embedder.js';
-import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
+import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
-import { integer, textList } from '../core/validate.js';
-import {
-  chooseOnnxFile,
-  loadRepairing,
-  type ModelLocation,
-  onnxModelFiles,
-  pickOnnxFile,
-  resolveModel,
-} from '../hub/index.js';
-import {
-  DEFAULT_TOKEN_BUDGET,
-  defaultThreads,
-  Lane,
-  RuntimeMeter,
-  type RuntimeStats,
-} from '../runtime/index.js';
+import { optionalBoolean, optionsObject, textList } from '../core/validate.js';
+import { loadRepairing, type ModelLocation } from '../hub/index.js';
+import { Lane, RuntimeMeter, type RuntimeStats } from '../runtime/index.js';
 import { similarity } from '../vectors/index.js';
-import { readTextModelConfig, type TextModelConfig } from './config/index.js';
+import type { Side, Task, TextModelConfig } from './config/index.js';
 import { EncodeJob } from './encode-job.js';
-import type { Loaded, LoadParams } from './lane/protocol.js';
+import type { Loaded } from './lane/protocol.js';
+import { locateModel, planModel } from './load.js';
 import {
   checkEncodeOptions,
   checkLoadOptions,
+  checkTokenIds,
+  type DecodeOptions,
   type EncodeOptions,
   type EncodePlan,
   type EncodeStreamOptions,
   type LoadOptions,
-  type PromptSettings,
+  type LoadSettings,
+  type ModelSettings,
 } from './options.js';
-import { type EncodedText, type EncodedTexts, SmallCalls } from './small-calls.js';
+import { listSink, matrixSink, type RowSink, raggedSink } from './rows.js';
+import { type EncodedText, SmallCalls } from './small-calls.js';
 import { encodeStream } from './stream.js';
-import { countTextTokens, type Tokenized, tokenizeTexts } from './tokenize-job.js';
+import { countTextTokens, decodeTokens, type Tokenized, tokenizeTexts } from './tokenize-job.js';
 import { headLength } from './windows.js';
-
-type LoadSettings = ReturnType<typeof checkLoadOptions>;
 
 const LANE = new URL('./lane/main.js', import.meta.url);
 
 /** Texts that may wait: seconds of work, not minutes. */
 const DEFAULT_MAX_QUEUE = 10_000;
-
-/** Prompts that documents go by, in the order in which sentence-transformers looks for them. */
-const DOCUMENT_PROMPTS = ['document', 'passage', 'corpus'];
 
 /** What {@link TextEmbedder.load} found out about a model. */
 interface Model {
@@ -73,15 +60,25 @@ interface Model {
 export class TextEmbedder implements Embedder {
   readonly #lane: Lane<Loaded>;
   readonly #model: Model;
-  readonly #settings: PromptSettings;
+  readonly #settings: ModelSettings;
   readonly #small: SmallCalls;
   readonly #meter = new RuntimeMeter();
 
   private constructor(lane: Lane<Loaded>, model: Model) {
-    const { prompts, defaultPromptName, truncateDim } = model.config;
+    const { prompts, defaultPromptName, truncateDim, routeOf } = model.config;
+    const { dimensions, tokenDimensions, specialTokens } = model.loaded;
     this.#lane = lane;
     this.#model = model;
-    this.#settings = { dimensions: model.loaded.dimensions, prompts, defaultPromptName, truncateDim };
+    this.#settings = {
+      dimensions,
+      tokenDimensions,
+      specialTokens,
+      maxTokens: model.maxTokens,
+      prompts,
+      defaultPromptName,
+      truncateDim,
+      routeOf,
+    };
     const run = (texts: string[], plan: EncodePlan) => this.#runSmall(texts, plan);
     this.#small = new SmallCalls(run, model.tokenBudget, model.maxQueue ?? DEFAULT_MAX_QUEUE);
   }
@@ -98,46 +95,22 @@ export class TextEmbedder implements Embedder {
    */
   static async load(model: string, options?: LoadOptions): Promise<TextEmbedder> {
     const settings = checkLoadOptions(options);
-    const { dtype, hub, signal } = settings;
-    throwIfAborted(signal);
-    const select = onnxModelFiles(({ name, files }) => pickOnnxFile(files, dtype, name));
-    const location = await resolveModel(model, { select, hub, signal });
+    throwIfAborted(settings.signal);
+    const location = await locateModel(model, settings);
     return loadRepairing(location, () => TextEmbedder.#open(location, settings));
   }
 
-  static async #open({ id, folder }: ModelLocation, settings: LoadSettings): Promise<TextEmbedder> {
-    const { dtype, threads, spin, tokenBudget, pooling, maxTokens: wanted, maxQueue, signal } = settings;
-    const [config, modelFile] = await Promise.all([
-      readTextModelConfig(folder),
-      chooseOnnxFile(folder, dtype),
-    ]);
-    if (wanted !== undefined) integer('maxTokens', wanted, 1, config.maxPositions ?? wanted);
-    const maxTokens = wanted ?? config.maxTokens;
-    const params: LoadParams = {
-      modelFile,
-      tokenizer: config.tokenizer,
-      lowercase: config.lowercase,
-      maxTokens,
-      pooling: pooling ? { ...config.pooling, modes: pooling } : config.pooling,
-      normalize: config.normalize,
-      threads: threads ?? defaultThreads(),
-      spin: spin ?? 0,
-      tokenBudget: tokenBudget ?? DEFAULT_TOKEN_BUDGET,
-    };
+  static async #open(location: ModelLocation, settings: LoadSettings): Promise<TextEmbedder> {
+    const { signal, maxQueue } = settings;
+    const { params, ...model } = await planModel(location, settings);
+    throwIfAborted(signal);
     const lane = new Lane<Loaded>(LANE, params);
     const onAbort = () => void lane.close();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const loaded = await lane.load();
       throwIfAborted(signal);
-      return new TextEmbedder(lane, {
-        id,
-        config,
-        maxTokens,
-        maxQueue,
-        tokenBudget: params.tokenBudget,
-        loaded,
-      });
+      return new TextEmbedder(lane, { ...model, tokenBudget: params.tokenBudget, maxQueue, loaded });
     } catch (error) {
       await lane.close();
       throw signal?.aborted ? abortError(signal) : withCallerStack(error);
@@ -174,18 +147,45 @@ export class TextEmbedder implements Embedder {
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID` if the model
    *   computes NaN, `ERR_RUNTIME` if the model fails or its process dies twice over the same texts
    */
-  async encode(texts: string | readonly string[], options?: EncodeOptions): Promise<Embeddings> {
-    return this.#encode(texts, options, []);
+  encode(
+    texts: string | readonly string[],
+    options: EncodeOptions & { output: 'token' },
+  ): Promise<Embeddings[]>;
+  encode(
+    texts: string | readonly string[],
+    options?: EncodeOptions & { output?: 'sentence' },
+  ): Promise<Embeddings>;
+  async encode(texts: string | readonly string[], options?: EncodeOptions) {
+    return this.#encode(texts, options);
   }
 
-  /** {@link encode} with the model's `query` prompt, if it has one. */
-  async encodeQuery(texts: string | readonly string[], options?: EncodeOptions): Promise<Embeddings> {
-    return this.#encode(texts, options, ['query']);
+  /** {@link encode} with the model's `query` prompt, if it has one, and the route for queries. */
+  encodeQuery(
+    texts: string | readonly string[],
+    options: EncodeOptions & { output: 'token' },
+  ): Promise<Embeddings[]>;
+  encodeQuery(
+    texts: string | readonly string[],
+    options?: EncodeOptions & { output?: 'sentence' },
+  ): Promise<Embeddings>;
+  async encodeQuery(texts: string | readonly string[], options?: EncodeOptions) {
+    return this.#encode(texts, options, 'query');
   }
 
-  /** {@link encode} with the model's prompt for documents: `document`, else `passage`, else `corpus`. */
-  async encodeDocument(texts: string | readonly string[], options?: EncodeOptions): Promise<Embeddings> {
-    return this.#encode(texts, options, DOCUMENT_PROMPTS);
+  /**
+   * {@link encode} with the model's prompt for documents, `document`, else `passage`, else `corpus`, and the
+   * route for documents.
+   */
+  encodeDocument(
+    texts: string | readonly string[],
+    options: EncodeOptions & { output: 'token' },
+  ): Promise<Embeddings[]>;
+  encodeDocument(
+    texts: string | readonly string[],
+    options?: EncodeOptions & { output?: 'sentence' },
+  ): Promise<Embeddings>;
+  async encodeDocument(texts: string | readonly string[], options?: EncodeOptions) {
+    return this.#encode(texts, options, 'document');
   }
 
   /** {@link encodeDocument} as plain arrays: the contract of LangChain and many others. */
@@ -212,7 +212,7 @@ export class TextEmbedder implements Embedder {
   ): AsyncGenerator<Embeddings, void, undefined> {
     return encodeStream(texts, options, {
       check: (encodeOptions) => void checkEncodeOptions(encodeOptions, this.#settings),
-      encode: (part, encodeOptions) => this.#encode(part, encodeOptions, []),
+      encode: (part, encodeOptions) => this.encode(part, { ...encodeOptions, output: 'sentence' }),
     });
   }
 
@@ -231,7 +231,7 @@ export class TextEmbedder implements Embedder {
     const list = textList('texts', texts);
     this.#assertOpen();
     try {
-      return await tokenizeTexts(this.#lane, list, this.#head());
+      return await tokenizeTexts(this.#lane, list, this.#tokenizerRoute(), this.#head());
     } catch (error) {
       throw withCallerStack(error);
     }
@@ -242,7 +242,31 @@ export class TextEmbedder implements Embedder {
     if (typeof text !== 'string') throw invalidArgument('text', 'a string', text);
     this.#assertOpen();
     try {
-      return await countTextTokens(this.#lane, text);
+      return await countTextTokens(this.#lane, text, this.#tokenizerRoute());
+    } catch (error) {
+      throw withCallerStack(error);
+    }
+  }
+
+  /**
+   * Text of tokens, as the tokenizer puts it together: not always the text that they were made from.
+   *
+   * @param ids one list of token ids, or several
+   * @returns one text, or one per list
+   */
+  decode(ids: readonly number[], options?: DecodeOptions): Promise<string>;
+  decode(ids: readonly (readonly number[])[], options?: DecodeOptions): Promise<string[]>;
+  async decode(
+    ids: readonly number[] | readonly (readonly number[])[],
+    options?: DecodeOptions,
+  ): Promise<string | string[]> {
+    const { single, lists } = checkTokenIds('ids', ids);
+    const { skipSpecialTokens } = optionsObject<DecodeOptions>('options', options, ['skipSpecialTokens']);
+    const skip = optionalBoolean('skipSpecialTokens', skipSpecialTokens) ?? true;
+    this.#assertOpen();
+    try {
+      const texts = await decodeTokens(this.#lane, lists, this.#tokenizerRoute(), skip);
+      return single ? texts[0] : texts;
     } catch (error) {
       throw withCallerStack(error);
     }
@@ -267,56 +291,60 @@ export class TextEmbedder implements Embedder {
     await this.close();
   }
 
-  async #encode(texts: unknown, options: EncodeOptions | undefined, promptNames: readonly string[]) {
+  async #encode(texts: unknown, options: EncodeOptions | undefined, task?: Task) {
     const list = textList('texts', texts);
-    const plan = checkEncodeOptions(options, this.#settings, promptNames);
+    const plan = checkEncodeOptions(options, this.#settings, task);
     this.#assertOpen();
     throwIfAborted(plan.signal);
-    const dims = Math.min(plan.truncateDim ?? this.dimensions, this.dimensions);
-    if (list.length === 0) return new Embeddings(new Float32Array(0), 0, dims);
     try {
-      const { data, tokens } = await this.#meter.call(() =>
+      const sink = this.#sink(list.length, plan);
+      const tokens = await this.#meter.call(() =>
         this.#small.accepts(list, plan)
-          ? this.#small.encode(list, plan, dims)
-          : this.#runJob(list, plan, dims),
+          ? this.#small.encode(list, plan, sink)
+          : this.#runJob(list, plan, sink),
       );
       plan.onUsage?.({ tokens });
-      return new Embeddings(data, list.length, dims);
+      return sink.finish();
     } catch (error) {
       throw withCallerStack(error);
     }
   }
 
-  async #runJob(texts: string[], plan: EncodePlan, dims: number): Promise<EncodedTexts> {
-    const job = this.#job(texts, plan, dims);
-    const data = await job.run();
-    return { data, tokens: job.lengths.reduce((sum, length) => sum + length, 0) };
+  #sink(texts: number, { output, truncateDim }: EncodePlan): RowSink<Embeddings | Embeddings[]> {
+    const { dimensions, tokenDimensions = 0 } = this.#model.loaded;
+    const width = output === 'sentence' ? dimensions : tokenDimensions;
+    const dims = Math.min(truncateDim ?? width, width);
+    return output === 'sentence' ? matrixSink(texts, dims) : raggedSink(texts, dims);
+  }
+
+  /** @returns tokens of all texts */
+  async #runJob(texts: string[], plan: EncodePlan, sink: RowSink<unknown>): Promise<number> {
+    const job = this.#job(texts, plan, sink);
+    await job.run();
+    return job.lengths.reduce((sum, length) => sum + length, 0);
   }
 
   /** Computes texts of several calls together. */
   async #runSmall(texts: string[], plan: EncodePlan): Promise<EncodedText[]> {
-    const dims = Math.min(plan.truncateDim ?? this.dimensions, this.dimensions);
-    const job = this.#job(texts, plan, dims);
-    const data = await job.run();
-    return texts.map((_, i) => ({
-      row: data.subarray(i * dims, (i + 1) * dims),
-      tokens: job.lengths[i],
-    }));
+    const job = this.#job(texts, plan, listSink(texts.length));
+    const rows = await job.run();
+    return texts.map((_, i) => ({ rows: rows[i], tokens: job.lengths[i] }));
   }
 
-  #job(texts: string[], plan: EncodePlan, dims: number): EncodeJob {
-    try {
-      return new EncodeJob(this.#lane, texts, plan, dims, this.#head(), this.#meter);
-    } catch (cause) {
-      // The result's memory; everything else about a job is small.
-      const message = `Expected texts whose result fits in memory but ${texts.length} × ${dims} floats do not; use encodeStream`;
-      throw new EmbedlaneError('ERR_INVALID_ARG', message, { cause });
-    }
+  #job<Result>(texts: string[], plan: EncodePlan, sink: RowSink<Result>): EncodeJob<Result> {
+    const head = this.#head(plan.truncation?.side);
+    return new EncodeJob(this.#lane, texts, plan, sink, head, this.#meter);
   }
 
-  #head(): number {
+  /** How much of a text is sent at first, if it is cut on `side`. */
+  #head(side?: Side): number {
     const { maxTokens, loaded } = this.#model;
-    return headLength(loaded.keepsBeginning ? maxTokens : undefined);
+    return headLength((side ?? loaded.truncationSide) === 'right' ? maxTokens : undefined);
+  }
+
+  /** Route whose tokenizer stands for the model's. */
+  #tokenizerRoute(): number {
+    return this.#settings.routeOf.default ?? 0;
   }
 
   #assertOpen(): void {

@@ -1,5 +1,5 @@
 import type { Lane } from '../runtime/index.js';
-import type { CountParams, Loaded, TokenizeParams, TokenizeResult } from './lane/protocol.js';
+import type { CountParams, DecodeParams, Loaded, TokenizeParams, TokenizeResult } from './lane/protocol.js';
 import { sendTexts } from './send-texts.js';
 import { HEAD_GROWTH, type TextWindow, textWindows } from './windows.js';
 
@@ -19,6 +19,7 @@ const WINDOW = { texts: 256, characters: 16 * 1024 };
 export async function tokenizeTexts(
   lane: Lane<Loaded>,
   texts: readonly string[],
+  route: number,
   head: number,
 ): Promise<Tokenized[]> {
   const out = new Array<Tokenized>(texts.length);
@@ -26,7 +27,8 @@ export async function tokenizeTexts(
   for (const source of sources) {
     for (const window of source) {
       const result = await lane.run(async (process) => {
-        const params: TokenizeParams = { texts: await sendTexts(process, window.texts), open: window.open };
+        const sent = await sendTexts(process, window.texts);
+        const params: TokenizeParams = { route, texts: sent, open: window.open };
         return (await process.call('tokenize', params)) as TokenizeResult;
       });
       place(out, window, result);
@@ -38,11 +40,27 @@ export async function tokenizeTexts(
 }
 
 /** Tokens of a whole text, special tokens included, truncation not applied. */
-export function countTextTokens(lane: Lane<Loaded>, text: string): Promise<number> {
+export function countTextTokens(lane: Lane<Loaded>, text: string, route: number): Promise<number> {
   return lane.run(async (process) => {
-    const params: CountParams = { texts: await sendTexts(process, [text]) };
+    const params: CountParams = { route, texts: await sendTexts(process, [text]) };
     return (await process.call('count', params)) as number;
   });
+}
+
+/** Texts of lists of token ids. */
+export async function decodeTokens(
+  lane: Lane<Loaded>,
+  lists: readonly number[][],
+  route: number,
+  skipSpecialTokens: boolean,
+): Promise<string[]> {
+  const out: string[] = [];
+  for (let start = 0; start < lists.length; start += WINDOW.texts) {
+    const ids = lists.slice(start, start + WINDOW.texts);
+    const params: DecodeParams = { route, ids, skipSpecialTokens };
+    out.push(...((await lane.run((process) => process.call('decode', params))) as string[]));
+  }
+  return out;
 }
 
 function place(

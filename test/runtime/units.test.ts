@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { EmbedlaneError } from '#dist/core/errors.js';
-import { widenFloat16 } from '#dist/runtime/graph-outputs.js';
 import { fromWire, toWire } from '#dist/runtime/protocol.js';
 import { countList, defaultThreads } from '#dist/runtime/threads.js';
 
@@ -37,25 +36,5 @@ describe('errors on the wire', () => {
     const error = new Error('round');
     error.cause = error;
     expect(fromWire(structuredClone(toWire(error))).message).toContain('round');
-  });
-});
-
-describe('widenFloat16', () => {
-  it('is exact for every class of number', () => {
-    const halves = [0x0000, 0x3c00, 0xc000, 0x7bff, 0x0001, 0x03ff, 0x0400, 0x3555, 0x7c00, 0xfc00, 0x7e00];
-    const expected = [
-      0,
-      1,
-      -2,
-      65504,
-      2 ** -24,
-      1023 * 2 ** -24,
-      2 ** -14,
-      0.333251953125,
-      Infinity,
-      -Infinity,
-      NaN,
-    ];
-    expect([...widenFloat16(Uint16Array.from(halves))]).toEqual(expected);
   });
 });

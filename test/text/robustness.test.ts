@@ -268,7 +268,7 @@ describe('models', () => {
 
   it('without the wanted file name the files they have', async () => {
     const message = expect.stringMatching(
-      /model\.onnx.*model_fp16\.onnx, onnx\/model_quantized\.onnx/,
+      /model\.onnx.*onnx\/model_fp16\.onnx, onnx\/model_quantized\.onnx/,
     ) as string;
     await expect(TextEmbedder.load('all-MiniLM-L6-v2', { dtype: 'fp32' })).rejects.toMatchObject({
       code: 'ERR_MODEL_NOT_FOUND',

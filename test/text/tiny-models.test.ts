@@ -201,10 +201,10 @@ describe('configuration', () => {
       {
         'modules.json': [
           { type: 'a.Transformer', path: '' },
-          { type: 'a.Dense', path: '2' },
+          { type: 'a.WordEmbeddings', path: '2' },
         ],
       },
-      /Dense/,
+      /'WordEmbeddings'/,
     ],
     ['no modules', { 'modules.json': [] }, /Transformer as the first module in modules\.json but found none/],
     ['modules that are no list', { 'modules.json': { a: 1 } }, /a list of modules/],

@@ -1,29 +1,49 @@
 import { join } from 'node:path';
+import type { PoolingMode } from '../../native/binding.js';
 import { type JsonObject, readJsonObject } from './json-file.js';
-import { readModules } from './modules.js';
-import { DEFAULT_POOLING, type PoolingConfig, readPooling } from './pooling.js';
+import { type ModuleConfig, readPipelines } from './pipeline.js';
+import type { RouterConfig, Task } from './router.js';
 
+export type { Activation, DenseConfig, LayerNormConfig, Level, NormalizeConfig } from './layers.js';
+export type { ModuleConfig } from './pipeline.js';
 export type { PoolingConfig } from './pooling.js';
+export type { Task } from './router.js';
 
 export const SIMILARITY_FUNCTIONS = ['cosine', 'dot', 'euclidean', 'manhattan'] as const;
 export type SimilarityFunction = (typeof SIMILARITY_FUNCTIONS)[number];
 
 /** What a model's configuration files say about embedding a text. */
 export interface TextModelConfig {
-  pooling: PoolingConfig;
-  /** Whether the model ends in a Normalize module. */
-  normalize: boolean;
+  /** The model's Transformers; one, unless it has a Router before them. */
+  encoders: EncoderConfig[];
+  routes: RouteConfig[];
+  /** Index in {@link routes} for each task; undefined where the model has no way for it. */
+  routeOf: Record<Task | 'default', number | undefined>;
+  prompts: Record<string, string>;
+  defaultPromptName: string | undefined;
+  similarity: SimilarityFunction;
+  truncateDim: number | undefined;
+}
+
+/** What the files of a Transformer say. */
+export interface EncoderConfig {
+  /** Its folder below the model's, with `/`; `''` for the model's folder itself. */
+  path: string;
   /** Most tokens per text, special tokens included; undefined if nothing limits it. */
   maxTokens: number | undefined;
   /** Most positions that the graph knows; more tokens cannot be asked for. */
   maxPositions: number | undefined;
   /** Whether texts are lowercased before the tokenizer's own normalisation. */
   lowercase: boolean;
-  prompts: Record<string, string>;
-  defaultPromptName: string | undefined;
-  similarity: SimilarityFunction;
-  truncateDim: number | undefined;
   tokenizer: TokenizerFiles;
+}
+
+/** A way from a text to its vector. */
+export interface RouteConfig {
+  name: string;
+  /** Index in {@link TextModelConfig.encoders}. */
+  encoder: number;
+  modules: ModuleConfig[];
 }
 
 /** What the lane needs to set up the tokenizer. */
@@ -55,28 +75,53 @@ const TRANSFORMER_FILES = [
  * Reads everything that a model's folder says about embedding a text, in the layout of sentence-transformers
  * (both generations of it).
  *
+ * @param pooling modes that replace the model's own modules
  * @throws {EmbedlaneError} `ERR_MODEL_INVALID` naming the file and the field that is wrong
  */
-export async function readTextModelConfig(folder: string): Promise<TextModelConfig> {
-  const modules = await readModules(folder);
-  const transformerFolder = join(folder, modules.transformer);
-  const [pooling, settings, model, tokenizer, sentence] = await Promise.all([
-    modules.pooling === undefined ? DEFAULT_POOLING : readPooling(folder, modules.pooling),
-    readFirst(transformerFolder, TRANSFORMER_FILES),
-    readJsonObject(transformerFolder, 'config.json'),
-    readJsonObject(transformerFolder, 'tokenizer_config.json'),
+export async function readTextModelConfig(folder: string, pooling?: PoolingMode[]): Promise<TextModelConfig> {
+  const [pipelines, sentence] = await Promise.all([
+    readPipelines(folder, pooling),
     readJsonObject(folder, 'config_sentence_transformers.json'),
+  ]);
+  const names = [...pipelines.routes.keys()];
+  const transformers = [...new Set([...pipelines.routes.values()].map(({ transformer }) => transformer))];
+  return {
+    encoders: await Promise.all(transformers.map((path) => readEncoder(folder, path))),
+    routes: [...pipelines.routes].map(([name, { transformer, modules }]) => ({
+      name,
+      encoder: transformers.indexOf(transformer),
+      modules,
+    })),
+    routeOf: indexRoutes(pipelines.routeOf, names),
+    ...sentenceSettings(sentence),
+  };
+}
+
+function indexRoutes(routeOf: RouterConfig['routeOf'], names: string[]): TextModelConfig['routeOf'] {
+  const index = (route: string | undefined) => (route === undefined ? undefined : names.indexOf(route));
+  return {
+    query: index(routeOf.query),
+    document: index(routeOf.document),
+    default: index(routeOf.default),
+  };
+}
+
+/** Settings of the Transformer in the folder `path` below the model's. */
+export async function readEncoder(modelFolder: string, path: string): Promise<EncoderConfig> {
+  const folder = join(modelFolder, path);
+  const [settings, model, tokenizer] = await Promise.all([
+    readFirst(folder, TRANSFORMER_FILES),
+    readJsonObject(folder, 'config.json'),
+    readJsonObject(folder, 'tokenizer_config.json'),
   ]);
   const maxPositions = positions(model);
   return {
-    pooling,
-    normalize: modules.normalize,
+    path,
     maxTokens: settings?.positiveInteger('max_seq_length') ?? lower(maxLength(tokenizer), maxPositions),
     maxPositions,
     lowercase: settings?.boolean('do_lower_case') ?? false,
-    ...sentenceSettings(sentence),
     tokenizer: {
-      file: join(transformerFolder, 'tokenizer.json'),
+      file: join(folder, 'tokenizer.json'),
       truncationSide: side(tokenizer, 'truncation_side'),
       paddingSide: side(tokenizer, 'padding_side'),
       padToken: tokenContent(tokenizer, 'pad_token'),

@@ -16,9 +16,13 @@ export class JsonObject {
     this.#values = values as Record<string, unknown>;
   }
 
+  keys(): string[] {
+    return Object.keys(this.#values);
+  }
+
   get(field: string): unknown {
     // Many writers spell "not set" as null.
-    return this.#values[field] ?? undefined;
+    return Object.hasOwn(this.#values, field) ? (this.#values[field] ?? undefined) : undefined;
   }
 
   string(field: string): string | undefined {
@@ -46,7 +50,7 @@ export class JsonObject {
     const value = this.get(field);
     if (value === undefined) return undefined;
     const nested = new JsonObject(`${this.file} (${field})`, value);
-    const entries = Object.keys(nested.#values).map((key) => [key, nested.string(key) ?? ''] as const);
+    const entries = nested.keys().map((key) => [key, nested.string(key) ?? ''] as const);
     return Object.fromEntries(entries);
   }
 

@@ -4,55 +4,65 @@ import { invalidModelFile, JsonObject, readJson } from './json-file.js';
 
 const FILE = 'modules.json';
 
-/** What a model does with a text, as `modules.json` lists it. */
-export interface ModuleList {
-  /** Folder of the Transformer's configuration below the model's folder; `''` for the folder itself. */
-  transformer: string;
-  /** Folder of the pooling configuration, or undefined if the model says nothing about pooling. */
-  pooling: string | undefined;
-  /** Whether a Normalize module follows the pooling. */
-  normalize: boolean;
+/** One module of a model: its class, and its folder below the model's. */
+export interface ModuleEntry {
+  /**
+   * Last path segment of the class: sentence-transformers moves its classes between packages, so that
+   * `sentence_transformers.models.Pooling` and `sentence_transformers.sentence_transformer.modules.pooling.Pooling`
+   * are the same module.
+   */
+  type: string;
+  /** `''` for the model's folder itself. */
+  path: string;
 }
+
+/** First modules of models that another class of this package is for. */
+const OTHER_MODELS: Record<string, string> = {
+  MLMTransformer: 'a sparse model: SparseEmbedder',
+  SparseStaticEmbedding: 'a sparse model: SparseEmbedder',
+  CLIPModel: 'an image and text model: ClipEmbedder',
+};
 
 /**
- * Reads `modules.json`. Types are matched on their last path segment, since sentence-transformers moves its
- * classes between packages: `sentence_transformers.models.Pooling` and
- * `sentence_transformers.sentence_transformer.modules.pooling.Pooling` are the same module.
+ * Reads `modules.json`.
  *
- * @throws {EmbedlaneError} `ERR_MODEL_INVALID` for modules and orders that are not supported
+ * @returns undefined if there is none: a plain transformers model
+ * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if it is malformed
  */
-export async function readModules(folder: string): Promise<ModuleList> {
+export async function readModules(folder: string): Promise<ModuleEntry[] | undefined> {
   const list = await readJson(folder, FILE);
-  // As sentence-transformers does with a plain transformers model: mean pooling and nothing else.
-  if (list === undefined) return { transformer: '', pooling: undefined, normalize: false };
+  if (list === undefined) return undefined;
   if (!Array.isArray(list)) throw invalidModelFile(FILE, 'a list of modules', 'its content', list);
-
-  const modules = list.map(readModule);
-  const [transformer, pooling, ...rest] = modules;
-  if (transformer?.type !== 'Transformer')
-    throw unsupported('Transformer as the first module', transformer?.type);
-  if (pooling?.type !== 'Pooling') throw unsupported('Pooling after the Transformer', pooling?.type);
-  for (const { type } of rest) {
-    if (type !== 'Normalize') throw unsupported('nothing but Normalize after the Pooling', type);
-  }
-  return { transformer: transformer.path, pooling: pooling.path, normalize: rest.length > 0 };
+  return list.map((value, index) => {
+    const module = new JsonObject(`${FILE} (module ${index})`, value);
+    const type = module.string('type');
+    if (type === undefined) throw module.invalid('a string', "'type'", undefined);
+    const path = folderBelow(module.string('path') ?? '');
+    if (path === undefined)
+      throw module.invalid("a path inside the model's folder", "'path'", module.get('path'));
+    return { type: lastSegment(type), path };
+  });
 }
 
-function readModule(value: unknown, index: number): { type: string; path: string } {
-  const module = new JsonObject(`${FILE} (module ${index})`, value);
-  const type = module.string('type');
-  if (type === undefined) throw module.invalid('a string', "'type'", undefined);
-  const path = posix.normalize(module.string('path') ?? '');
-  if (posix.isAbsolute(path) || path.startsWith('..') || path.includes('\\')) {
-    throw module.invalid("a path inside the model's folder", "'path'", path);
-  }
-  return { type: type.slice(type.lastIndexOf('.') + 1), path: path === '.' ? '' : path };
+/** `a.b.C` → `C`. */
+export function lastSegment(type: string): string {
+  return type.slice(type.lastIndexOf('.') + 1);
 }
 
-function unsupported(expected: string, actual: string | undefined): EmbedlaneError {
-  return new EmbedlaneError(
-    'ERR_MODEL_INVALID',
-    `Expected ${expected} in ${FILE} but found ${actual === undefined ? 'none' : `'${actual}'`}; ` +
-      'Transformer, Pooling and Normalize are the modules supported so far',
-  );
+/** A relative path in normal form, `''` for the folder itself; undefined if it leaves the folder. */
+export function folderBelow(path: string): string | undefined {
+  const normal = posix.normalize(path);
+  if (posix.isAbsolute(normal) || /^\.\.(\/|$)/.test(normal) || /[\\\0]|^[a-z]:/i.test(normal))
+    return undefined;
+  return normal === '.' || normal === './' ? '' : normal.replace(/\/$/, '');
+}
+
+/** The error for a list of modules that does not describe text embeddings, pointing to the class that takes it. */
+export function unsupportedModule(expected: string, actual: ModuleEntry | undefined): EmbedlaneError {
+  const found = actual === undefined ? 'none' : `'${actual.type}'`;
+  const other = actual && Object.hasOwn(OTHER_MODELS, actual.type) ? OTHER_MODELS[actual.type] : undefined;
+  const hint = other
+    ? `; this is ${other} loads it`
+    : '; Transformer, Pooling, Dense, LayerNorm, Normalize, Dropout and Router are supported';
+  return new EmbedlaneError('ERR_MODEL_INVALID', `Expected ${expected} in ${FILE} but found ${found}${hint}`);
 }

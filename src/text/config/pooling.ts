@@ -1,9 +1,11 @@
-import { EmbedlaneError } from '../../core/errors.js';
 import { POOLING_MODES, type PoolingMode } from '../../native/binding.js';
-import { type JsonObject, readJsonObject } from './json-file.js';
+import type { JsonObject } from './json-file.js';
+import { requireConfig } from './layers.js';
+import type { ModuleEntry } from './modules.js';
 
 /** How token vectors become one vector. */
 export interface PoolingConfig {
+  type: 'pooling';
   /** One or more modes; the results are concatenated in this order. */
   modes: PoolingMode[];
   /** Whether the tokens of a prompt count. */
@@ -25,20 +27,19 @@ const LEGACY_FIELDS: readonly [string, PoolingMode][] = [
 /** Names of the newer configuration files, where they differ from ours. */
 const MODE_NAMES: Partial<Record<PoolingMode, string>> = { mean_sqrt_len: 'mean_sqrt_len_tokens' };
 
-export const DEFAULT_POOLING: PoolingConfig = { modes: ['mean'], includePrompt: true, tokenDims: undefined };
+/** A Pooling of the caller's choice, or of a model that says nothing about it. */
+export function plainPooling(modes: PoolingMode[]): PoolingConfig {
+  return { type: 'pooling', modes, includePrompt: true, tokenDims: undefined };
+}
 
 /**
  * Reads a Pooling module's `config.json`: `pooling_mode` as a name or a list of names (sentence-transformers
  * since version 5), or one boolean per mode (before). No mode at all means mean, as it does there.
- *
- * @param path folder of the module below `folder`
  */
-export async function readPooling(folder: string, path: string): Promise<PoolingConfig> {
-  const file = path === '' ? 'config.json' : `${path}/config.json`;
-  const config = await readJsonObject(folder, file);
-  if (!config)
-    throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected ${file} in the model's folder ${folder}`);
+export async function readPooling(folder: string, { path }: ModuleEntry): Promise<PoolingConfig> {
+  const config = await requireConfig(folder, path);
   return {
+    type: 'pooling',
     modes: currentModes(config) ?? legacyModes(config),
     includePrompt: config.boolean('include_prompt') ?? true,
     tokenDims:

@@ -1,10 +1,9 @@
-import { loadBinding } from '../../native/load.js';
 import { serveLane } from '../../runtime/lane-host.js';
-import { TokenSession } from '../../runtime/session.js';
 import { TextModel } from './model.js';
 import type {
   CancelParams,
   CountParams,
+  DecodeParams,
   EmbedParams,
   EmbedRows,
   Loaded,
@@ -13,21 +12,23 @@ import type {
   TokenizeResult,
 } from './protocol.js';
 import { dropPieces, receivePiece, receiveTexts } from './texts.js';
-import { TextTokenizer, utf16Offsets } from './tokenizer.js';
+import { utf16Offsets } from './tokenizer.js';
 
 /** The program of a text lane. `load` is the first call, and all others come after its answer. */
 let model: TextModel | undefined;
-let tokenizer: TextTokenizer;
 
-async function load(params: LoadParams): Promise<Loaded> {
-  const { tokenizer: files, maxTokens, lowercase, modelFile, threads, spin } = params;
-  tokenizer = await TextTokenizer.open({ files, maxTokens, lowercase });
-  const session = await TokenSession.open({ file: modelFile, threads, spin });
-  model = new TextModel(tokenizer, session, loadBinding(), params);
-  return { dimensions: await model.probe(), keepsBeginning: tokenizer.truncationSide === 'right' };
+/** For calls that can only come after the answer to `load`. */
+function loaded(): TextModel {
+  return model as TextModel;
 }
 
-async function tokenize({ texts: wire, open }: TokenizeParams): Promise<TokenizeResult> {
+async function load(params: LoadParams): Promise<Loaded> {
+  model = await TextModel.open(params);
+  return model.probe();
+}
+
+async function tokenize({ route, texts: wire, open }: TokenizeParams): Promise<TokenizeResult> {
+  const tokenizer = loaded().tokenizer(route);
   const texts = receiveTexts(wire);
   const encodings = await tokenizer.encode(texts);
   return {
@@ -46,8 +47,10 @@ serveLane(
     load,
     tokenize,
     embed: (params: EmbedParams, report: (rows: EmbedRows) => void) =>
-      (model as TextModel).embed(params, receiveTexts(params.texts), report),
-    count: ({ texts }: CountParams) => tokenizer.count(receiveTexts(texts)[0]),
+      loaded().embed(params, receiveTexts(params.texts), report),
+    count: ({ route, texts }: CountParams) => loaded().tokenizer(route).count(receiveTexts(texts)[0]),
+    decode: ({ route, ids, skipSpecialTokens }: DecodeParams) =>
+      loaded().tokenizer(route).decode(ids, skipSpecialTokens),
   },
   {
     piece: receivePiece,

@@ -1,69 +1,60 @@
-import type { Encoding } from 'tokenizers';
 import { EmbedlaneError } from '../../core/errors.js';
-import { type NativeBinding, POOLING_MODES, type PoolingMode } from '../../native/binding.js';
+import { loadBinding } from '../../native/load.js';
 import { formBatches } from '../../runtime/batching.js';
 import { BatchScheduler } from '../../runtime/scheduler.js';
-import type { OutputVectors, TokenBatch, TokenSession } from '../../runtime/session.js';
-import type { EmbedParams, EmbedResult, EmbedRows, LoadParams } from './protocol.js';
+import { Encoder } from './encoder.js';
+import { ModuleChain } from './modules/chain.js';
+import type { EmbedParams, EmbedResult, EmbedRows, Loaded, LoadParams } from './protocol.js';
+import { Route, type RowFormat } from './route.js';
 import type { TextTokenizer } from './tokenizer.js';
 
-interface Sequence {
-  ids: Int32Array;
-  typeIds: Int32Array | undefined;
-}
-
-/** How the rows of one window are to come out. */
-interface Output {
-  /** Leading tokens that pooling leaves out. */
-  excluded: number;
-  truncateDim: number | undefined;
-  normalize: boolean;
-}
-
-/** Tokenizer, graph and pooling of one model, inside a lane. */
+/** A whole model inside a lane: every route of it, and the order in which its work is done. */
 export class TextModel {
-  readonly #tokenizer: TextTokenizer;
-  readonly #session: TokenSession;
-  /** The output that holds the token vectors. */
-  readonly #output: string;
-  readonly #binding: NativeBinding;
-  readonly #params: LoadParams;
+  readonly #routes: readonly Route[];
+  readonly #tokenBudget: number;
   readonly #scheduler = new BatchScheduler();
   readonly #promptLengths = new Map<string, number>();
   /** Jobs with windows here, so that a cancellation also reaches those whose texts are in the tokenizer. */
   readonly #jobs = new Map<number, { windows: number; cancelled: boolean }>();
-  #hasTypeIds = false;
 
-  constructor(tokenizer: TextTokenizer, session: TokenSession, binding: NativeBinding, params: LoadParams) {
-    this.#tokenizer = tokenizer;
-    this.#session = session;
-    this.#output = tokenOutput(session);
-    this.#binding = binding;
-    this.#params = params;
+  private constructor(routes: readonly Route[], tokenBudget: number) {
+    this.#routes = routes;
+    this.#tokenBudget = tokenBudget;
   }
 
-  /**
-   * Runs one token through everything, so that what does not fit together is found at load and not with a
-   * user's first text.
-   *
-   * @returns width of an embedding
-   */
-  async probe(): Promise<number> {
-    const [encoding] = await this.#tokenizer.encode(['a']);
-    this.#hasTypeIds =
-      this.#session.takes('token_type_ids') && encoding.getTypeIds().some((typeId) => typeId !== 0);
-    const ids = encoding.getLength() > 0 ? encoding.getIds() : [this.#tokenizer.padding.id];
-    const sequence: Sequence = { ids: Int32Array.from(ids), typeIds: undefined };
-    const data = await this.#embed([sequence], { excluded: 0, truncateDim: undefined, normalize: false });
-    const { modes, tokenDims } = this.#params.pooling;
-    if (tokenDims !== undefined && tokenDims * modes.length !== data.length) {
+  static async open(params: LoadParams): Promise<TextModel> {
+    const binding = loadBinding();
+    const encoders = await Promise.all(params.encoders.map((encoder) => Encoder.open(encoder, params)));
+    for (const { source } of encoders) {
+      if (params.poolingChosen && source.kind !== 'tokens') throw nothingToPool(source.output);
+    }
+    const routes = params.routes.map(async ({ encoder, modules }) => {
+      return new Route(encoders[encoder], await ModuleChain.open(binding, modules), binding);
+    });
+    return new TextModel(await Promise.all(routes), params.tokenBudget);
+  }
+
+  /** Tries every route once and says what came out. */
+  async probe(): Promise<Loaded> {
+    const probes: Awaited<ReturnType<Route['probe']>>[] = [];
+    for (const route of this.#routes) probes.push(await route.probe());
+    const widths = new Set(probes.map(({ dimensions }) => dimensions));
+    if (widths.size > 1) {
       throw new EmbedlaneError(
         'ERR_MODEL_INVALID',
-        `Expected token vectors of the width that the pooling configuration says, ${tokenDims}, ` +
-          `but the ONNX graph's have ${data.length / modes.length}`,
+        `Expected the same width of embeddings for all routes but received ${[...widths].join(' and ')}`,
       );
     }
-    return data.length;
+    const tokenizers = this.#routes.map(({ encoder }) => encoder.tokenizer);
+    return {
+      ...probes[0],
+      truncationSide: tokenizers.some(({ truncationSide }) => truncationSide === 'left') ? 'left' : 'right',
+      specialTokens: Math.max(...tokenizers.map(({ specialTokens }) => specialTokens)),
+    };
+  }
+
+  tokenizer(route: number): TextTokenizer {
+    return this.#routes[route].encoder.tokenizer;
   }
 
   /** Embeds a window of texts, reporting rows batch by batch as they are done. */
@@ -91,20 +82,23 @@ export class TextModel {
 
   /** Tokenises a window and forms its batches. */
   async #prepare(params: EmbedParams, texts: string[], report: (rows: EmbedRows) => void) {
-    const { prompt, open } = params;
-    const excluded = this.#params.pooling.includePrompt ? 0 : await this.#promptLength(prompt);
-    const output = { excluded, truncateDim: params.truncateDim, normalize: params.normalize };
+    const { prompt, open, output, truncateDim, normalize } = params;
+    const route = this.#routes[params.route];
+    const { tokenizer } = route.encoder;
+    const truncation = tokenizer.truncation(params.truncation);
+    const excluded = route.includesPrompt ? 0 : await this.#promptLength(params.route, prompt);
+    const format: RowFormat = { output, truncateDim, normalize, excluded };
     const prompted = prompt === '' ? texts : texts.map((text) => prompt + text);
-    const encodings = await this.#tokenizer.encode(prompted);
-    const unfinished = await this.#tokenizer.unsettled(prompted, encodings, open);
+    const encodings = await tokenizer.encodeFor(prompted, truncation);
+    const unfinished = await tokenizer.unsettled(prompted, encodings, open);
 
     const skip = new Set(unfinished);
     const indices = encodings.map((_, index) => index).filter((index) => !skip.has(index));
-    const sequences = indices.map((index) => this.#sequence(encodings[index]));
+    const sequences = indices.map((index) => route.encoder.sequence(encodings[index], truncation));
     const lengths = sequences.map(({ ids }) => ids.length);
-    const batches = formBatches(lengths, this.#params.tokenBudget).map((members) => async () => {
+    const batches = formBatches(lengths, this.#tokenBudget).map((members) => async () => {
       const batch = Array.from(members, (member) => sequences[member]);
-      const data = await this.#embed(batch, output);
+      const { data } = await route.embed(batch, format);
       const rows = members.map((member) => indices[member]);
       const own = Uint32Array.from(batch, ({ ids }) => ids.length);
       report({ rows, data, lengths: own, tokens: batch.length * batch[0].ids.length });
@@ -112,133 +106,23 @@ export class TextModel {
     return { batches, unfinished };
   }
 
-  async #promptLength(prompt: string): Promise<number> {
+  async #promptLength(route: number, prompt: string): Promise<number> {
     if (prompt === '') return 0;
-    let length = this.#promptLengths.get(prompt);
+    const key = `${route}:${prompt}`;
+    let length = this.#promptLengths.get(key);
     if (length === undefined) {
-      length = await this.#tokenizer.promptLength(prompt);
+      length = await this.tokenizer(route).promptLength(prompt);
       // Prompts are few; a caller who makes one up per text must not fill the lane's memory.
       if (this.#promptLengths.size >= 100) this.#promptLengths.clear();
-      this.#promptLengths.set(prompt, length);
+      this.#promptLengths.set(key, length);
     }
     return length;
   }
-
-  #sequence(encoding: Encoding): Sequence {
-    return {
-      ids: Int32Array.from(encoding.getIds()),
-      typeIds: this.#hasTypeIds ? Int32Array.from(encoding.getTypeIds()) : undefined,
-    };
-  }
-
-  /** One run of the model: sequences, longest first, to rows. */
-  async #embed(sequences: Sequence[], output: Output): Promise<Float32Array> {
-    const batch = this.#pad(sequences);
-    const outputs = await this.#session.run(batch, [this.#output]);
-    let pooled: Float32Array;
-    try {
-      pooled = this.#pool(batch, outputs.tokenVectors(this.#output), output);
-    } finally {
-      outputs.dispose();
-    }
-    // Any NaN or infinity makes the sum NaN: x · 0 is 0 for finite x and NaN for the rest.
-    let sum = 0;
-    for (let i = 0; i < pooled.length; i++) sum += pooled[i] * 0;
-    if (sum !== 0) {
-      throw new EmbedlaneError(
-        'ERR_MODEL_INVALID',
-        'Expected finite embeddings but the model computed NaN or infinity',
-      );
-    }
-    return pooled;
-  }
-
-  #pad(sequences: Sequence[]): TokenBatch {
-    const { id, typeId, side } = this.#tokenizer.padding;
-    const batch = sequences.length;
-    // A tokenizer without special tokens makes no token of '', and a graph needs one: it gets padding.
-    const sequence = Math.max(1, sequences[0].ids.length);
-    const ids = new Int32Array(batch * sequence).fill(id);
-    const mask = new Uint8Array(batch * sequence);
-    const typeIds = new Int32Array(batch * sequence).fill(this.#hasTypeIds ? typeId : 0);
-    sequences.forEach((tokens, row) => {
-      const { length } = tokens.ids;
-      const start = row * sequence + (side === 'left' ? sequence - length : 0);
-      ids.set(tokens.ids, start);
-      mask.fill(1, start, start + length);
-      if (tokens.typeIds) typeIds.set(tokens.typeIds, start);
-    });
-    return { batch, sequence, ids, mask, typeIds };
-  }
-
-  /** Pooling, the model's Normalize, the cut to fewer dimensions and the caller's normalisation, in this order. */
-  #pool(
-    tokens: TokenBatch,
-    hidden: OutputVectors,
-    { excluded, truncateDim, normalize }: Output,
-  ): Float32Array {
-    const { modes } = this.#params.pooling;
-    const dims = hidden.dims * modes.length;
-    const cut = truncateDim !== undefined && truncateDim < dims;
-    const leading = excluded === 0 ? null : new Uint32Array(tokens.batch).fill(excluded);
-    const { data } = hidden;
-    const { batch, sequence, mask } = tokens;
-    const pool = (modes: readonly PoolingMode[], normalize: boolean) =>
-      this.#binding.pool(data, mask, batch, sequence, hidden.dims, modes, normalize, leading);
-
-    const first = this.#params.normalize || (normalize && !cut);
-    let rows: Float32Array;
-    if (isCanonical(modes)) {
-      rows = pool(modes, first);
-    } else {
-      rows = interleave(
-        modes.map((mode) => pool([mode], false)),
-        batch,
-        hidden.dims,
-      );
-      if (first) this.#binding.normalizeRows(rows, dims);
-    }
-    if (!cut) return rows;
-    const short = cutRows(rows, dims, truncateDim);
-    if (normalize) this.#binding.normalizeRows(short, truncateDim);
-    return short;
-  }
 }
 
-function tokenOutput({ outputs }: TokenSession): string {
-  const output =
-    outputs.find(({ name }) => name === 'last_hidden_state') ??
-    outputs.find(({ name }) => name === 'token_embeddings') ??
-    outputs.find(({ rank }) => rank === 3);
-  if (output) return output.name;
-  throw new EmbedlaneError(
+function nothingToPool(output: string): EmbedlaneError {
+  return new EmbedlaneError(
     'ERR_MODEL_INVALID',
-    `Expected an output of token vectors (rank 3) of the ONNX graph but it has ${outputs.map(({ name }) => name).join(', ')}`,
+    `Expected an ONNX graph with token vectors for the pooling option but it has only '${output}'`,
   );
-}
-
-/** Whether modes are in the order in which the addon concatenates them, each at most once. */
-function isCanonical(modes: readonly PoolingMode[]): boolean {
-  const order = modes.map((mode) => POOLING_MODES.indexOf(mode));
-  return order.every((place, i) => i === 0 || place > order[i - 1]);
-}
-
-/** Puts the matrices of several modes side by side. */
-function interleave(parts: Float32Array[], rows: number, dims: number): Float32Array {
-  const out = new Float32Array(rows * dims * parts.length);
-  for (let row = 0; row < rows; row++) {
-    parts.forEach((part, i) => {
-      out.set(part.subarray(row * dims, (row + 1) * dims), (row * parts.length + i) * dims);
-    });
-  }
-  return out;
-}
-
-/** The first `kept` of every `dims` values. */
-function cutRows(rows: Float32Array, dims: number, kept: number): Float32Array {
-  const out = new Float32Array((rows.length / dims) * kept);
-  for (let from = 0, to = 0; from < rows.length; from += dims, to += kept) {
-    out.set(rows.subarray(from, from + kept), to);
-  }
-  return out;
 }

@@ -1,27 +1,51 @@
 import type { Priority } from '../../runtime/microbatch.js';
-import type { PoolingConfig, TokenizerFiles } from '../config/index.js';
+import type { ModuleConfig, Side, TokenizerFiles } from '../config/index.js';
 
 /** Parameters of `load`, which the lane answers with {@link Loaded}. */
 export interface LoadParams {
-  /** Absolute path of the ONNX file. */
-  modelFile: string;
-  tokenizer: TokenizerFiles;
-  lowercase: boolean;
-  maxTokens: number | undefined;
-  pooling: PoolingConfig;
-  /** Whether the model's own modules end in Normalize. */
-  normalize: boolean;
+  encoders: EncoderParams[];
+  routes: RouteParams[];
+  /** Whether the caller, and not the model, chose how to pool. */
+  poolingChosen: boolean;
   threads: number;
   /** Microseconds that waiting inference threads spin. */
   spin: number;
   tokenBudget: number;
 }
 
+/** A Transformer. */
+export interface EncoderParams {
+  /** Absolute path of the ONNX file. */
+  modelFile: string;
+  tokenizer: TokenizerFiles;
+  lowercase: boolean;
+  maxTokens: number | undefined;
+}
+
+export interface RouteParams {
+  /** Index of the Transformer. */
+  encoder: number;
+  modules: ModuleConfig[];
+}
+
 export interface Loaded {
   /** Width of an embedding. */
   dimensions: number;
-  /** Whether a text's beginning is what truncation keeps, so that the rest need not be sent. */
-  keepsBeginning: boolean;
+  /** Width of a token's vector; undefined if the graph gives none. */
+  tokenDimensions: number | undefined;
+  /** Side on which texts are cut. Where that is the right, of long texts only the beginning need be sent. */
+  truncationSide: Side;
+  /** Tokens of `''`. */
+  specialTokens: number;
+}
+
+/** One vector per text, or one per token. */
+export type OutputKind = 'sentence' | 'token';
+
+/** Where a call cuts texts, instead of where the model does. */
+export interface TruncationWish {
+  maxTokens: number | undefined;
+  side: Side | undefined;
 }
 
 /** Texts on their way to a lane. Long ones travel ahead in pieces; `texts` has `''` in their place. */
@@ -45,15 +69,19 @@ export interface EmbedParams {
   /** Indices of texts of which only the beginning is here. */
   open: number[];
   prompt: string;
+  /** Index of the route. */
+  route: number;
+  output: OutputKind;
+  truncation: TruncationWish | undefined;
   truncateDim: number | undefined;
   normalize: boolean;
 }
 
-/** Finished rows: `data` is row-major, one row for each of `rows`, which index the window's texts. */
+/** Finished texts, `rows` of the window. `data` is row-major: one row per text, or one per token. */
 export interface EmbedRows {
   rows: Uint32Array;
   data: Float32Array;
-  /** Tokens of each row's text, padding not included. */
+  /** Tokens of each text, padding not included. */
   lengths: Uint32Array;
   /** Tokens that the model was run on for these rows, padding included. */
   tokens: number;
@@ -65,6 +93,7 @@ export interface EmbedResult {
 }
 
 export interface TokenizeParams {
+  route: number;
   texts: WireTexts;
   open: number[];
 }
@@ -80,7 +109,14 @@ export interface TokenizeResult {
 }
 
 export interface CountParams {
+  route: number;
   texts: WireTexts;
+}
+
+export interface DecodeParams {
+  route: number;
+  ids: number[][];
+  skipSpecialTokens: boolean;
 }
 
 export interface CancelParams {

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { type Encoding, Tokenizer } from 'tokenizers';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { Side, TokenizerFiles } from '../config/index.js';
+import type { TruncationWish } from './protocol.js';
+import type { Truncation } from './sequences.js';
 
 /**
  * Words that must follow the last kept token in the beginning of a text for it to stand for the whole: what
@@ -39,12 +41,21 @@ export class TextTokenizer {
   readonly padding: Padding;
   readonly truncationSide: Side;
   readonly maxTokens: number | undefined;
+  /** Tokens of `''`. */
+  readonly specialTokens: number;
   readonly #truncating: Tokenizer;
   readonly #json: string;
   readonly #specialIds: ReadonlySet<number>;
   #whole: Tokenizer | undefined;
 
-  private constructor(options: TokenizerOptions, json: string, parsed: TokenizerJson, tokenizer: Tokenizer) {
+  private constructor(
+    options: TokenizerOptions,
+    json: string,
+    parsed: TokenizerJson,
+    tokenizer: Tokenizer,
+    specialTokens: number,
+  ) {
+    this.specialTokens = specialTokens;
     const { files, maxTokens } = options;
     const padTokenId = files.padToken === undefined ? null : tokenizer.tokenToId(files.padToken);
     this.padding = {
@@ -91,7 +102,7 @@ export class TextTokenizer {
         `Expected more than the tokenizer's ${special} special tokens for maxTokens but received ${options.maxTokens}`,
       );
     }
-    return new TextTokenizer(options, json, parsed, tokenizer);
+    return new TextTokenizer(options, json, parsed, tokenizer, special);
   }
 
   /** Encodes on the library's own threads, truncated, special tokens included. */
@@ -99,12 +110,34 @@ export class TextTokenizer {
     return this.#truncating.encodeBatch(texts);
   }
 
+  /** What a call's wish means for this tokenizer, whose own limit stays one. */
+  truncation(wish: TruncationWish | undefined): Truncation | undefined {
+    if (wish === undefined) return undefined;
+    const limit = this.maxTokens ?? Number.POSITIVE_INFINITY;
+    return { maxTokens: Math.min(wish.maxTokens ?? limit, limit), side: wish.side ?? this.truncationSide };
+  }
+
+  /** Encodes for a cut that is still to be made: not truncated where that would lose the wrong end. */
+  encodeFor(texts: string[], truncation: Truncation | undefined): Promise<Encoding[]> {
+    const fits = truncation === undefined || truncation.side === this.truncationSide;
+    return (fits ? this.#truncating : this.#untruncated()).encodeBatch(texts);
+  }
+
   /** Tokens of the whole text, special tokens included. */
   async count(text: string): Promise<number> {
+    return (await this.#untruncated().encode(text)).getLength();
+  }
+
+  /** Text of tokens. */
+  decode(ids: number[][], skipSpecialTokens: boolean): Promise<string[]> {
+    return this.#truncating.decodeBatch(ids, skipSpecialTokens);
+  }
+
+  #untruncated(): Tokenizer {
+    if (this.maxTokens === undefined) return this.#truncating;
     // A second instance, made when first needed, since the limit is a setting of the instance.
-    if (this.maxTokens === undefined) return (await this.#truncating.encode(text)).getLength();
     this.#whole ??= createWhole(this.#json);
-    return (await this.#whole.encode(text)).getLength();
+    return this.#whole;
   }
 
   /**

@@ -1,0 +1,80 @@
+import type { Encoding } from 'tokenizers';
+import { EmbedlaneError } from '../../core/errors.js';
+import { type GraphOutput, type RunOutputs, type TokenBatch, TokenSession } from '../../runtime/session.js';
+import type { EncoderParams, LoadParams } from './protocol.js';
+import { padSequences, type Sequence, type Truncation, toSequence } from './sequences.js';
+import { TextTokenizer } from './tokenizer.js';
+
+/** What a graph gives to start from: vectors of tokens, of texts before the model's other modules, or all done. */
+export interface Source {
+  kind: 'tokens' | 'pooled' | 'finished';
+  output: string;
+}
+
+/** A Transformer: its tokenizer and its graph. */
+export class Encoder {
+  readonly tokenizer: TextTokenizer;
+  readonly source: Source;
+  readonly #session: TokenSession;
+  readonly #hasTypeIds: boolean;
+  readonly #empty: Sequence;
+
+  private constructor(tokenizer: TextTokenizer, session: TokenSession, probe: Encoding) {
+    this.tokenizer = tokenizer;
+    this.source = chooseSource(session.outputs);
+    this.#session = session;
+    this.#hasTypeIds = session.takes('token_type_ids') && probe.getTypeIds().some((typeId) => typeId !== 0);
+    this.#empty = { ids: Int32Array.of(tokenizer.padding.id), typeIds: undefined };
+  }
+
+  static async open(
+    { modelFile, tokenizer: files, lowercase, maxTokens }: EncoderParams,
+    { threads, spin }: LoadParams,
+  ): Promise<Encoder> {
+    const [tokenizer, session] = await Promise.all([
+      TextTokenizer.open({ files, maxTokens, lowercase }),
+      TokenSession.open({ file: modelFile, threads, spin }),
+    ]);
+    const [probe] = await tokenizer.encode(['a']);
+    return new Encoder(tokenizer, session, probe);
+  }
+
+  /** A sequence of at least one token. */
+  sequence(encoding: Encoding, truncation?: Truncation): Sequence {
+    return toSequence(encoding, this.#hasTypeIds, truncation);
+  }
+
+  /** A text that has no token is one of padding. */
+  async probe(): Promise<Sequence> {
+    const [encoding] = await this.tokenizer.encode(['a']);
+    return encoding.getLength() > 0 ? this.sequence(encoding) : this.#empty;
+  }
+
+  /** Pads sequences, longest first, and runs the graph. The caller disposes the outputs. */
+  async run(sequences: readonly Sequence[]): Promise<{ batch: TokenBatch; outputs: RunOutputs }> {
+    const batch = padSequences(sequences, this.tokenizer.padding, this.#hasTypeIds);
+    return { batch, outputs: await this.#session.run(batch, [this.source.output]) };
+  }
+}
+
+function chooseSource(outputs: readonly GraphOutput[]): Source {
+  const named = (name: string) => outputs.some((output) => output.name === name);
+  for (const output of ['last_hidden_state', 'token_embeddings'])
+    if (named(output)) return { kind: 'tokens', output };
+  const other = outputs.find(({ name, rank }) => rank === 3 && name !== 'logits');
+  if (other) return { kind: 'tokens', output: other.name };
+  // Exports of whole sentence-transformers models end after the last module.
+  if (named('sentence_embedding')) return { kind: 'finished', output: 'sentence_embedding' };
+  if (named('pooler_output')) return { kind: 'pooled', output: 'pooler_output' };
+  const logits = outputs.find(({ name }) => name === 'logits');
+  const hint = !logits
+    ? ''
+    : logits.rank === 2
+      ? '; a reranker is loaded by CrossEncoder'
+      : '; a sparse model is loaded by SparseEmbedder';
+  throw new EmbedlaneError(
+    'ERR_MODEL_INVALID',
+    'Expected an output last_hidden_state, token_embeddings, sentence_embedding or pooler_output of the ONNX ' +
+      `graph but it has ${outputs.map(({ name }) => name).join(', ')}${hint}`,
+  );
+}

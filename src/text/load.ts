@@ -1,0 +1,66 @@
+import { integer } from '../core/validate.js';
+import {
+  chooseOnnxFile,
+  type ModelLocation,
+  onnxModelFiles,
+  pickOnnxFile,
+  resolveModel,
+} from '../hub/index.js';
+import { DEFAULT_TOKEN_BUDGET, defaultThreads } from '../runtime/index.js';
+import { type EncoderConfig, readTextModelConfig, type TextModelConfig } from './config/index.js';
+import type { EncoderParams, LoadParams } from './lane/protocol.js';
+import type { LoadSettings } from './options.js';
+
+/** A model's configuration, and what its lane has to load. */
+export interface ModelPlan {
+  id: string;
+  config: TextModelConfig;
+  /** Longest text in tokens over all routes; undefined without a limit. */
+  maxTokens: number | undefined;
+  params: LoadParams;
+}
+
+/** Finds a model's files, downloading those that it needs. Throws what `TextEmbedder.load` documents. */
+export function locateModel(model: string, settings: LoadSettings): Promise<ModelLocation> {
+  const { dtype, modelFile, hub, signal } = settings;
+  const select = onnxModelFiles(({ name, files }) => {
+    // Where a Router comes first, each of its Transformers has a folder and a graph of its own.
+    const graphs = files.filter((path) => path.endsWith('.onnx'));
+    const folders = new Set(graphs.flatMap((path) => /^(?:.*\/)?[^/]*_Transformer(?=\/)/.exec(path) ?? []));
+    const subfolders = folders.size > 0 ? [...folders] : [''];
+    return subfolders.map((subfolder) => pickOnnxFile(files, dtype, name, { modelFile, subfolder }));
+  });
+  return resolveModel(model, { select, hub, signal });
+}
+
+/** Reads a model's configuration. Throws what `TextEmbedder.load` documents. */
+export async function planModel({ id, folder }: ModelLocation, settings: LoadSettings): Promise<ModelPlan> {
+  const { dtype, modelFile, threads, spin, tokenBudget, pooling, maxTokens } = settings;
+  const config = await readTextModelConfig(folder, pooling);
+  const encoders = await Promise.all(
+    config.encoders.map(async (encoder): Promise<EncoderParams> => {
+      return {
+        modelFile: await chooseOnnxFile(folder, dtype, { modelFile, subfolder: encoder.path }),
+        tokenizer: encoder.tokenizer,
+        lowercase: encoder.lowercase,
+        maxTokens: limit(encoder, maxTokens),
+      };
+    }),
+  );
+  const limits = encoders.map((encoder) => encoder.maxTokens ?? Number.POSITIVE_INFINITY);
+  const longest = Math.max(...limits);
+  const params = {
+    encoders,
+    routes: config.routes.map(({ encoder, modules }) => ({ encoder, modules })),
+    poolingChosen: pooling !== undefined,
+    threads: threads ?? defaultThreads(),
+    spin: spin ?? 0,
+    tokenBudget: tokenBudget ?? DEFAULT_TOKEN_BUDGET,
+  };
+  return { id, config, maxTokens: Number.isFinite(longest) ? longest : undefined, params };
+}
+
+function limit({ maxTokens, maxPositions }: EncoderConfig, wanted: number | undefined): number | undefined {
+  if (wanted === undefined) return maxTokens;
+  return integer('maxTokens', wanted, 1, maxPositions ?? wanted);
+}

@@ -1,0 +1,49 @@
+import { Embeddings } from '../core/embeddings.js';
+import { EmbedlaneError } from '../core/errors.js';
+
+/** Where the rows of a job go, in whatever order they come. A row may come twice, with the same values. */
+export interface RowSink<Result> {
+  /** @param rows of the text at `index`: one, or one per token; a view of memory that may be shared */
+  place(index: number, rows: Float32Array): void;
+  finish(): Result;
+}
+
+/** One row per text, in one matrix. */
+export function matrixSink(texts: number, dims: number): RowSink<Embeddings> {
+  const data = allocate(texts, dims);
+  return {
+    place: (index, row) => data.set(row, index * dims),
+    finish: () => new Embeddings(data, texts, dims),
+  };
+}
+
+/** The rows of each text, for whoever puts them together. */
+export function listSink(texts: number): RowSink<Float32Array[]> {
+  const parts = new Array<Float32Array>(texts);
+  return {
+    place: (index, rows) => {
+      parts[index] = rows.slice();
+    },
+    finish: () => parts,
+  };
+}
+
+/** One matrix per text, with a row per token. */
+export function raggedSink(texts: number, dims: number): RowSink<Embeddings[]> {
+  const parts = new Array<Embeddings>(texts);
+  return {
+    place: (index, rows) => {
+      parts[index] = new Embeddings(rows.slice(), rows.length / dims, dims);
+    },
+    finish: () => parts,
+  };
+}
+
+function allocate(rows: number, dims: number): Float32Array {
+  try {
+    return new Float32Array(rows * dims);
+  } catch (cause) {
+    const message = `Expected texts whose result fits in memory but ${rows} × ${dims} floats do not; use encodeStream`;
+    throw new EmbedlaneError('ERR_INVALID_ARG', message, { cause });
+  }
+}
