@@ -3,6 +3,22 @@ export { Embeddings, type Matrix, type MatrixLike, type Precision } from './core
 export { EmbedlaneError, type ErrorCode } from './core/errors.js';
 export type { OnProgress, Progress } from './core/progress.js';
 export type { DownloadProgress, Dtype, HubOptions } from './hub/index.js';
+export {
+  type Filter,
+  FlatIndex,
+  type FlatIndexOpenOptions,
+  type FlatIndexOptions,
+  type Id,
+  type IndexDtype,
+  type IndexHit,
+  type IndexRangeOptions,
+  type IndexRangeSyncOptions,
+  type IndexRow,
+  type IndexSearchOptions,
+  type IndexSearchSyncOptions,
+  type IndexStats,
+  SearchResult,
+} from './index/index.js';
 export type { PoolingMode } from './native/binding.js';
 export type { Priority, RuntimeStats } from './runtime/index.js';
 export {

@@ -6,7 +6,9 @@
 #include "environment.h"
 #include "image.h"
 #include "quantization.h"
+#include "row_store.h"
 #include "search.h"
+#include "storage.h"
 #include "vectors.h"
 
 namespace embedlane {
@@ -60,6 +62,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["resizeImageToPlanes"] = Napi::Function::New<resize_image_to_planes>(env);
   exports["groupSums"] = Napi::Function::New<group_sums>(env);
   exports["scatterMatrix"] = Napi::Function::New<scatter_matrix>(env);
+  exports["crc32c"] = Napi::Function::New<crc32c_of>(env);
+  exports["lockFile"] = Napi::Function::New<lock_file>(env);
+  exports["RowStore"] = RowStoreObject::define(env);
   return exports;
 }
 

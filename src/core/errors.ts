@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'ERR_CLOSED'
   | 'ERR_CORRUPT'
   | 'ERR_VERSION'
+  | 'ERR_LOCKED'
+  | 'ERR_READ_ONLY'
   | 'ERR_IO'
   | 'ERR_ABORTED'
   | 'ERR_OVERLOADED'

@@ -1,5 +1,6 @@
 import type { Conversions } from './conversions.js';
 import type { ImageBinding } from './image-binding.js';
+import type { StorageBinding } from './row-store.js';
 
 /** Instruction-set levels, as `EMBEDLANE_SIMD` and `simd()` name them; lowest first on each architecture. */
 export const SIMD_LEVELS = ['scalar', 'avx2', 'avx512', 'avx512_vnni', 'neon', 'neon_dotprod'] as const;
@@ -52,7 +53,7 @@ export interface NativeTask {
  * What the addon and the TypeScript fallback both implement, with the same results. Callers have validated
  * every argument; the addon checks types and lengths once more and never trusts them.
  */
-export interface NativeBinding extends ImageBinding, Conversions {
+export interface NativeBinding extends ImageBinding, Conversions, StorageBinding {
   // Scores are summed in float64 in a fixed order and rounded to float32 once, so a pair has the same bits
   // in every function, on every level and in the fallback. Cosine with a zero vector is 0. NaN and Inf go
   // through as IEEE 754 says; in a search NaN comes after every number.

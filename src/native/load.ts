@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { EmbedlaneError, type ErrorCode } from '../core/errors.js';
+import { type AddonRowStore, adaptRowStore } from './addon-row-store.js';
 import type { NativeBinding, SimdLevel, TopKArrays, TopKTask } from './binding.js';
 import { createFallback } from './fallback/index.js';
 import { allocateFloats, allocateTopK } from './memory.js';
@@ -55,7 +56,8 @@ If another platform's package was installed (a copied node_modules, a cached con
 EMBEDLANE_BACKEND=typescript chooses the fallback without this warning.`;
 
 /** What the binary exports: the contract, but results go where the caller says. */
-type Addon = Omit<NativeBinding, 'backend' | 'scores' | 'pool' | 'topKSync' | 'topK'> & {
+type Addon = Omit<NativeBinding, 'backend' | 'scores' | 'pool' | 'topKSync' | 'topK' | 'createRowStore'> & {
+  RowStore: new (dims: number) => AddonRowStore;
   pool(...args: [...Parameters<NativeBinding['pool']>, out: Float32Array]): void;
   topKSync(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKArrays;
   topK(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKTask;
@@ -88,6 +90,9 @@ const FUNCTIONS = [
   'resizeImageToPlanes',
   'groupSums',
   'scatterMatrix',
+  'RowStore',
+  'crc32c',
+  'lockFile',
 ] as const satisfies readonly (keyof Addon)[];
 
 function loadAddon(causes: Error[]): Addon | undefined {
@@ -194,6 +199,9 @@ function wrap(native: Addon): NativeBinding {
     }),
     groupSums: guard((...args) => translated(native.groupSums(...args))),
     scatterMatrix: guard((...args) => translated(native.scatterMatrix(...args))),
+    createRowStore: guard((dims) => adaptRowStore(new native.RowStore(dims), dims, guard, translate)),
+    crc32c: guard(native.crc32c),
+    lockFile: guard(native.lockFile),
   };
 }
 

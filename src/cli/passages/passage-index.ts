@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
-import { io } from '../io.js';
+import { io } from '../../core/io.js';
 import { AtomicFile } from '../output/atomic-file.js';
 import { npyHeader, parseNpy } from '../output/npy.js';
 import type { Passage } from './collect.js';

@@ -2,9 +2,12 @@ import { invalidArgument } from '../../core/errors.js';
 import type { Metric, NativeBinding } from '../binding.js';
 import { groupSums, scatterMatrix } from './analytics.js';
 import { conversions } from './conversions.js';
+import { crc32c } from './crc32c.js';
 import { image } from './image.js';
 import { cosineOf, dotSum, l1Sum, normalizeRows, squaredL2Sum } from './kernels.js';
+import { lockFile } from './lock-file.js';
 import { pool } from './pooling.js';
+import { HeapRowStore } from './row-store.js';
 import { topK, topKSync } from './topk.js';
 
 /**
@@ -32,6 +35,9 @@ export function createFallback(): NativeBinding {
     ...image,
     groupSums,
     scatterMatrix,
+    createRowStore: (dims) => new HeapRowStore(dims),
+    crc32c,
+    lockFile,
   };
 }
 

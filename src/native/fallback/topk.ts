@@ -68,10 +68,10 @@ function* search(
 }
 
 /** The best k of the rows pushed: a binary heap with the worst of them on top. */
-class BestRows {
+export class BestRows {
   private readonly goodness: Float32Array;
   private readonly rows: Uint32Array;
-  private size = 0;
+  size = 0;
 
   constructor(private readonly k: number) {
     this.goodness = new Float32Array(k);

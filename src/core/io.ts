@@ -1,4 +1,4 @@
-import { EmbedlaneError } from '../core/errors.js';
+import { EmbedlaneError } from './errors.js';
 
 /** Runs a file operation and gives its failure a stable code and the file's name. */
 export async function io<T>(path: string, operation: () => Promise<T>): Promise<T> {

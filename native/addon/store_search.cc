@@ -1,0 +1,182 @@
+#include "store_search.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../kernels/dispatch.h"
+#include "../search/topk.h"
+#include "args.h"
+#include "environment.h"
+
+namespace embedlane {
+namespace {
+
+// A search and everything that it reads: whatever becomes of the store and of the caller's arrays, they stay.
+class StoreSearch : public AsyncJob {
+ public:
+  StoreSearch(const SearchInput& input, std::vector<RowSegment> segments, const float* queries,
+              const Span<uint32_t>& allowed)
+      : segments_(std::move(segments)),
+        queries_(queries, queries + input.query_count * input.dims),
+        allowed_(allowed.length / 2 + allowed.length % 2) {
+    if (allowed.length > 0) std::memcpy(allowed_.data(), allowed.data, allowed.length * sizeof(uint32_t));
+    search_ = std::make_unique<TopKSearch>(complete(input), current_level());
+  }
+
+  TopKSearch& search() { return *search_; }
+  void cancel() override { search_->cancel(); }
+  bool cancelled() const override { return search_->cancelled(); }
+
+  // On the calling thread, with the help of others.
+  void run_here(size_t threads) {
+    run_job(*search_, threads);
+    finished_ = true;
+  }
+
+  // After the search.
+  bool finished() const { return finished_; }
+  size_t query_count() const { return query_count_; }
+  size_t total() const {
+    size_t sum = 0;
+    for (size_t q = 0; q < query_count_; q++) sum += search_->found(q);
+    return sum;
+  }
+  void take(double* offsets, uint32_t* indices, float* scores) const {
+    size_t at = 0;
+    for (size_t q = 0; q < query_count_; q++) {
+      offsets[q] = double(at);
+      search_->copy(q, indices + at, scores + at);
+      at += search_->found(q);
+    }
+    offsets[query_count_] = double(at);
+  }
+
+ protected:
+  void work() override { search_->work(); }
+  void finish() override {
+    search_->finish();
+    finished_ = true;
+  }
+
+ private:
+  SearchInput complete(SearchInput input) {
+    input.queries = queries_.data();
+    input.allowed = allowed_.empty() ? nullptr : allowed_.data();
+    size_t first = 0;
+    for (const RowSegment& segment : segments_) {
+      RowBlock block;
+      block.rows = segment.rows;
+      block.stride = segment.stride;
+      block.count = segment.count;
+      block.first_row = uint32_t(first);
+      input.blocks.push_back(block);
+      first += segment.count;
+    }
+    query_count_ = input.query_count;
+    return input;
+  }
+
+  std::vector<RowSegment> segments_;
+  std::vector<float> queries_;
+  std::vector<uint64_t> allowed_;
+  size_t query_count_ = 0;
+  std::unique_ptr<TopKSearch> search_;
+  std::atomic<bool> finished_ = false;
+};
+
+struct Arguments {
+  std::shared_ptr<StoreSearch> search;
+  size_t threads;
+};
+
+Arguments arguments(const Napi::CallbackInfo& info, const RowStore& store) {
+  const Napi::Env env = info.Env();
+  const Span<float> queries = floats(info, 0);
+  SearchInput input;
+  input.dims = store.dims();
+  input.query_count = rows_of(env, queries.length, store.dims());
+  input.metric = metric(info, 1);
+  input.k = integer(info, 2, 1, 0xffffffff);
+  if (!info[3].IsNull()) {
+    input.radius = info[3].ToNumber().FloatValue();
+  }
+  const size_t threads = std::min(integer(info, 4, 1, 0xffffffff), ThreadPool::kMaxThreads);
+  const size_t rows = integer(info, 5, 1, 0xffffffff);
+  const Span<uint32_t> allowed = info[6].IsNull() ? Span<uint32_t>{nullptr, 0} : words(info, 6);
+  if (input.query_count == 0 || input.metric == Metric::kL1 || rows > store.rows() ||
+      (allowed.data != nullptr && allowed.length < (rows + 31) / 32)) {
+    throw_error(env, "ERR_INVALID_ARG",
+                "Expected a query, a search metric, rows of the store and their bits");
+  }
+  try {
+    return {std::make_shared<StoreSearch>(input, store.snapshot(rows), queries.data, allowed), threads};
+  } catch (const std::exception& error) {
+    throw_error(env, "ERR_RUNTIME", std::string("A search could not start: ") + error.what());
+  }
+}
+
+Span<double> doubles(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsTypedArray() ||
+      info[index].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
+    throw_error(info.Env(), "ERR_DTYPE", "Expected a Float64Array for the offsets");
+  }
+  Napi::Float64Array array = info[index].As<Napi::Float64Array>();
+  return {array.Data(), array.ElementLength()};
+}
+
+Napi::Object results_of(Napi::Env env, const std::shared_ptr<StoreSearch>& search) {
+  Napi::Object task = Napi::Object::New(env);
+  task["total"] = Napi::Function::New(env, [search](const Napi::CallbackInfo& info) {
+    if (!search->finished()) throw_error(info.Env(), "ERR_INVALID_ARG", "Expected a finished search");
+    return Napi::Number::New(info.Env(), double(search->total()));
+  });
+  task["take"] = Napi::Function::New(env, [search](const Napi::CallbackInfo& info) {
+    const Span<double> offsets = doubles(info, 0);
+    const Span<uint32_t> indices = words(info, 1);
+    const Span<float> scores = floats(info, 2);
+    const size_t total = search->finished() ? search->total() : SIZE_MAX;
+    if (offsets.length != search->query_count() + 1 || indices.length != total || scores.length != total) {
+      throw_error(info.Env(), "ERR_DIMENSION", "Expected room for the results");
+    }
+    search->take(offsets.data, indices.data, scores.data);
+  });
+  return task;
+}
+
+}  // namespace
+
+Napi::Value search_store(const Napi::CallbackInfo& info, const RowStore& store) {
+  const Napi::Env env = info.Env();
+  const auto [search, threads] = arguments(info, store);
+  try {
+    const napi_value promise =
+        Environment::of(env).start(search, std::min(threads, search->search().units()));
+    Napi::Object task = results_of(env, search);
+    task["promise"] = Napi::Value(env, promise);
+    task["cancel"] = Napi::Function::New(env, [weak = std::weak_ptr(search)](const Napi::CallbackInfo&) {
+      if (const auto running = weak.lock()) running->cancel();
+    });
+    return task;
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw_error(env, "ERR_RUNTIME", std::string("A search could not start: ") + error.what());
+  }
+}
+
+Napi::Value search_store_sync(const Napi::CallbackInfo& info, const RowStore& store) {
+  const auto [search, threads] = arguments(info, store);
+  try {
+    search->run_here(threads);
+  } catch (const std::exception& error) {
+    throw_error(info.Env(), "ERR_RUNTIME", std::string("A search could not be done: ") + error.what());
+  }
+  return results_of(info.Env(), search);
+}
+
+}  // namespace embedlane

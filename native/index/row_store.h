@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace embedlane {
+
+// Consecutive rows of a store: in memory of its own, or in a mapped file.
+struct RowSegment {
+  std::shared_ptr<const void> owner;  // keeps the rows' memory alive
+  const uint8_t* rows;
+  size_t stride;
+  size_t count;
+};
+
+// The rows of an index. Rows are added at the end and never change or move, so whoever has taken a snapshot
+// may read its rows on any thread while more are added, and after the store is gone. The store itself is used
+// by one thread.
+class RowStore {
+ public:
+  // Rows are padded to a multiple of this, for aligned loads and whole cache lines.
+  static constexpr size_t kRowAlignment = 64;
+
+  explicit RowStore(size_t dims);
+
+  size_t dims() const { return dims_; }
+  size_t rows() const { return rows_; }
+  size_t stride() const { return stride_; }
+  size_t memory_bytes() const { return memory_bytes_; }
+  size_t mapped_bytes() const { return mapped_bytes_; }
+
+  // Adds `count` rows of `dims` floats. Returns -1, or the first row with a value that is not finite; then,
+  // and when it throws std::bad_alloc, nothing was added.
+  ptrdiff_t append(const float* data, size_t count);
+  // Adds `count` rows of `stride` bytes.
+  void append_stored(const uint8_t* bytes, size_t count);
+  // Adds the rows of a file of `bytes` bytes; they begin at `offset`. Throws std::system_error if it cannot
+  // be mapped. Returns false, adding nothing, if the file has another length or the rows do not fit into it.
+  bool map(const std::string& path, size_t bytes, size_t offset, size_t count);
+
+  // The bytes of a row, `stride` of them; `row` is less than rows().
+  const uint8_t* row(size_t row) const;
+
+  // The first `rows` rows.
+  std::vector<RowSegment> snapshot(size_t rows) const;
+
+ private:
+  struct Segment {
+    std::shared_ptr<const void> owner;
+    uint8_t* memory;  // null: a mapped file
+    const uint8_t* rows;
+    size_t first;  // position of its first row
+    size_t count;
+    size_t capacity;
+  };
+
+  // Makes room for `count` more rows and returns the index of the segment in which the next one goes.
+  size_t reserve(size_t count);
+  template <class Write>
+  void write_rows(size_t count, const Write& write);
+
+  size_t dims_;
+  size_t stride_;
+  size_t rows_ = 0;
+  size_t memory_bytes_ = 0;
+  size_t mapped_bytes_ = 0;
+  std::vector<Segment> segments_;
+};
+
+}  // namespace embedlane

@@ -1,0 +1,71 @@
+/** A set of row positions below `length`, one bit each: bit `i % 32` of word `i / 32`. Bits beyond are 0. */
+export class Bitmap {
+  words: Uint32Array<ArrayBuffer>;
+  length: number;
+  /** How many bits are set. */
+  count = 0;
+
+  constructor(length = 0) {
+    this.length = length;
+    this.words = new Uint32Array(Math.ceil(length / 32));
+  }
+
+  has(position: number): boolean {
+    return ((this.words[position >>> 5] >>> (position & 31)) & 1) === 1;
+  }
+
+  /** @returns whether the bit was clear */
+  add(position: number): boolean {
+    if (this.has(position)) return false;
+    this.words[position >>> 5] |= 1 << (position & 31);
+    this.count++;
+    return true;
+  }
+
+  /** @returns whether the bit was set */
+  delete(position: number): boolean {
+    if (!this.has(position)) return false;
+    this.words[position >>> 5] &= ~(1 << (position & 31));
+    this.count--;
+    return true;
+  }
+
+  /** Adds `count` set bits at the end. */
+  extend(count: number): void {
+    const from = this.length;
+    this.length += count;
+    this.count += count;
+    const needed = Math.ceil(this.length / 32);
+    if (needed > this.words.length) {
+      const grown = new Uint32Array(Math.max(needed, 2 * this.words.length));
+      grown.set(this.words);
+      this.words = grown;
+    }
+    let position = from;
+    for (; position < this.length && (position & 31) !== 0; position++) {
+      this.words[position >>> 5] |= 1 << (position & 31);
+    }
+    const wholeWords = (this.length >>> 5) - (position >>> 5);
+    if (wholeWords > 0) {
+      this.words.fill(0xffffffff, position >>> 5, (position >>> 5) + wholeWords);
+      position += wholeWords * 32;
+    }
+    for (; position < this.length; position++) this.words[position >>> 5] |= 1 << (position & 31);
+  }
+
+  copy(): Bitmap {
+    const copy = new Bitmap();
+    copy.words = this.words.slice(0, Math.ceil(this.length / 32));
+    copy.length = this.length;
+    copy.count = this.count;
+    return copy;
+  }
+
+  /** The positions in the set, ascending, from `start` up to `end`. */
+  *positions(start = 0, end = this.length): Generator<number> {
+    for (let position = start; position < end; position++) {
+      if ((position & 31) === 0 && this.words[position >>> 5] === 0) position += 31;
+      else if (this.has(position)) yield position;
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { EmbedlaneError } from '../core/errors.js';
+import { loadBinding } from '../native/load.js';
+import type { RowStore } from '../native/row-store.js';
+import type { CheckedMatrix } from '../vectors/matrix.js';
+import { Bitmap } from './bitmap.js';
+import type { Id } from './ids/id.js';
+import { IdTable } from './ids/table.js';
+
+/** Most rows that an index can hold, removed ones included: positions are 32-bit. */
+export const MAX_ROWS = 2 ** 32 - 1;
+
+/** Bytes of rows that are copied at a time. */
+const COPY_BYTES = 4 * 2 ** 20;
+
+/**
+ * What an index holds: rows, their ids, and which of them have not been removed.
+ *
+ * A row's position never changes and its values are never overwritten, so a copy of `live` and the number of
+ * rows are a snapshot. The rows' memory is released with the last holder.
+ */
+export class Contents {
+  readonly dims: number;
+  readonly rows: RowStore;
+  readonly ids = new IdTable();
+  readonly live = new Bitmap();
+  #holders = 1;
+
+  constructor(dims: number) {
+    this.dims = dims;
+    this.rows = loadBinding().createRowStore(dims);
+  }
+
+  /** Keeps the rows until {@link release}. */
+  hold(): void {
+    this.#holders++;
+  }
+
+  release(): void {
+    if (--this.#holders === 0) this.rows.close();
+  }
+
+  /**
+   * Adds rows with the given ids, of which none may be in use, or with default ids.
+   *
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG` for values that are not finite, or too many rows; nothing is
+   * added then
+   */
+  add(name: string, matrix: CheckedMatrix, ids: readonly Id[] | undefined): void {
+    if (this.live.length + matrix.rows > MAX_ROWS) {
+      throw new EmbedlaneError('ERR_INVALID_ARG', `Expected at most ${MAX_ROWS} rows in an index`);
+    }
+    if (ids === undefined && !Number.isSafeInteger(this.ids.nextId + matrix.rows)) {
+      throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected ids, because the default ones have run out');
+    }
+    refuseNonFinite(name, this.rows.append(matrix.data));
+    if (ids === undefined) this.ids.addSequence(matrix.rows);
+    else this.ids.addList(ids);
+    this.live.extend(matrix.rows);
+  }
+
+  find(id: Id): number {
+    return this.ids.find(id, this.live);
+  }
+
+  /** Removes the row at `position`, which is live. */
+  remove(position: number): void {
+    this.live.delete(position);
+    this.ids.forget(this.ids.at(position));
+  }
+
+  /** Undoes {@link remove}. */
+  restore(position: number): void {
+    this.live.add(position);
+    this.ids.restore(this.ids.at(position), position);
+  }
+
+  /** The row at `position` as floats. */
+  vector(position: number): Float32Array {
+    const out = new Float32Array(this.dims);
+    this.rows.read(Uint32Array.of(position), out);
+    return out;
+  }
+
+  /**
+   * Batches of positions of live rows, each as large as is copied at a time.
+   *
+   * @param live which rows, usually a copy
+   */
+  *batches(live: Bitmap, start = 0, end = live.length): Generator<Uint32Array> {
+    const size = Math.max(1, Math.floor(COPY_BYTES / this.rows.stride));
+    let batch = new Uint32Array(size);
+    let filled = 0;
+    for (const position of live.positions(start, end)) {
+      batch[filled++] = position;
+      if (filled < size) continue;
+      yield batch;
+      batch = new Uint32Array(size);
+      filled = 0;
+    }
+    if (filled > 0) yield batch.subarray(0, filled);
+  }
+
+  /** Copies the rows at `positions`, with their ids, to the end of `other`. */
+  copyTo(other: Contents, positions: Uint32Array): void {
+    const bytes = new Uint8Array(positions.length * this.rows.stride);
+    this.rows.gather(positions, bytes);
+    other.rows.appendStored(bytes);
+    other.ids.addList(Array.from(positions, (position) => this.ids.at(position)));
+    other.live.extend(positions.length);
+  }
+
+  /** The live rows alone, in the same order. */
+  compacted(): Contents {
+    const compact = new Contents(this.dims);
+    for (const positions of this.batches(this.live)) this.copyTo(compact, positions);
+    compact.ids.nextId = this.ids.nextId;
+    return compact;
+  }
+}
+
+export function refuseNonFinite(name: string, row: number): void {
+  if (row < 0) return;
+  throw new EmbedlaneError(
+    'ERR_INVALID_ARG',
+    `Expected finite values for ${name} but received NaN or Infinity in row ${row}`,
+  );
+}

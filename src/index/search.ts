@@ -1,0 +1,180 @@
+import { availableParallelism } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import { abortError, throwIfAborted } from '../core/abort.js';
+import type { MatrixLike } from '../core/embeddings.js';
+import { invalidArgument } from '../core/errors.js';
+import { integer, optionalSignal, optionsObject } from '../core/validate.js';
+import type { FoundRows, StoreSearch } from '../native/row-store.js';
+import type { Bitmap } from './bitmap.js';
+import { type Contents, MAX_ROWS } from './contents.js';
+import {
+  allowedRows,
+  allowedRowsSync,
+  type CheckedFilter,
+  type Filter,
+  filterArgument,
+  isQuick,
+} from './filter.js';
+import { SearchResult } from './result.js';
+import { rowsArgument } from './rows.js';
+import type { IndexSpec } from './spec.js';
+
+const MAX_THREADS = 128;
+
+interface CommonOptions {
+  /** Only these rows. */
+  filter?: Filter;
+  /**
+   * Threads to search with, at most 128. The result does not depend on it.
+   *
+   * @default os.availableParallelism()
+   */
+  threads?: number;
+}
+
+export interface IndexSearchSyncOptions extends CommonOptions {
+  /** How many rows to find per query, at least 1; more than there are means all. */
+  k: number;
+  /** Only rows whose score is at least this; for `'l2'`, whose distance is at most this. */
+  radius?: number;
+}
+
+export interface IndexSearchOptions extends IndexSearchSyncOptions {
+  /** Stops the search; the promise rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal;
+}
+
+export interface IndexRangeSyncOptions extends CommonOptions {
+  /** Rows whose score is at least this; for `'l2'`, whose distance is at most this. */
+  radius: number;
+}
+
+export interface IndexRangeOptions extends IndexRangeSyncOptions {
+  /** Stops the search; the promise rejects with `ERR_ABORTED`. */
+  signal?: AbortSignal;
+}
+
+/** A search whose arguments have been checked. */
+interface CheckedSearch {
+  rows: number;
+  queries: Float32Array;
+  k: number;
+  radius: number | null;
+  threads: number;
+  filter: CheckedFilter | undefined;
+  signal: AbortSignal | undefined;
+}
+
+const K_OPTIONS = ['k', 'radius', 'filter', 'threads'] as const;
+const RANGE_OPTIONS = ['radius', 'filter', 'threads'] as const;
+
+export function topKArguments(
+  spec: IndexSpec,
+  queries: MatrixLike,
+  options: IndexSearchOptions,
+  asynchronous: boolean,
+): CheckedSearch {
+  const known = optionsObject('options', options, asynchronous ? [...K_OPTIONS, 'signal'] : K_OPTIONS);
+  const k = integer('options.k', known.k, 1, MAX_ROWS);
+  return check(spec, queries, { ...known, k });
+}
+
+export function rangeArguments(
+  spec: IndexSpec,
+  queries: MatrixLike,
+  options: IndexRangeOptions,
+  asynchronous: boolean,
+): CheckedSearch {
+  const known = optionsObject(
+    'options',
+    options,
+    asynchronous ? [...RANGE_OPTIONS, 'signal'] : RANGE_OPTIONS,
+  );
+  if (known.radius === undefined) throw invalidArgument('options.radius', 'a number', undefined);
+  return check(spec, queries, { ...known, k: MAX_ROWS });
+}
+
+function check(spec: IndexSpec, queries: MatrixLike, options: IndexSearchOptions): CheckedSearch {
+  const { k, radius, threads = Math.min(availableParallelism(), MAX_THREADS) } = options;
+  if (radius !== undefined && (typeof radius !== 'number' || Number.isNaN(radius))) {
+    throw invalidArgument('options.radius', 'a number', radius);
+  }
+  integer('options.threads', threads, 1, MAX_THREADS);
+  const filter = filterArgument('options.filter', options.filter);
+  const signal = optionalSignal('options.signal', options.signal);
+  const { data, rows } = rowsArgument('queries', queries, spec, 'finite');
+  return { rows, queries: data, k, radius: radius ?? null, threads, filter, signal };
+}
+
+/** Searches the rows of this moment on the calling thread. */
+export function searchSync(spec: IndexSpec, contents: Contents, search: CheckedSearch): SearchResult {
+  const allowed = search.filter === undefined ? contents.live : allowedRowsSync(contents, search.filter);
+  const args = storeSearch(spec, search, allowed);
+  const found = args === undefined ? nothing(search) : contents.rows.searchSync(args);
+  return new SearchResult(search.rows, found, contents.ids);
+}
+
+/** Searches the rows of this moment, whatever happens to the index meanwhile. */
+export async function search(
+  spec: IndexSpec,
+  contents: Contents,
+  search: CheckedSearch,
+): Promise<SearchResult> {
+  const { filter, signal } = search;
+  throwIfAborted(signal);
+  contents.hold();
+  try {
+    let allowed = contents.live;
+    if (filter !== undefined) {
+      if (isQuick(contents, filter)) {
+        allowed = allowedRowsSync(contents, filter);
+      } else {
+        // The caller may write to its queries once the call has returned.
+        search.queries = search.queries.slice();
+        allowed = await allowedRows(contents, filter, async () => {
+          await setImmediate();
+          throwIfAborted(signal);
+        });
+      }
+    }
+    const args = storeSearch(spec, search, allowed);
+    if (args === undefined) return new SearchResult(search.rows, nothing(search), contents.ids);
+    const task = contents.rows.search(args);
+    signal?.addEventListener('abort', task.cancel, { once: true });
+    try {
+      return new SearchResult(search.rows, await task.promise, contents.ids);
+    } catch (error) {
+      throw signal?.aborted ? abortError(signal) : error;
+    } finally {
+      signal?.removeEventListener('abort', task.cancel);
+    }
+  } finally {
+    contents.release();
+  }
+}
+
+/** @returns undefined if there is nothing to search */
+function storeSearch(
+  { metric }: IndexSpec,
+  { rows, queries, k, radius, threads }: CheckedSearch,
+  allowed: Bitmap,
+): StoreSearch | undefined {
+  if (rows === 0 || allowed.count === 0) return;
+  return {
+    queries,
+    metric,
+    k: Math.min(k, allowed.count),
+    radius,
+    threads,
+    rows: allowed.length,
+    allowed: allowed.count === allowed.length ? null : allowed.words,
+  };
+}
+
+function nothing({ rows }: CheckedSearch): FoundRows {
+  return {
+    offsets: new Float64Array(rows + 1),
+    indices: new Uint32Array(0),
+    scores: new Float32Array(0),
+  };
+}

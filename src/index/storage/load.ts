@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { EmbedlaneError } from '../../core/errors.js';
+import { Contents } from '../contents.js';
+import { corrupt, MANIFEST } from './format.js';
+import { type LogEnd, replayLog } from './log-reader.js';
+import { type Manifest, readManifest } from './manifest.js';
+import { type LoadOptions, loadSegment } from './segment-reader.js';
+
+/** An index as it was on the disk at one moment. */
+export interface LoadedIndex {
+  manifest: Manifest;
+  manifestText: string;
+  contents: Contents;
+  log: LogEnd;
+}
+
+/** A writer replaces the files at most every so often; each time, the reader begins anew. */
+const ATTEMPTS = 100;
+
+/**
+ * Reads the index in `folder`, while others may be writing it.
+ *
+ * @throws {EmbedlaneError} `ERR_IO` if there is none, `ERR_CORRUPT`, `ERR_VERSION`
+ */
+export async function loadIndex(folder: string, options: LoadOptions): Promise<LoadedIndex> {
+  for (let attempt = 1; ; attempt++) {
+    const { manifest, text } = await readManifest(folder);
+    const contents = new Contents(manifest.dims);
+    try {
+      for (const segment of manifest.segments)
+        await loadSegment(folder, manifest, segment, contents, options);
+      const log = await replayLog(folder, manifest.log, contents);
+      contents.ids.nextId = Math.max(contents.ids.nextId, manifest.nextId);
+      return { manifest, manifestText: text, contents, log };
+    } catch (error) {
+      contents.release();
+      if (!isMissing(error)) throw error;
+      // A file that the manifest names is gone: the manifest must have been replaced since it was read.
+      if ((await readManifest(folder)).text === text || attempt === ATTEMPTS) {
+        throw corrupt(join(folder, MANIFEST), 'the names of files that exist', 'the name of a missing one');
+      }
+    }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const cause =
+    error instanceof EmbedlaneError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return cause?.code === 'ENOENT';
+}

@@ -1,0 +1,124 @@
+import { MAX_ROWS } from '../contents.js';
+import { INDEX_DTYPES, type IndexDtype, MAX_DIMS } from '../spec.js';
+import { corrupt, crc32c, ENDIAN_TAG, FORMAT_VERSION, roundUp, wrongVersion } from './format.js';
+
+/** Length of the header page. Its last four bytes are the CRC-32C of the others. */
+export const HEADER_BYTES = 4096;
+/** As PNG's: a transfer that changes line ends or strips the eighth bit changes it. */
+const MAGIC = Buffer.from('\x89EMBSEG\x1a', 'latin1');
+/** Rows begin at a multiple of this, in the file and in memory. */
+const ALIGNMENT = 64;
+/** Rows of about so many bytes have one checksum. */
+const BLOCK_BYTES = 64 * 1024;
+
+/** What the header page of a segment says. */
+export interface SegmentHeader {
+  id: string;
+  dtype: IndexDtype;
+  dims: number;
+  rows: number;
+  /** Length and CRC-32C of the ids. */
+  idBytes: number;
+  idCrc: number;
+  /** CRC-32C of the table of the rows' checksums. */
+  tableCrc: number;
+}
+
+/** Where everything is: a function of the header, so that no offset in a file is ever believed. */
+export interface SegmentLayout {
+  /** Bytes from row to row. */
+  stride: number;
+  rowsOffset: number;
+  /** Rows under one checksum. */
+  blockRows: number;
+  blocks: number;
+  tableOffset: number;
+  idsOffset: number;
+  fileBytes: number;
+}
+
+export function segmentLayout(header: Pick<SegmentHeader, 'dims' | 'rows' | 'idBytes'>): SegmentLayout {
+  const { dims, rows, idBytes } = header;
+  const stride = roundUp(dims * 4, ALIGNMENT);
+  const rowsOffset = HEADER_BYTES;
+  const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / stride));
+  const blocks = Math.ceil(rows / blockRows);
+  const tableOffset = rowsOffset + rows * stride;
+  const idsOffset = roundUp(tableOffset + blocks * 4, ALIGNMENT);
+  return { stride, rowsOffset, blockRows, blocks, tableOffset, idsOffset, fileBytes: idsOffset + idBytes };
+}
+
+/** Offsets of the header's fields. */
+const AT = {
+  magic: 0,
+  version: 8,
+  endian: 12,
+  fileBytes: 16,
+  id: 24,
+  dtype: 32,
+  dims: 36,
+  rows: 40,
+  idBytes: 48,
+  idCrc: 56,
+  tableCrc: 60,
+  crc: HEADER_BYTES - 4,
+} as const;
+
+export function encodeSegmentHeader(header: SegmentHeader): Buffer {
+  const page = Buffer.alloc(HEADER_BYTES);
+  MAGIC.copy(page, AT.magic);
+  page.writeUInt32LE(FORMAT_VERSION, AT.version);
+  page.writeUInt32LE(ENDIAN_TAG, AT.endian);
+  page.writeBigUInt64LE(BigInt(segmentLayout(header).fileBytes), AT.fileBytes);
+  page.write(header.id, AT.id, 'hex');
+  page.writeUInt32LE(INDEX_DTYPES.indexOf(header.dtype), AT.dtype);
+  page.writeUInt32LE(header.dims, AT.dims);
+  page.writeBigUInt64LE(BigInt(header.rows), AT.rows);
+  page.writeBigUInt64LE(BigInt(header.idBytes), AT.idBytes);
+  page.writeUInt32LE(header.idCrc, AT.idCrc);
+  page.writeUInt32LE(header.tableCrc, AT.tableCrc);
+  page.writeUInt32LE(crc32c(page.subarray(0, AT.crc)), AT.crc);
+  return page;
+}
+
+/**
+ * Reads a header page.
+ *
+ * @param fileBytes the file's true length
+ * @throws {EmbedlaneError} `ERR_CORRUPT`, or `ERR_VERSION` for an intact page of a later version
+ */
+export function parseSegmentHeader(page: Buffer, fileBytes: number, path: string): SegmentHeader {
+  if (page.length < HEADER_BYTES || !page.subarray(0, MAGIC.length).equals(MAGIC)) {
+    throw corrupt(path, 'a segment of an index', 'another file');
+  }
+  if (page.readUInt32LE(AT.crc) !== crc32c(page.subarray(0, AT.crc))) {
+    throw corrupt(path, 'a header with its checksum', 'a damaged one');
+  }
+  const version = page.readUInt32LE(AT.version);
+  if (version > FORMAT_VERSION) throw wrongVersion(path, version);
+  const header: SegmentHeader = {
+    id: page.toString('hex', AT.id, AT.id + 8),
+    dtype: INDEX_DTYPES[page.readUInt32LE(AT.dtype)],
+    dims: page.readUInt32LE(AT.dims),
+    rows: Number(page.readBigUInt64LE(AT.rows)),
+    idBytes: Number(page.readBigUInt64LE(AT.idBytes)),
+    idCrc: page.readUInt32LE(AT.idCrc),
+    tableCrc: page.readUInt32LE(AT.tableCrc),
+  };
+  const { dims, rows, idBytes } = header;
+  const inRange =
+    version >= 1 &&
+    page.readUInt32LE(AT.endian) === ENDIAN_TAG &&
+    header.dtype !== undefined &&
+    dims >= 1 &&
+    dims <= MAX_DIMS &&
+    rows >= 1 &&
+    rows <= MAX_ROWS &&
+    Number.isSafeInteger(idBytes);
+  if (!inRange) throw corrupt(path, 'a header with values in range', 'others');
+  const expected = segmentLayout(header).fileBytes;
+  if (Number(page.readBigUInt64LE(AT.fileBytes)) !== expected || fileBytes !== expected) {
+    throw corrupt(path, `${expected} bytes`, `${fileBytes}`);
+  }
+  return header;
+}

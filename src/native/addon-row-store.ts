@@ -1,0 +1,74 @@
+import { allocateTopK } from './memory.js';
+import type { FoundRows, RowStore, StoreSearch, StoreTask } from './row-store.js';
+
+/** The addon's RowStore: as ours, but a search takes its fields one by one and hands its results out in pieces. */
+export interface AddonRowStore extends Omit<RowStore, 'search' | 'searchSync'> {
+  search(...args: SearchArguments): AddonResults & { promise: Promise<void>; cancel(): void };
+  searchSync(...args: SearchArguments): AddonResults;
+}
+
+type SearchArguments = [
+  queries: Float32Array,
+  metric: string,
+  k: number,
+  radius: number | null,
+  threads: number,
+  rows: number,
+  allowed: Uint32Array | null,
+];
+
+/** Results of a finished search. */
+interface AddonResults {
+  total(): number;
+  take(offsets: Float64Array, indices: Uint32Array, scores: Float32Array): void;
+}
+
+/** Makes the addon's store ours; `guard` gives its errors their class, `translate` those of promises. */
+export function adaptRowStore(
+  store: AddonRowStore,
+  dims: number,
+  guard: <A extends unknown[], R>(call: (...args: A) => R) => (...args: A) => R,
+  translate: (error: unknown) => Error,
+): RowStore {
+  const collect = ({ queries }: StoreSearch, results: AddonResults): FoundRows => {
+    const offsets = new Float64Array(queries.length / dims + 1);
+    const { indices, scores } = allocateTopK(results.total());
+    results.take(offsets, indices, scores);
+    return { offsets, indices, scores };
+  };
+  const spread = (search: StoreSearch): SearchArguments => {
+    const { queries, metric, k, radius, threads, rows, allowed } = search;
+    return [queries, metric, k, radius, threads, rows, allowed];
+  };
+  return {
+    get rows() {
+      return store.rows;
+    },
+    stride: store.stride,
+    get memoryBytes() {
+      return store.memoryBytes;
+    },
+    get mappedBytes() {
+      return store.mappedBytes;
+    },
+    append: guard((data) => store.append(data)),
+    appendStored: guard((bytes) => store.appendStored(bytes)),
+    map: guard((path, bytes, offset, rows) => store.map(path, bytes, offset, rows)),
+    gather: guard((positions, out) => store.gather(positions, out)),
+    read: guard((positions, out) => store.read(positions, out)),
+    search: guard((search): StoreTask => {
+      const task = store.search(...spread(search));
+      const finish = async () => {
+        try {
+          await task.promise;
+          return collect(search, task);
+        } catch (error) {
+          throw translate(error);
+        }
+      };
+      return { promise: finish(), cancel: task.cancel };
+    }),
+    searchSync: guard((search) => collect(search, store.searchSync(...spread(search)))),
+    close: guard(() => store.close()),
+  };
+}

@@ -1,0 +1,98 @@
+import type { Metric } from './binding.js';
+
+/** What a search of a {@link RowStore} found; hits of query `i` are at `offsets[i]` to `offsets[i + 1]`. */
+export interface FoundRows {
+  /** One entry more than there are queries. */
+  offsets: Float64Array;
+  /** Positions of rows, for each query best first. */
+  indices: Uint32Array;
+  scores: Float32Array;
+}
+
+/** A search under way on native threads. */
+export interface StoreTask {
+  promise: Promise<FoundRows>;
+  /** Stops between blocks; the promise then rejects with `ERR_ABORTED`. */
+  cancel(): void;
+}
+
+export interface StoreSearch {
+  /** Row-major, whole rows. Copied before the call returns. */
+  queries: Float32Array;
+  metric: Metric;
+  /** The most rows to find per query; more than there are means all. */
+  k: number;
+  /** Only rows whose score is at least this (for distances: at most this); null: all. */
+  radius: number | null;
+  threads: number;
+  /** Only the first `rows` rows are searched; at least 1. */
+  rows: number;
+  /**
+   * Bit `i % 32` of word `i / 32` says whether row `i` may be found; null: all may. At least `rows` bits. Copied
+   * before the call returns.
+   */
+  allowed: Uint32Array | null;
+}
+
+/**
+ * Rows of one length outside JavaScript's heap, in memory of their own or mapped from files. Rows are only ever
+ * added, so a search under way sees the rows of its start; it keeps their memory alive whatever happens to the
+ * store.
+ *
+ * Callers have validated every argument; the addon checks what its memory safety depends on once more.
+ */
+export interface RowStore {
+  /** Rows held. */
+  readonly rows: number;
+  /** Distance between rows as they are stored, in bytes: a multiple of 64. */
+  readonly stride: number;
+  /** Bytes of memory of its own, without mapped files. */
+  readonly memoryBytes: number;
+  /** Bytes of mapped files. */
+  readonly mappedBytes: number;
+
+  /**
+   * Adds rows of finite values.
+   *
+   * @param data row-major, whole rows
+   * @returns -1, or the first row with a value that is not finite; then nothing was added
+   * @throws {EmbedlaneError} `ERR_RUNTIME` if memory is short; then nothing was added
+   */
+  append(data: Float32Array): number;
+  /** Adds rows as {@link gather} gives them. */
+  appendStored(bytes: Uint8Array): void;
+  /**
+   * Adds the rows of a file, mapped read-only.
+   *
+   * @param bytes length that the file must have
+   * @param offset where the first row begins, a multiple of 64
+   * @returns false, adding nothing, if the file has another length or the rows do not fit into it
+   * @throws {EmbedlaneError} `ERR_IO` if the file cannot be mapped
+   */
+  map(path: string, bytes: number, offset: number, rows: number): boolean;
+  /** Copies rows as they are stored: `positions.length × stride` bytes. */
+  gather(positions: Uint32Array, out: Uint8Array): void;
+  /** Copies rows as floats: `positions.length × dims` values. */
+  read(positions: Uint32Array, out: Float32Array): void;
+
+  search(search: StoreSearch): StoreTask;
+  searchSync(search: StoreSearch): FoundRows;
+
+  /** Gives up the rows; searches under way keep theirs. The store must not be used afterwards. */
+  close(): void;
+}
+
+/** The part of the binding that an index stands on. */
+export interface StorageBinding {
+  /** An empty store for rows of `dims` floats. */
+  createRowStore(dims: number): RowStore;
+  /** CRC-32C (RFC 3720) of `bytes`; `previous` is the CRC of the bytes before them, 0 at the beginning. */
+  crc32c(bytes: Uint8Array, previous: number): number;
+  /**
+   * Takes an exclusive lock between processes and threads on a file, which is made if need be and stays. It ends
+   * with the returned call, or with the thread.
+   *
+   * @returns null if somebody else holds it
+   */
+  lockFile(path: string): (() => void) | null;
+}
