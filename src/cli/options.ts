@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TextEmbedder } from '../text/index.js';
+import { downloadBar } from './output/progress-bar.js';
 
 export const DEFAULT_MODEL = 'all-MiniLM-L6-v2';
 /** Folder that `index` writes and `search` reads when `--index` is not given. */
@@ -15,18 +16,27 @@ export interface ModelFlags {
 /** Adds `--model`, `--dtype` and `--threads`. */
 export function withModel(command: Command): Command {
   return command
-    .option('-m, --model <id>', 'bundled model name or a model folder', DEFAULT_MODEL)
-    .addOption(
-      new Option('--dtype <dtype>', 'which ONNX file of the model')
-        .choices(['auto', 'fp32', 'fp16', 'int8'])
-        .default('auto'),
-    )
+    .option('-m, --model <id>', 'bundled model, org/name on the Hugging Face Hub, or ./folder', DEFAULT_MODEL)
+    .addOption(dtypeOption())
     .option('--threads <n>', 'inference threads (default: all cores)', integerOption(1, 1024));
 }
 
-/** Loads the model that the flags name. */
-export function loadModel(flags: ModelFlags): Promise<TextEmbedder> {
-  return TextEmbedder.load(flags.model, { dtype: flags.dtype, threads: flags.threads });
+/** `--dtype`. */
+export function dtypeOption(): Option {
+  return new Option('--dtype <dtype>', 'which ONNX file of the model')
+    .choices(['auto', 'fp32', 'fp16', 'int8'])
+    .default('auto');
+}
+
+/** Loads the model that the flags name, with a bar if it has to be downloaded. */
+export async function loadModel(flags: ModelFlags, signal: AbortSignal): Promise<TextEmbedder> {
+  const { onProgress, stop } = downloadBar();
+  try {
+    const { dtype, threads } = flags;
+    return await TextEmbedder.load(flags.model, { dtype, threads, signal, onProgress });
+  } finally {
+    stop();
+  }
 }
 
 /** A commander parser for an integer in `[min, max]`. */

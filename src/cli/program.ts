@@ -4,6 +4,8 @@ import { EmbedlaneError } from '../core/errors.js';
 import { registerIndex } from './commands/build-index.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerEmbed } from './commands/embed.js';
+import { registerModels } from './commands/models.js';
+import { registerPull } from './commands/pull.js';
 import { registerSearch } from './commands/search.js';
 import { registerSimilarity } from './commands/similarity.js';
 import type { CliContext } from './context.js';
@@ -56,11 +58,20 @@ Examples:
   $ embedlane embed "hello world"               one JSON line with the vector
   $ embedlane embed --input lines.txt --out vectors.npy
   $ embedlane similarity "a cat" "a kitten"     0.7663
+  $ embedlane pull BAAI/bge-small-en-v1.5       download a model
   $ embedlane doctor                            what this machine and this install can do
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
     );
-  for (const register of [registerEmbed, registerIndex, registerSearch, registerSimilarity, registerDoctor]) {
+  for (const register of [
+    registerEmbed,
+    registerIndex,
+    registerSearch,
+    registerSimilarity,
+    registerPull,
+    registerModels,
+    registerDoctor,
+  ]) {
     register(program, context);
   }
   return program;

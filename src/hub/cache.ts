@@ -105,13 +105,16 @@ export class CachedRepository {
 
   /** Paths of the files of a snapshot that are here, with `/`. A link whose blob is gone does not count. */
   async present(commit: string): Promise<string[]> {
-    const root = this.snapshot(commit);
     const paths: string[] = [];
-    for (const entry of await listTree(root)) {
-      const path = relative(root, entry).split(sep).join('/');
-      if (isSafePath(path) && (await isFile(entry))) paths.push(path);
-    }
-    return paths.sort();
+    for (const path of await this.linked(commit)) if (await isFile(this.file(commit, path))) paths.push(path);
+    return paths;
+  }
+
+  /** Paths of the files of a snapshot, with `/`, links whose blob is gone among them. */
+  async linked(commit: string): Promise<string[]> {
+    const root = this.snapshot(commit);
+    const paths = (await listTree(root)).map((entry) => relative(root, entry).split(sep).join('/'));
+    return paths.filter(isSafePath).sort();
   }
 
   /** Whether a snapshot has a file, whole as far as its size tells. */

@@ -5,11 +5,19 @@ import { BUNDLED_MODELS, bundledFolder, bundledName } from './bundled.js';
 import { listTree } from './cache.js';
 import { parseModelId } from './model-id.js';
 import { pickOnnxFile } from './onnx-file.js';
-import { type ResolveOptions, resolveRepository } from './repository.js';
+import { type ResolveOptions, resolveRepository, type Snapshot } from './repository.js';
 import { type FileSelector, onnxModelFiles } from './selection.js';
 import { checkHubOptions, type HubSettings } from './settings.js';
 
 export { BUNDLED_MODELS, bundledModels } from './bundled.js';
+export {
+  type CacheCheck,
+  type CachedModel,
+  cachedModels,
+  checkCachedModel,
+  removeCachedModel,
+} from './inventory.js';
+export { parseModelId } from './model-id.js';
 export { chooseOnnxFile, DTYPES, type Dtype, type OnnxVariant, pickOnnxFile } from './onnx-file.js';
 export {
   configurationFiles,
@@ -24,6 +32,7 @@ export {
   HUB_OPTIONS,
   type HubOptions,
   type HubSettings,
+  hubAccess,
 } from './settings.js';
 
 /** Where a model's files are. */
@@ -32,6 +41,8 @@ export interface ModelLocation {
   id: string;
   /** Absolute path of the folder that holds the model's files. */
   folder: string;
+  /** For a model in the cache: its commit and files. */
+  snapshot?: Snapshot;
   /**
    * For a model in the cache: checks its files, fetches damaged ones again, and says whether there were any.
    *
@@ -75,10 +86,11 @@ export async function resolveModel(id: unknown, request: ModelRequest = {}): Pro
   if (!name.includes('/')) throw unknownName(name, revision);
 
   const settings = { ...hub, revision };
-  const { folder } = await resolveRepository(name, select, settings, options);
+  const snapshot = await resolveRepository(name, select, settings, options);
   return {
     id: revision === undefined ? name : `${name}@${revision}`,
-    folder,
+    folder: snapshot.folder,
+    snapshot,
     repair: async () => {
       const repaired = await resolveRepository(name, select, settings, {
         ...options,

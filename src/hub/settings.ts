@@ -95,6 +95,13 @@ export async function accessToken(settings: HubSettings): Promise<string | undef
   return stored.trim() === '' ? undefined : checkToken(file, stored.trim());
 }
 
+/** What the settings come to, in words for a person. Says whether there is a token, not which. */
+export async function hubAccess(settings: HubSettings): Promise<string> {
+  if (settings.offline) return 'offline (HF_HUB_OFFLINE)';
+  const token = (await accessToken(settings)) === undefined ? 'without a token' : 'with a token';
+  return `${settings.endpoint}, ${token}`;
+}
+
 function home(): string {
   const folder = setting('HF_HOME');
   if (folder !== undefined) return resolve(expand(folder));

@@ -17,9 +17,13 @@ export interface CliResult {
 /** Runs the command line in a process of its own; `input` goes to its stdin. */
 export async function cli(
   args: string[],
-  options: { input?: string; cwd?: string } = {},
+  options: { input?: string; cwd?: string; env?: Record<string, string> } = {},
 ): Promise<CliResult> {
-  const child = spawn(process.execPath, [CLI, ...args], { cwd: options.cwd, stdio: 'pipe' });
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.env },
+    stdio: 'pipe',
+  });
   child.stdin.on('error', () => {});
   child.stdin.end(options.input ?? '');
   const { code: status, stdout, stderr } = await outcome(child);

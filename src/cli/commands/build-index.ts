@@ -45,7 +45,7 @@ async function index(source: string, flags: IndexFlags, { signal }: CliContext):
     throw new EmbedlaneError('ERR_INVALID_ARG', `Expected text in ${source} but received none`);
   }
 
-  await using model = await loadModel(flags);
+  await using model = await loadModel(flags, signal);
   const bar = startProgressBar('Embedding', 'passages', passages.length);
   const started = performance.now();
   let tokens = 0;

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Command } from 'commander';
-import { bundledModels } from '../../hub/index.js';
+import { bundledModels, cachedModels, checkHubOptions, hubAccess } from '../../hub/index.js';
 import { TextEmbedder } from '../../text/index.js';
 import { simd } from '../../vectors/index.js';
 import { bytes, duration } from '../output/format.js';
@@ -32,6 +32,7 @@ Examples:
 
 async function doctor(flags: { json?: boolean }): Promise<void> {
   const findings = [...platform(), backend(), dependency('onnxruntime-node'), dependency('tokenizers')];
+  findings.push(...(await hub()));
   for (const model of await bundledModels()) findings.push(await tryModel(model));
 
   const healthy = findings.every((finding) => finding.ok);
@@ -78,6 +79,24 @@ function dependency(name: string): Finding {
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     return { name, value: `does not load: ${reason}`, ok: false, fix: `npm install ${name}` };
+  }
+}
+
+/** Where models come from in this environment. Nothing is asked for over the network. */
+async function hub(): Promise<Finding[]> {
+  try {
+    const settings = checkHubOptions({});
+    const models = await cachedModels(settings.cacheDir);
+    const size = bytes(models.reduce((sum, model) => sum + model.bytes, 0));
+    return [
+      { name: 'model cache', value: `${settings.cacheDir}, ${models.length} models, ${size}`, ok: true },
+      { name: 'model hub', value: await hubAccess(settings), ok: true },
+    ];
+  } catch (error) {
+    const fix = 'correct the environment variable that the message names';
+    return [
+      { name: 'model hub', value: error instanceof Error ? error.message : String(error), ok: false, fix },
+    ];
   }
 }
 

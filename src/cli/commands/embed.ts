@@ -61,8 +61,8 @@ async function embed(texts: string[], flags: EmbedFlags, { signal }: CliContext)
   const sink = await openSink(flags.out, format, flags.text);
   try {
     const total = texts.length > 0 ? texts.length : await countLines(paths);
+    await using model = await loadModel(flags, signal);
     const bar = startProgressBar('Embedding', 'texts', total);
-    await using model = await loadModel(flags);
     const { normalize, truncateDim, prompt, promptName } = flags;
     let done = 0;
     try {

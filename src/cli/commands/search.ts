@@ -45,11 +45,8 @@ async function search(questions: string[], flags: SearchFlags, { signal }: CliCo
   const index = await openPassageIndex(flags.index);
   const { id, dtype } = index.manifest.model;
   // The question has to go through the very model that the passages went through.
-  await using model = await loadModel({
-    model: id,
-    dtype: dtype as ModelFlags['dtype'],
-    threads: flags.threads,
-  });
+  const wanted = { model: id, dtype: dtype as ModelFlags['dtype'], threads: flags.threads };
+  await using model = await loadModel(wanted, signal);
   const embedStarted = performance.now();
   const queries = await model.encodeQuery(questions, { signal });
   const searchStarted = performance.now();

@@ -28,7 +28,7 @@ async function similarity(
   flags: SimilarityFlags,
   { signal }: CliContext,
 ): Promise<void> {
-  await using model = await loadModel(flags);
+  await using model = await loadModel(flags, signal);
   const left = await model.encode([a], { signal });
   const right = await model.encode(b, { signal });
   const scores = Array.from(model.similarity(left, right).data);

@@ -1,5 +1,6 @@
 import { SingleBar } from 'cli-progress';
-import { count, duration, rate } from './format.js';
+import type { DownloadProgress } from '../../hub/index.js';
+import { bytes, count, duration, rate } from './format.js';
 
 /** Shows how far long work has come: a bar on a terminal, nothing anywhere else. */
 export interface ProgressBar {
@@ -17,6 +18,40 @@ const SILENT: ProgressBar = { update() {}, stop() {} };
  * @param total how many there are, or 0 when that is not known (then no bar and no time left is shown)
  */
 export function startProgressBar(label: string, unit: string, total: number): ProgressBar {
+  return startBar(label, total, {
+    amount: (value, of) => `${count(value)}${of === 0 ? '' : `/${count(of)}`} ${unit}`,
+    speed: (perSecond) => `${perSecond > 0 ? rate(perSecond) : '…'} ${unit}/s`,
+  });
+}
+
+/** {@link startProgressBar} for bytes that arrive, which starts with the first of them. */
+export function downloadBar(): { onProgress: (progress: DownloadProgress) => void; stop(): void } {
+  let bar: ProgressBar | undefined;
+  let total = 0;
+  return {
+    onProgress: (progress) => {
+      // A model comes in several rounds: what one file says decides which others are needed.
+      if (progress.total !== total) bar?.stop();
+      if (progress.total !== total) {
+        total = progress.total;
+        bar = startBar('Downloading', total, {
+          amount: (value, of) => `${bytes(value)}/${bytes(of)}`,
+          speed: (perSecond) => `${perSecond > 0 ? bytes(perSecond) : '…'}/s`,
+        });
+      }
+      bar?.update(progress.completed);
+    },
+    stop: () => bar?.stop(),
+  };
+}
+
+/** How a bar words what it counts. */
+interface Wording {
+  amount(value: number, total: number): string;
+  speed(perSecond: number): string;
+}
+
+function startBar(label: string, total: number, { amount, speed }: Wording): ProgressBar {
   if (!process.stderr.isTTY) return SILENT;
   const started = performance.now();
   const bar = new SingleBar({
@@ -28,13 +63,12 @@ export function startProgressBar(label: string, unit: string, total: number): Pr
     format: (_options, params, payload: { elapsed?: number }) => {
       const elapsed = payload.elapsed ?? 0;
       const perSecond = elapsed > 0 ? (params.value / elapsed) * 1000 : 0;
-      const speed = perSecond > 0 ? `${rate(perSecond)} ${unit}/s` : `… ${unit}/s`;
-      if (total === 0) return `${label}  ${count(params.value)} ${unit}  ${speed}`;
+      if (total === 0) return `${label}  ${amount(params.value, 0)}  ${speed(perSecond)}`;
       const width = 28;
       const filled = Math.round(params.progress * width);
       const left = perSecond > 0 ? `${duration(((total - params.value) / perSecond) * 1000)} left` : '';
       const drawn = '█'.repeat(filled) + '░'.repeat(width - filled);
-      return `${label} ${drawn} ${count(params.value)}/${count(total)} ${unit}  ${speed}  ${left}`;
+      return `${label} ${drawn} ${amount(params.value, total)}  ${speed(perSecond)}  ${left}`;
     },
   });
   bar.start(total, 0, { elapsed: 0 });

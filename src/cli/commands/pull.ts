@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import {
+  checkHubOptions,
+  type Dtype,
+  type ModelLocation,
+  onnxModelFiles,
+  pickOnnxFile,
+  resolveModel,
+} from '../../hub/index.js';
+import type { CliContext } from '../context.js';
+import { dtypeOption } from '../options.js';
+import { bytes } from '../output/format.js';
+import { downloadBar } from '../output/progress-bar.js';
+
+interface PullFlags {
+  dtype: Dtype;
+  revision?: string;
+  json?: boolean;
+}
+
+export function registerPull(program: Command, context: CliContext): void {
+  program
+    .command('pull')
+    .description('Download models, or bring those in the cache up to date, and check every file of them.')
+    .argument('<ids...>', 'org/name or org/name@revision on the Hugging Face Hub')
+    .addOption(dtypeOption())
+    .option('--revision <name>', 'branch, tag or commit')
+    .option('--json', 'print one JSON object a model instead of text')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ embedlane pull BAAI/bge-small-en-v1.5
+  $ embedlane pull --dtype int8 Xenova/multilingual-e5-small@main
+  $ HF_ENDPOINT=https://hf-mirror.com embedlane pull BAAI/bge-m3`,
+    )
+    .action((ids: string[], flags: PullFlags) => pull(ids, flags, context));
+}
+
+async function pull(ids: string[], flags: PullFlags, { signal }: CliContext): Promise<void> {
+  const { dtype, revision } = flags;
+  const select = onnxModelFiles(({ name, files }) => pickOnnxFile(files, dtype, name));
+  for (const id of ids) {
+    const { onProgress, stop } = downloadBar();
+    let location: ModelLocation;
+    try {
+      const hub = checkHubOptions({ revision, onProgress });
+      location = await resolveModel(id, { hub, select, signal, refresh: true, verify: true });
+    } finally {
+      stop();
+    }
+    process.stdout.write(`${flags.json ? JSON.stringify(summary(location)) : describe(location)}\n`);
+  }
+}
+
+function summary({ id, folder, snapshot }: ModelLocation) {
+  const { commit, files, downloaded } = snapshot ?? { commit: null, files: null, downloaded: 0 };
+  return { id, folder, commit, files, downloaded };
+}
+
+function describe({ id, folder, snapshot }: ModelLocation): string {
+  if (!snapshot) return `${id}  needs no download\n  ${folder}`;
+  const { commit, files, downloaded } = snapshot;
+  const news = downloaded > 0 ? `${bytes(downloaded)} downloaded` : 'up to date';
+  return `${id}  commit ${commit.slice(0, 12)}  ${files.length} files, ${news}\n  ${folder}`;
+}
