@@ -22,7 +22,9 @@ export {
 export type { PoolingMode } from './native/binding.js';
 export type { Priority, RuntimeStats } from './runtime/index.js';
 export {
+  type DecodeOptions,
   type EncodeOptions,
+  type EncodePrecision,
   type EncodeStreamOptions,
   type LoadOptions,
   type SimilarityFunction,

@@ -1,4 +1,5 @@
 export type { SimilarityFunction } from './config/index.js';
-export type { EncodeOptions, EncodeStreamOptions, LoadOptions } from './options.js';
+export type { DecodeOptions, EncodeOptions, EncodeStreamOptions, LoadOptions } from './options.js';
+export type { EncodePrecision } from './quantization.js';
 export { TextEmbedder } from './text-embedder.js';
 export type { Tokenized } from './tokenize-job.js';

@@ -13,8 +13,10 @@ import {
 import { checkHubOptions, DTYPES, type Dtype, HUB_OPTIONS, type HubOptions } from '../hub/index.js';
 import { POOLING_MODES, type PoolingMode } from '../native/binding.js';
 import type { Priority } from '../runtime/index.js';
+import type { QuantizationRanges } from '../vectors/index.js';
 import type { Side, Task, TextModelConfig } from './config/index.js';
 import type { OutputKind, TruncationWish } from './lane/protocol.js';
+import { checkQuantization, type EncodePrecision, type Quantization } from './quantization.js';
 
 /** Options of `TextEmbedder.load`. */
 export interface LoadOptions extends HubOptions {
@@ -50,7 +52,7 @@ export interface LoadOptions extends HubOptions {
 }
 
 /** Options of `encode`. */
-export interface EncodeOptions {
+export interface EncodeOptions<P extends EncodePrecision = EncodePrecision> {
   /** Divide each vector by its length, last of all. Default false; many models do so themselves. */
   normalize?: boolean;
   /** Keep only the first so many dimensions (Matryoshka models). Not normalised again unless `normalize`. */
@@ -59,8 +61,14 @@ export interface EncodeOptions {
   prompt?: string;
   /** Name of one of the model's prompts. `prompt` has precedence. */
   promptName?: string;
-  /** Type of the values. Only `'float32'` in this version. */
-  precision?: 'float32';
+  /**
+   * Type of the values, quantised last of all. `'int8'` and `'uint8'` need `ranges`, or take them from the
+   * call's own vectors, which then compare only with each other; `'binary'` and `'ubinary'` keep the signs.
+   * Default `'float32'`.
+   */
+  precision?: P;
+  /** What each dimension is expected to lie in, from `calibrationRanges` of `embedlane/vectors`. */
+  ranges?: QuantizationRanges;
   /**
    * `'sentence'` (the default): one vector per text. `'token'`: the vectors of each text's tokens, special
    * tokens included, before pooling; `encode` then returns one matrix per text, and of the model's own settings
@@ -85,7 +93,8 @@ export interface EncodeOptions {
 }
 
 /** Options of `encodeStream`. */
-export interface EncodeStreamOptions extends Omit<EncodeOptions, 'onProgress' | 'onUsage' | 'output'> {
+export interface EncodeStreamOptions<P extends EncodePrecision = EncodePrecision>
+  extends Omit<EncodeOptions<P>, 'onProgress' | 'onUsage' | 'output'> {
   /** Texts per part; also bounds the memory. Default 1024. */
   window?: number;
 }
@@ -100,6 +109,8 @@ export interface DecodeOptions {
 export interface EncodePlan {
   normalize: boolean;
   truncateDim: number | undefined;
+  /** Undefined for plain floats. */
+  quantization: Quantization | undefined;
   prompt: string;
   /** Index of the model's route. */
   route: number;
@@ -150,6 +161,7 @@ export const ENCODE_OPTIONS = [
   'prompt',
   'promptName',
   'precision',
+  'ranges',
   'output',
   'maxTokens',
   'truncationSide',
@@ -202,7 +214,6 @@ export function checkEncodeOptions(
   task?: Task,
 ): EncodePlan {
   const given = optionsObject<EncodeOptions>('options', options, ENCODE_OPTIONS);
-  if (given.precision !== undefined) oneOf('precision', given.precision, ['float32']);
   const output = given.output === undefined ? 'sentence' : oneOf('output', given.output, OUTPUTS);
   const dims = output === 'sentence' ? settings.dimensions : settings.tokenDimensions;
   if (dims === undefined) {
@@ -211,10 +222,16 @@ export function checkEncodeOptions(
       "Expected a model that gives token vectors for output 'token' but this one's graph has none",
     );
   }
-  const truncateDim = optionalInteger('truncateDim', given.truncateDim, 1, dims);
+  const wanted = optionalInteger('truncateDim', given.truncateDim, 1, dims);
+  const truncateDim = wanted ?? (output === 'sentence' ? settings.truncateDim : undefined);
+  const quantization = checkQuantization(given.precision, given.ranges, Math.min(truncateDim ?? dims, dims));
+  if (output === 'token' && quantization) {
+    throw invalidArgument('precision', "'float32' with output 'token'", given.precision);
+  }
   return {
     normalize: optionalBoolean('normalize', given.normalize) ?? false,
-    truncateDim: truncateDim ?? (output === 'sentence' ? settings.truncateDim : undefined),
+    truncateDim,
+    quantization,
     prompt: resolvePrompt(given, settings, task === undefined ? [] : TASK_PROMPTS[task]),
     route: resolveRoute(settings, task),
     output,

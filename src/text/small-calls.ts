@@ -56,7 +56,7 @@ export class SmallCalls {
    * @throws {EmbedlaneError} `ERR_OVERLOADED` if too many texts wait
    */
   async encode(texts: readonly string[], plan: EncodePlan, sink: RowSink<unknown>): Promise<number> {
-    const { signal, onProgress: _, onUsage: __, priority, ...alike } = plan;
+    const { signal, onProgress: _, onUsage: __, quantization: ___, priority, ...alike } = plan;
     const submissions = texts.map(
       (text): Submission => ({
         text,

@@ -2,6 +2,7 @@ import type { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { integer, optionsObject } from '../core/validate.js';
 import { ENCODE_OPTIONS, type EncodeOptions, type EncodeStreamOptions } from './options.js';
+import type { EncodePrecision } from './quantization.js';
 
 type PartOption = Exclude<(typeof ENCODE_OPTIONS)[number], 'onProgress' | 'onUsage' | 'output'>;
 
@@ -15,19 +16,19 @@ const DEFAULT_WINDOW = 1024;
 /** Most texts that a part may have; a mistyped window must not collect a whole stream. */
 const MAX_WINDOW = 2 ** 24;
 
-interface StreamTarget {
+interface StreamTarget<P extends EncodePrecision> {
   /** Throws if the options are wrong. */
   check(options: EncodeOptions): void;
-  encode(texts: string[], options: EncodeOptions): Promise<Embeddings>;
+  encode(texts: string[], options: EncodeOptions<P>): Promise<Embeddings<P>>;
 }
 
 /** Checks everything at the call, before the first text is asked for, and returns the parts. */
-export function encodeStream(
+export function encodeStream<P extends EncodePrecision>(
   texts: AsyncIterable<string> | Iterable<string>,
-  options: EncodeStreamOptions | undefined,
-  target: StreamTarget,
-): AsyncGenerator<Embeddings, void, undefined> {
-  const { window = DEFAULT_WINDOW, ...encodeOptions } = optionsObject<EncodeStreamOptions>(
+  options: EncodeStreamOptions<P> | undefined,
+  target: StreamTarget<P>,
+): AsyncGenerator<Embeddings<P>, void, undefined> {
+  const { window = DEFAULT_WINDOW, ...encodeOptions } = optionsObject<EncodeStreamOptions<P>>(
     'options',
     options,
     ['window', ...PART_OPTIONS],
@@ -41,21 +42,21 @@ export function encodeStream(
   return encodeParts(texts, window, encodeOptions, target);
 }
 
-async function* encodeParts(
+async function* encodeParts<P extends EncodePrecision>(
   texts: AsyncIterable<string> | Iterable<string>,
   window: number,
-  options: EncodeOptions,
-  target: StreamTarget,
-): AsyncGenerator<Embeddings, void, undefined> {
+  options: EncodeOptions<P>,
+  target: StreamTarget<P>,
+): AsyncGenerator<Embeddings<P>, void, undefined> {
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  const encode = (part: string[]): Promise<Embeddings> => {
+  const encode = (part: string[]): Promise<Embeddings<P>> => {
     const encoding = target.encode(part, { ...options, signal });
     // It is awaited when the next part is full; until then a failure must not count as unhandled.
     encoding.catch(() => {});
     return encoding;
   };
-  let encoding: Promise<Embeddings> | undefined;
+  let encoding: Promise<Embeddings<P>> | undefined;
   let part: string[] = [];
   let index = 0;
   try {

@@ -23,6 +23,7 @@ import {
   type LoadSettings,
   type ModelSettings,
 } from './options.js';
+import { checkEnoughRows, type EncodePrecision, needsRanges, quantizeRows } from './quantization.js';
 import { listSink, matrixSink, type RowSink, raggedSink } from './rows.js';
 import { type EncodedText, SmallCalls } from './small-calls.js';
 import { encodeStream } from './stream.js';
@@ -151,10 +152,10 @@ export class TextEmbedder implements Embedder {
     texts: string | readonly string[],
     options: EncodeOptions & { output: 'token' },
   ): Promise<Embeddings[]>;
-  encode(
+  encode<P extends EncodePrecision = 'float32'>(
     texts: string | readonly string[],
-    options?: EncodeOptions & { output?: 'sentence' },
-  ): Promise<Embeddings>;
+    options?: EncodeOptions<P> & { output?: 'sentence' },
+  ): Promise<Embeddings<P>>;
   async encode(texts: string | readonly string[], options?: EncodeOptions) {
     return this.#encode(texts, options);
   }
@@ -164,10 +165,10 @@ export class TextEmbedder implements Embedder {
     texts: string | readonly string[],
     options: EncodeOptions & { output: 'token' },
   ): Promise<Embeddings[]>;
-  encodeQuery(
+  encodeQuery<P extends EncodePrecision = 'float32'>(
     texts: string | readonly string[],
-    options?: EncodeOptions & { output?: 'sentence' },
-  ): Promise<Embeddings>;
+    options?: EncodeOptions<P> & { output?: 'sentence' },
+  ): Promise<Embeddings<P>>;
   async encodeQuery(texts: string | readonly string[], options?: EncodeOptions) {
     return this.#encode(texts, options, 'query');
   }
@@ -180,10 +181,10 @@ export class TextEmbedder implements Embedder {
     texts: string | readonly string[],
     options: EncodeOptions & { output: 'token' },
   ): Promise<Embeddings[]>;
-  encodeDocument(
+  encodeDocument<P extends EncodePrecision = 'float32'>(
     texts: string | readonly string[],
-    options?: EncodeOptions & { output?: 'sentence' },
-  ): Promise<Embeddings>;
+    options?: EncodeOptions<P> & { output?: 'sentence' },
+  ): Promise<Embeddings<P>>;
   async encodeDocument(texts: string | readonly string[], options?: EncodeOptions) {
     return this.#encode(texts, options, 'document');
   }
@@ -206,12 +207,18 @@ export class TextEmbedder implements Embedder {
    * @param texts any iterable or async iterable of strings
    * @returns parts of up to `window` rows
    */
-  encodeStream(
+  encodeStream<P extends EncodePrecision = 'float32'>(
     texts: AsyncIterable<string> | Iterable<string>,
-    options?: EncodeStreamOptions,
-  ): AsyncGenerator<Embeddings, void, undefined> {
-    return encodeStream(texts, options, {
-      check: (encodeOptions) => void checkEncodeOptions(encodeOptions, this.#settings),
+    options?: EncodeStreamOptions<P>,
+  ): AsyncGenerator<Embeddings<P>, void, undefined> {
+    return encodeStream<P>(texts, options, {
+      check: (encodeOptions) => {
+        const { quantization } = checkEncodeOptions(encodeOptions, this.#settings);
+        // Parts with ranges of their own could not be compared with each other.
+        if (quantization && needsRanges(quantization)) {
+          throw invalidArgument('ranges', `ranges for precision '${quantization.precision}'`, undefined);
+        }
+      },
       encode: (part, encodeOptions) => this.encode(part, { ...encodeOptions, output: 'sentence' }),
     });
   }
@@ -294,6 +301,7 @@ export class TextEmbedder implements Embedder {
   async #encode(texts: unknown, options: EncodeOptions | undefined, task?: Task) {
     const list = textList('texts', texts);
     const plan = checkEncodeOptions(options, this.#settings, task);
+    if (plan.quantization) checkEnoughRows(plan.quantization, list.length);
     this.#assertOpen();
     throwIfAborted(plan.signal);
     try {
@@ -304,7 +312,9 @@ export class TextEmbedder implements Embedder {
           : this.#runJob(list, plan, sink),
       );
       plan.onUsage?.({ tokens });
-      return sink.finish();
+      const rows = sink.finish();
+      if (!plan.quantization || Array.isArray(rows)) return rows;
+      return await quantizeRows(rows, plan.quantization, plan.signal);
     } catch (error) {
       throw withCallerStack(error);
     }

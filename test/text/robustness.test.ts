@@ -191,7 +191,7 @@ describe('options', () => {
     [{ prompt: 7 }, /prompt/],
     [{ promptName: 'nope' }, /query, document.*'nope'/],
     [{ promptName: 'toString' }, /promptName/],
-    [{ precision: 'int8' }, /'float32' for precision/],
+    [{ precision: 'int4' }, /'ubinary' for precision/],
     [{ signal: {} }, /signal/],
     [{ onProgress: 1 }, /onProgress/],
   ])('%j are refused', async (options, message) => {
