@@ -35,8 +35,9 @@ export class CachedRepository {
     return this.blob(`${etag}.embedlane.incomplete`);
   }
 
+  /** The file that huggingface_hub locks while it downloads a blob. */
   lock(etag: string): string {
-    return join(this.#cacheDir, '.locks', repositoryFolder(this.name), `${etag}.embedlane.lock`);
+    return join(this.#cacheDir, '.locks', repositoryFolder(this.name), `${etag}.lock`);
   }
 
   snapshot(commit: string): string {

@@ -69,6 +69,15 @@ export async function resolveRepository(
   }
 }
 
+/** Notes that spare a question next time; a cache that is whole but read-only serves without them. */
+async function remember(writing: Promise<void>): Promise<void> {
+  await writing.catch((error: NodeJS.ErrnoException) => {
+    if (!READ_ONLY.includes(error.code ?? '')) throw error;
+  });
+}
+
+const READ_ONLY = ['EACCES', 'EPERM', 'EROFS'];
+
 class Resolution {
   readonly #name: string;
   readonly #settings: HubSettings;
@@ -97,7 +106,7 @@ class Resolution {
     if (listing === undefined) return this.#fromCache(commit, select);
     const files = await this.#complete(commit, listing, select);
     // Last, so that the revision never points to a snapshot that lacks something.
-    if (!pinned) await this.#cache.writeRef(this.#revision, commit);
+    if (!pinned) await remember(this.#cache.writeRef(this.#revision, commit));
     return this.#snapshot(commit, files);
   }
 
@@ -136,7 +145,7 @@ class Resolution {
       if (usable && (error as EmbedlaneError).code === 'ERR_DOWNLOAD') return undefined;
       throw error;
     }
-    await this.#cache.writeTree(commit, files);
+    await remember(this.#cache.writeTree(commit, files));
     return files;
   }
 

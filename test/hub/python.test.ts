@@ -86,6 +86,10 @@ describe.skipIf(!PYTHON)('with Python’s huggingface_hub', () => {
       hub.resolve('org/model'),
     ]);
     expect(ours.folder).toBe(theirs);
+    // Each waits for the other where both want the same file.
+    for (const path of NEEDED.filter((name) => /\.(onnx|onnx_data)$/.test(name))) {
+      expect(hub.server.downloads(path).filter(({ host }) => host === 'cdn').length, path).toBe(1);
+    }
     for (const path of NEEDED) {
       const content = Buffer.from(FILES[path as keyof typeof FILES]);
       expect((await readFile(join(theirs, path))).equals(content), path).toBe(true);

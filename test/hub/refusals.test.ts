@@ -1,4 +1,6 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { checkHubOptions } from '#dist/hub/index.js';
@@ -63,7 +65,6 @@ describe('access', () => {
 
   it('is given by the token of the option, of HF_TOKEN and of the token file, to the hub alone', async () => {
     hub.server.add('org/private', FILES, { token: TOKEN });
-    const { writeFile, mkdir } = await import('node:fs/promises');
     const attempts = [
       async () => hub.resolve('org/private', { token: TOKEN, cacheDir: join(hub.cacheDir, 'a') }),
       async () => {
@@ -249,5 +250,36 @@ describe('options', () => {
     expect(checkHubOptions({ localFilesOnly: false })).toMatchObject({ offline: false });
     vi.stubEnv('HF_ENDPOINT', 'mirror.example');
     expect(() => checkHubOptions({})).toThrow(/HF_ENDPOINT/);
+  });
+});
+
+describe('a proxy', () => {
+  it('from HTTP_PROXY is used, except for the hosts of NO_PROXY', async () => {
+    const connected: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', (request, socket) => {
+      connected.push(request.url ?? '');
+      const [host, port] = (request.url ?? '').split(':');
+      const upstream = connect(Number(port), host, () => socket.write('HTTP/1.1 200 OK\r\n\r\n'));
+      upstream.on('error', () => socket.destroy());
+      socket.on('error', () => upstream.destroy());
+      upstream.pipe(socket).pipe(upstream);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    try {
+      vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+      vi.stubEnv('NO_PROXY', undefined);
+      await hub.resolve('org/model');
+      expect(new Set(connected)).toEqual(
+        new Set([new URL(hub.server.url).host, new URL(hub.server.cdnUrl).host]),
+      );
+      connected.length = 0;
+      vi.stubEnv('NO_PROXY', '127.0.0.1');
+      await hub.resolve('org/model', { cacheDir: join(hub.cacheDir, 'other') });
+      expect(connected).toEqual([]);
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
   });
 });
