@@ -7,6 +7,7 @@ import { registerEmbed } from './commands/embed.js';
 import { registerModels } from './commands/models.js';
 import { registerPull } from './commands/pull.js';
 import { registerSearch } from './commands/search.js';
+import { registerServe } from './commands/serve.js';
 import { registerSimilarity } from './commands/similarity.js';
 import type { CliContext } from './context.js';
 
@@ -59,6 +60,7 @@ Examples:
   $ embedlane embed --input lines.txt --out vectors.npy
   $ embedlane similarity "a cat" "a kitten"     0.7663
   $ embedlane pull BAAI/bge-small-en-v1.5       download a model
+  $ embedlane serve                             an HTTP server for OpenAI's, Ollama's and other clients
   $ embedlane doctor                            what this machine and this install can do
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
@@ -70,6 +72,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
     registerSimilarity,
     registerPull,
     registerModels,
+    registerServe,
     registerDoctor,
   ]) {
     register(program, context);

@@ -12,7 +12,7 @@ function examples(markdown: string): { code: string; printed: string }[] {
   return Array.from(pairs, ([, code, printed]) => ({ code, printed }));
 }
 
-describe.each(['README.md', 'docs/text.md', 'docs/vectors.md', 'docs/index.md'])('%s', (name) => {
+describe.each(['README.md', 'docs/text.md', 'docs/vectors.md', 'docs/index.md', 'docs/server.md'])('%s', (name) => {
   const found = examples(readFileSync(join(ROOT, name), 'utf8'));
 
   it('has examples', () => {

@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { EmbedlaneError } from '../../core/errors.js';
+import { optionsObject } from '../../core/validate.js';
+import { createServer, SERVER_OPTIONS, type ServedModel, type ServerOptions } from '../../server/index.js';
+import type { CliContext } from '../context.js';
+import { io } from '../io.js';
+import { integerOption, type ModelFlags, repeated } from '../options.js';
+
+interface ServeFlags {
+  model?: string[];
+  dtype?: ModelFlags['dtype'];
+  threads?: number;
+  host?: string;
+  port?: number;
+  config?: string;
+  keepAlive?: number;
+  preload?: boolean;
+  log?: boolean;
+}
+
+export function registerServe(program: Command, context: CliContext): void {
+  program
+    .command('serve')
+    .description(
+      'Serve embeddings over HTTP to clients of OpenAI, Ollama, Text Embeddings Inference, DashScope.',
+    )
+    .option('-m, --model <id>', 'bundled model name or a model folder; may be repeated', repeated)
+    .option('--dtype <dtype>', 'which ONNX file of the models')
+    .option('--threads <n>', 'inference threads of each model', integerOption(1, 1024))
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+    .option('-p, --port <n>', 'port (default: 8080)', integerOption(0, 65_535))
+    .option('--keep-alive <seconds>', 'unload a model after so much idleness', integerOption(0, 2_000_000))
+    .option('--no-preload', 'load each model with its first request')
+    .option('--no-log', 'no log lines on stderr')
+    .option('-c, --config <file>', 'JSON file with the options of createServer; flags go before it')
+    .addHelpText(
+      'after',
+      `
+Environment: EMBEDLANE_MODELS, EMBEDLANE_API_KEYS (comma-separated), EMBEDLANE_HOST, EMBEDLANE_PORT;
+they go before the file and after the flags. Keys are no flag, because every user of a machine can read those.
+
+Examples:
+  $ embedlane serve
+  $ embedlane serve --model all-MiniLM-L6-v2 --model ./models/my-model --host 0.0.0.0
+  $ curl http://127.0.0.1:8080/v1/embeddings -d '{"model":"all-MiniLM-L6-v2","input":"hello"}'`,
+    )
+    .action((flags: ServeFlags) => serve(flags, context));
+}
+
+async function serve(flags: ServeFlags, { signal }: CliContext): Promise<void> {
+  const file = flags.config === undefined ? {} : await readConfig(flags.config);
+  const server = await createServer({ log: true, ...file, ...fromEnvironment(), ...fromFlags(flags, file) });
+  process.stdout.write(`Listening on ${server.url}\n`);
+  await ended(signal);
+  await server.close();
+}
+
+/** Resolves with the first Ctrl-C or SIGTERM. */
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    process.once('SIGTERM', resolve);
+  });
+}
+
+async function readConfig(path: string): Promise<ServerOptions> {
+  const text = await io(path, () => readFile(path, 'utf8'));
+  try {
+    return optionsObject<ServerOptions>(path, JSON.parse(text), SERVER_OPTIONS);
+  } catch (cause) {
+    if (cause instanceof EmbedlaneError) throw cause;
+    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected JSON in ${path}`, { cause });
+  }
+}
+
+function fromEnvironment(): ServerOptions {
+  const { EMBEDLANE_MODELS, EMBEDLANE_API_KEYS, EMBEDLANE_HOST, EMBEDLANE_PORT } = process.env;
+  return {
+    ...(EMBEDLANE_MODELS && { models: list(EMBEDLANE_MODELS) }),
+    ...(EMBEDLANE_API_KEYS && { apiKeys: list(EMBEDLANE_API_KEYS) }),
+    ...(EMBEDLANE_HOST && { host: EMBEDLANE_HOST }),
+    ...(EMBEDLANE_PORT && { port: Number(EMBEDLANE_PORT) }),
+  };
+}
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
+}
+
+function fromFlags(flags: ServeFlags, file: ServerOptions): ServerOptions {
+  const { host, port, keepAlive } = flags;
+  const models = modelsOf(flags, file);
+  return {
+    ...(models && { models }),
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(keepAlive !== undefined && { keepAlive }),
+    ...(flags.preload === false && { preload: false }),
+    ...(flags.log === false && { log: false }),
+  };
+}
+
+/** `--dtype` and `--threads` are for all models, wherever those are named. */
+function modelsOf({ model, dtype, threads }: ServeFlags, file: ServerOptions): ServerOptions['models'] {
+  if (dtype === undefined && threads === undefined) return model;
+  const models = model ?? fromEnvironment().models ?? file.models ?? ['all-MiniLM-L6-v2'];
+  return models.map(
+    (served): ServedModel => ({
+      ...(typeof served === 'string' ? { id: served } : served),
+      ...(dtype !== undefined && { dtype }),
+      ...(threads !== undefined && { threads }),
+    }),
+  );
+}

@@ -1,0 +1,125 @@
+import cors from '@fastify/cors';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import { Admission, RateLimiter } from './admission.js';
+import { ApiKeys } from './api-keys.js';
+import { parseBodies } from './body.js';
+import { dashScope } from './dialects/dashscope.js';
+import { type Dialect, type DialectContext, sendFault } from './dialects/dialect.js';
+import { ollama } from './dialects/ollama.js';
+import { openAI } from './dialects/openai.js';
+import { tei } from './dialects/tei.js';
+import { Fault } from './fault.js';
+import { ServerMetrics } from './metrics.js';
+import type { CheckedOptions } from './options.js';
+import { stateOf } from './request.js';
+
+const DIALECTS: readonly Dialect[] = [openAI, ollama, tei, dashScope];
+
+/** Open to everyone: load balancers and scrapers have no key. */
+const PUBLIC = new Set(['/health', '/ready', '/ping', '/metrics']);
+
+/** How often Node looks for clients that are too slow; its own default is half a minute. */
+const SLOW_CLIENT_CHECK = 1000;
+const MAX_HEADERS_TIMEOUT = 10_000;
+
+/** A connection on which nothing moves, a client that does not read its answer for example. */
+const IDLE_SOCKET_TIMEOUT = 120_000;
+
+/** The HTTP side of the server: limits, keys, metrics, and the routes of every dialect. */
+export function buildApp(options: CheckedOptions, context: DialectContext): FastifyInstance {
+  const app = fastify({
+    bodyLimit: options.maxBodyBytes,
+    requestTimeout: options.requestTimeout,
+    connectionTimeout: IDLE_SOCKET_TIMEOUT,
+    keepAliveTimeout: 75_000,
+    http: {
+      connectionsCheckingInterval: SLOW_CLIENT_CHECK,
+      headersTimeout: Math.min(MAX_HEADERS_TIMEOUT, options.requestTimeout),
+      maxHeaderSize: 16 * 1024,
+    },
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    logger: options.log ? { stream: process.stderr } : false,
+    // Its lines would have the whole URL; ours are below.
+    logController: new LogController({ disableRequestLogging: true }),
+    routerOptions: { maxParamLength: 300 },
+    requestIdHeader: false,
+    genReqId: () => crypto.randomUUID(),
+  });
+  const keys = new ApiKeys(options.apiKeys);
+  const admission = new Admission(options);
+  const rates = new RateLimiter(options.rateLimit);
+  const metrics = new ServerMetrics(context.engine.pool, () => admission.requests);
+
+  parseBodies(app);
+  if (options.cors) void app.register(cors, { origin: options.cors === true ? '*' : [...options.cors] });
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    if (PUBLIC.has(request.routeOptions.url ?? '')) return;
+    const state = stateOf(request);
+    state.key = keys.check(request.headers);
+    if (rates.active) rates.take(state.key ?? request.ip);
+    const hasBody = request.method === 'POST' || request.method === 'PUT';
+    state.bytes = admission.enter(hasBody ? Number(request.headers['content-length']) : 0);
+    reply.raw.once('close', () => {
+      if (state.bytes !== undefined) admission.leave(state.bytes);
+      // Without an answer, the client has gone: nobody waits for what is still queued.
+      if (!reply.raw.writableFinished) state.abort.abort();
+    });
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { model, texts, tokens, key } = stateOf(request);
+    const route = request.routeOptions.url ?? 'unknown';
+    const { statusCode: status, elapsedTime } = reply;
+    metrics.record({ ...{ route, status, seconds: elapsedTime / 1000 }, model, texts, tokens });
+    if (tokens && rates.active) rates.spend(key ?? request.ip, tokens);
+    const ms = Math.round(elapsedTime * 100) / 100;
+    request.log.info({
+      ...{ method: request.method, route, status, ms },
+      key,
+      model,
+      texts,
+      tokens,
+    });
+  });
+
+  for (const dialect of DIALECTS) {
+    void app.register(async (scope) => {
+      scope.setErrorHandler((error, _, reply) => sendFault(reply, dialect, error));
+      dialect.routes(scope, context);
+    });
+  }
+  operations(app, context, metrics);
+  const anyError = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    sendFault(reply, dialectOf(request.url), error);
+  app.setErrorHandler(anyError);
+  app.setNotFoundHandler((request, reply) =>
+    anyError(
+      new Fault('not_found', `There is no ${request.method} ${request.url.split('?')[0]}`),
+      request,
+      reply,
+    ),
+  );
+  return app;
+}
+
+function operations(app: FastifyInstance, { ready }: DialectContext, metrics: ServerMetrics): void {
+  for (const path of ['/health', '/ping']) app.get(path, () => ({ status: 'ok' }));
+  app.get('/ready', (_, reply) =>
+    ready() ? reply.send({ status: 'ready' }) : reply.status(503).send({ status: 'not ready' }),
+  );
+  app.get('/metrics', async (_, reply) => reply.type(metrics.contentType).send(await metrics.text()));
+}
+
+/** Whose client probably sent a request for a route that is not there. */
+function dialectOf(url: string): Dialect {
+  if (url.startsWith('/api/v1/')) return dashScope;
+  if (url.startsWith('/api/')) return ollama;
+  return url.startsWith('/v1') || url.startsWith('/v2') || url.startsWith('/compatible-mode') ? openAI : tei;
+}

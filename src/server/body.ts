@@ -1,0 +1,107 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance } from 'fastify';
+import { describe } from '../core/errors.js';
+import { Fault, invalid } from './fault.js';
+
+/** A JSON body after parsing: nothing about it is known. */
+export type Body = Record<string, unknown>;
+
+/**
+ * Reads every body as JSON, whatever its content type says: `curl -d` says form data, and clients of Ollama are
+ * used to that. Compressed bodies are refused, so that there is no bomb to unpack.
+ */
+export function parseBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  // Refuses __proto__ and constructor.prototype in any depth.
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, content, done) => {
+    const bytes = content as Buffer;
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') {
+      done(new Fault('invalid', `Content encoding '${encoding}' is not supported`, { status: 415 }));
+    } else if (!isUtf8(bytes)) {
+      done(new Fault('invalid', 'The request body is not valid UTF-8'));
+    } else if (bytes.length === 0) {
+      done(null, undefined);
+    } else {
+      void parse(request, bytes.toString('utf8'), (error, body) => {
+        if (error) done(new Fault('invalid', 'The request body is not valid JSON', { cause: error }));
+        else done(null, body);
+      });
+    }
+  });
+}
+
+/** The body as an object, or a fault with the dialect's usual words for a missing one. */
+export function objectBody(body: unknown, missing = 'Expected a JSON object as the request body'): Body {
+  if (body === null || typeof body !== 'object' || Array.isArray(body)) throw new Fault('invalid', missing);
+  return body as Body;
+}
+
+/** Clients send null for what is not set. */
+export function given(body: Body, name: string): unknown {
+  return Object.hasOwn(body, name) ? (body[name] ?? undefined) : undefined;
+}
+
+export function stringField(body: Body, name: string): string {
+  const value = optionalStringField(body, name);
+  if (value === undefined) throw invalid(name, `Missing required parameter: '${name}'`);
+  return value;
+}
+
+export function optionalStringField(body: Body, name: string): string | undefined {
+  const value = given(body, name);
+  if (value !== undefined && typeof value !== 'string') throw wrong(name, 'a string', value);
+  return value;
+}
+
+export function booleanField(body: Body, name: string, fallback: boolean): boolean {
+  const value = given(body, name);
+  if (value !== undefined && typeof value !== 'boolean') throw wrong(name, 'a boolean', value);
+  return value ?? fallback;
+}
+
+export function optionalIntegerField(body: Body, name: string, min: number, max: number): number | undefined {
+  const value = given(body, name);
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw wrong(name, `an integer between ${min} and ${max}`, value);
+  }
+  return value;
+}
+
+/** A list of strings, or one string as a list of one. */
+export function stringsField(body: Body, name: string): string[] {
+  const value = given(body, name);
+  if (typeof value === 'string') return [value];
+  if (value === undefined) throw invalid(name, `Missing required parameter: '${name}'`);
+  if (!Array.isArray(value)) throw wrong(name, 'a string or a list of strings', value);
+  const index = value.findIndex((item) => typeof item !== 'string');
+  if (index >= 0) throw wrong(`${name}[${index}]`, 'a string', value[index]);
+  return value as string[];
+}
+
+/** Texts, or token ids of the model's own vocabulary. */
+export type Inputs = { texts: string[] } | { ids: number[][] };
+
+/** A string, a list of strings, a list of token ids, or a list of such lists. */
+export function inputsField(body: Body, name: string): Inputs {
+  const value = given(body, name);
+  if (Array.isArray(value) && value.length > 0 && typeof value[0] !== 'string') {
+    const lists = typeof value[0] === 'number' ? [value] : value;
+    return { ids: lists.map((list, index) => tokenIds(`${name}[${index}]`, list)) };
+  }
+  return { texts: stringsField(body, name) };
+}
+
+export function tokenIds(name: string, list: unknown): number[] {
+  if (!Array.isArray(list) || list.length === 0) throw wrong(name, 'a list of token ids', list);
+  for (const id of list) {
+    if (!Number.isInteger(id) || id < 0 || id >= 2 ** 32) throw wrong(name, 'a list of token ids', id);
+  }
+  return list;
+}
+
+export function wrong(name: string, expected: string, actual: unknown): Fault {
+  return invalid(name, `Expected ${expected} for '${name}' but received ${describe(actual)}`);
+}

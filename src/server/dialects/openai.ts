@@ -1,0 +1,119 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import {
+  type Body,
+  given,
+  inputsField,
+  objectBody,
+  optionalIntegerField,
+  optionalStringField,
+  stringField,
+  wrong,
+} from '../body.js';
+import { type Fault, type FaultKind, invalid } from '../fault.js';
+import { jsonBase64, jsonNumbers, jsonRows } from '../json-rows.js';
+import type { PooledModel } from '../model-pool.js';
+import { note, signalOf } from '../request.js';
+import { type Dialect, type DialectContext, sendJson } from './dialect.js';
+
+const TYPES: Record<FaultKind, string> = {
+  invalid: 'invalid_request_error',
+  unauthorized: 'invalid_request_error',
+  not_found: 'invalid_request_error',
+  too_large: 'invalid_request_error',
+  timeout: 'invalid_request_error',
+  overloaded: 'server_overloaded',
+  rate_limited: 'rate_limit_error',
+  unavailable: 'server_error',
+  backend: 'server_error',
+};
+
+const CODES: Partial<Record<FaultKind, string>> = {
+  unauthorized: 'invalid_api_key',
+  rate_limited: 'rate_limit_exceeded',
+  overloaded: 'server_overloaded',
+};
+
+/** `{ error: { message, type, param, code } }` */
+export function openAIFault({ kind, message, param, code }: Fault): object {
+  return { error: { message, type: TYPES[kind], param: param ?? null, code: code ?? CODES[kind] ?? null } };
+}
+
+/** OpenAI's embeddings and models, also where compatible servers have them. */
+export const openAI: Dialect = {
+  name: 'openai',
+  faultBody: openAIFault,
+  routes(app, context) {
+    for (const path of ['/v1/embeddings', '/embeddings', '/compatible-mode/v1/embeddings']) {
+      app.post(path, (request, reply) => embeddings(context, request, reply));
+    }
+    for (const prefix of ['/v1', '']) models(app, prefix, context);
+  },
+};
+
+function models(app: FastifyInstance, prefix: string, { engine }: DialectContext): void {
+  app.get(`${prefix}/models`, () => ({ object: 'list', data: engine.pool.models.map(describeModel) }));
+  // A model's name may have a slash in it.
+  app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, ({ params }) =>
+    describeModel(engine.pool.find(params['*'])),
+  );
+}
+
+function describeModel({ name, created }: PooledModel): object {
+  return { id: name, object: 'model', created: Math.floor(created.getTime() / 1000), owned_by: 'embedlane' };
+}
+
+async function embeddings({ engine }: DialectContext, request: FastifyRequest, reply: FastifyReply) {
+  const body = objectBody(request.body);
+  const model = stringField(body, 'model');
+  const inputs = inputsField(body, 'input');
+  const list = 'texts' in inputs ? inputs.texts : inputs.ids;
+  if (list.length === 0) throw invalid('input', "'input' cannot be an empty array");
+  const empty = 'texts' in inputs ? inputs.texts.indexOf('') : -1;
+  if (empty >= 0) throw invalid('input', `'input[${empty}]' cannot be an empty string`);
+  const dimensions = optionalIntegerField(body, 'dimensions', 1, 1_000_000);
+  const encoding = encodingFormat(body);
+
+  const result = await engine.embed({
+    ...{ model, inputs, param: 'input', dimensions },
+    purpose: purposeOf(body),
+    signal: signalOf(request),
+  });
+  note(request, result);
+  const item = (row: Float32Array, index: number) =>
+    `{"object":"embedding","index":${index},"embedding":${encoding(row)}}`;
+  const usage = JSON.stringify({ prompt_tokens: result.tokens, total_tokens: result.tokens });
+  const tail = `],"model":${JSON.stringify(model)},"usage":${usage}}`;
+  return sendJson(reply, jsonRows('{"object":"list","data":[', result.embeddings, item, tail));
+}
+
+function encodingFormat(body: Body): (row: Float32Array) => string {
+  const format = given(body, 'encoding_format') ?? 'float';
+  if (format === 'float') return jsonNumbers;
+  if (format === 'base64') return jsonBase64;
+  const shown = typeof format === 'string' ? format.slice(0, 60) : typeof format;
+  throw invalid(
+    'encoding_format',
+    `Invalid value for 'encoding_format' = ${shown}. Supported values: ['float', 'base64'].`,
+  );
+}
+
+/** `input_type` of Voyage, Cohere and NVIDIA, `task` of Jina; OpenAI itself makes no difference. */
+function purposeOf(body: Body): 'query' | 'document' | undefined {
+  const type = optionalStringField(body, 'input_type') ?? optionalStringField(body, 'task');
+  switch (type) {
+    case undefined:
+    case 'text-matching':
+      return undefined;
+    case 'query':
+    case 'search_query':
+    case 'retrieval.query':
+      return 'query';
+    case 'document':
+    case 'passage':
+    case 'search_document':
+    case 'retrieval.passage':
+      return 'document';
+    default:
+      throw wrong('input_type', "'query' or 'document'", type);
+  }
+}

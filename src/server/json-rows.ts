@@ -1,0 +1,49 @@
+import { Readable } from 'node:stream';
+import type { Embeddings } from '../core/embeddings.js';
+
+/** Numbers written in one go: well under a millisecond. */
+const NUMBERS_AT_A_TIME = 8192;
+
+/**
+ * JSON with one item per row, as a string if it is small, else as a stream that lets the event loop turn between
+ * its pieces: 2,048 rows of 384 numbers are 15 MB of text and a fifth of a second.
+ *
+ * @param head what comes before the first item
+ * @param item JSON of one row
+ * @param tail what comes after the last item
+ */
+export function jsonRows(
+  head: string,
+  embeddings: Embeddings,
+  item: (row: Float32Array, index: number) => string,
+  tail: string,
+): string | Readable {
+  const { rows, dims } = embeddings;
+  const step = Math.max(1, Math.floor(NUMBERS_AT_A_TIME / Math.max(1, dims)));
+  const piece = (start: number): string => {
+    let text = start === 0 ? head : '';
+    for (let index = start; index < Math.min(rows, start + step); index++) {
+      text += (index === 0 ? '' : ',') + item(embeddings.row(index), index);
+    }
+    return start + step >= rows ? text + tail : text;
+  };
+  if (rows <= step) return piece(0);
+  return Readable.from(pieces(), { objectMode: false });
+
+  async function* pieces(): AsyncGenerator<string> {
+    for (let start = 0; start < rows; start += step) {
+      yield piece(start);
+      await new Promise(setImmediate);
+    }
+  }
+}
+
+/** A row as a JSON array. Doubles print with enough digits for every float32 to come back exactly. */
+export function jsonNumbers(row: Float32Array): string {
+  return `[${row.join(',')}]`;
+}
+
+/** A row as a JSON string: base64 of little-endian 32-bit floats. */
+export function jsonBase64(row: Float32Array): string {
+  return `"${Buffer.from(row.buffer, row.byteOffset, row.byteLength).toString('base64')}"`;
+}

@@ -1,0 +1,66 @@
+import { afterAll, beforeAll } from 'vitest';
+import { createServer, type Server, type ServerOptions } from '#dist/server/index.js';
+import { TextEmbedder } from '#dist/text/index.js';
+import { fixture } from '../text/goldens.js';
+
+export const TINY = fixture('models/tiny-bert-cls');
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: the bodies of all dialects
+  body: any;
+}
+
+export interface TestServer {
+  url: string;
+  /** The same model in this process, for comparison. */
+  model: TextEmbedder;
+  /** Posts a body, JSON unless it is text or bytes already. */
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+}
+
+/** A server with the default model, or the tiny one, for the tests of one file. */
+export function testServer(options: ServerOptions = {}): TestServer {
+  let server: Server;
+  const test = { url: '' } as TestServer;
+  beforeAll(async () => {
+    [server, test.model] = await Promise.all([
+      createServer({ port: 0, ...options }),
+      TextEmbedder.load(options.models ? TINY : 'all-MiniLM-L6-v2'),
+    ]);
+    test.url = server.url;
+  });
+  afterAll(async () => {
+    await Promise.all([server?.close(), test.model?.close()]);
+  });
+  test.post = (path, body, headers = {}) => send(`${test.url}${path}`, 'POST', headers, body);
+  test.get = (path, headers = {}) => send(`${test.url}${path}`, 'GET', headers);
+  return test;
+}
+
+async function send(
+  url: string,
+  method: string,
+  headers: Record<string, string>,
+  body?: unknown,
+): Promise<Answer> {
+  const raw = typeof body === 'string' || body instanceof Uint8Array || body === undefined;
+  const response = await fetch(url, {
+    method,
+    headers: { ...(raw ? {} : { 'content-type': 'application/json' }), ...headers },
+    body: raw ? (body as string | Uint8Array<ArrayBuffer> | undefined) : JSON.stringify(body),
+  });
+  const text = await response.text();
+  const json = response.headers.get('content-type')?.includes('json');
+  return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
+}
+
+/** Largest difference between a row of a server's answer and one of the library's. */
+export function difference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  let most = 0;
+  for (let i = 0; i < expected.length; i++) most = Math.max(most, Math.abs(actual[i] - expected[i]));
+  return most;
+}
