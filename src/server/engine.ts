@@ -18,12 +18,17 @@ export interface EmbedRequest {
   strictDimensions?: boolean;
   /** Whether texts that are too long are cut; refused otherwise. Default true. */
   truncate?: boolean;
+  /** Which side of them is cut off. Default: the model's. */
+  truncationSide?: 'left' | 'right';
   purpose?: 'query' | 'document';
   promptName?: string;
   /** Milliseconds of idleness after which the model is unloaded, instead of the server's setting. */
   keepAlive?: number;
   signal: AbortSignal;
 }
+
+/** Options of one vector per text. */
+type SentenceOptions = EncodeOptions & { output?: 'sentence' };
 
 export interface EmbedResponse {
   model: PooledModel;
@@ -73,7 +78,7 @@ export class Engine {
       const texts = await textsOf(request.inputs, model);
       if (request.truncate === false) await refuseLong(texts, model, request.param);
       let tokens = 0;
-      const counted: EncodeOptions = { ...options, onUsage: (usage) => (tokens = usage.tokens) };
+      const counted: SentenceOptions = { ...options, onUsage: (usage) => (tokens = usage.tokens) };
       const embeddings = await encode(model, texts, request.purpose, counted);
       return { model: pooled, embeddings, tokens, loadTime };
     });
@@ -89,8 +94,8 @@ export class Engine {
   }
 }
 
-function encodeOptions(request: EmbedRequest, model: TextEmbedder): EncodeOptions {
-  const { dimensions, promptName, signal } = request;
+function encodeOptions(request: EmbedRequest, model: TextEmbedder): SentenceOptions {
+  const { dimensions, promptName, truncationSide, signal } = request;
   const cut = dimensions !== undefined && dimensions < model.dimensions;
   if (dimensions !== undefined && dimensions > model.dimensions && request.strictDimensions !== false) {
     throw invalid(
@@ -105,6 +110,7 @@ function encodeOptions(request: EmbedRequest, model: TextEmbedder): EncodeOption
     normalize: request.normalize === true || cut,
     ...(cut && { truncateDim: dimensions }),
     ...(promptName !== undefined && { promptName }),
+    ...(truncationSide !== undefined && { truncationSide }),
     signal,
   };
 }
@@ -113,7 +119,7 @@ function encode(
   model: TextEmbedder,
   texts: string[],
   purpose: EmbedRequest['purpose'],
-  options: EncodeOptions,
+  options: SentenceOptions,
 ): Promise<Embeddings> {
   if (texts.length === 0) return Promise.resolve(new Embeddings(new Float32Array(0), 0, model.dimensions));
   if (purpose === 'query') return model.encodeQuery(texts, options);

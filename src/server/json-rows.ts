@@ -38,6 +38,22 @@ export function jsonRows(
   }
 }
 
+/** JSON of a list of matrices, piece by piece. */
+export function jsonMatrices(matrices: readonly Embeddings[]): Readable {
+  return Readable.from(pieces(), { objectMode: false });
+
+  async function* pieces(): AsyncGenerator<string> {
+    let separator = '[';
+    for (const matrix of matrices) {
+      const json = jsonRows(`${separator}[`, matrix, jsonNumbers, ']');
+      if (typeof json === 'string') yield json;
+      else yield* json;
+      separator = ',';
+    }
+    yield ']';
+  }
+}
+
 /** A row as a JSON array. Doubles print with enough digits for every float32 to come back exactly. */
 export function jsonNumbers(row: Float32Array): string {
   return `[${row.join(',')}]`;

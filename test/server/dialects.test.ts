@@ -86,6 +86,25 @@ describe('Text Embeddings Inference', () => {
     expect((await server.post('/embed', { inputs: [ids] })).body).toHaveLength(1);
   });
 
+  it('cuts the side that it is told to', async () => {
+    const inputs = `${'cat '.repeat(300)}${'dog '.repeat(300)}`;
+    const { body } = await server.post('/embed', {
+      inputs: [inputs, 'cat', 'dog'],
+      truncation_direction: 'left',
+    });
+    const dot = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+    expect(dot(body[0], body[2])).toBeGreaterThan(dot(body[0], body[1]));
+  });
+
+  it('has the vectors of all tokens', async () => {
+    const { body } = await server.post('/embed_all', { inputs: ['a cat', 'a much longer text '.repeat(20)] });
+    const expected = await server.model.encode(['a cat'], { output: 'token' });
+    expect(body.map((tokens: number[][]) => tokens.length)).toEqual([4, 82]);
+    body[0].forEach((row: number[], i: number) => {
+      expect(difference(row, expected[0].row(i))).toBeLessThan(1e-3);
+    });
+  });
+
   it('compares at /similarity', async () => {
     const inputs = { source_sentence: 'a cat', sentences: ['a kitten', 'a stock exchange'] };
     const { body } = await server.post('/similarity', { inputs });
@@ -126,7 +145,8 @@ describe('Text Embeddings Inference', () => {
     ['/embed', { inputs: 'a', normalize: 1 }, 422, 'Validation'],
     ['/embed', { inputs: 'a', dimensions: 0 }, 422, 'Validation'],
     ['/embed', { inputs: 'a', prompt_name: 'x' }, 422, 'Validation'],
-    ['/embed', { inputs: 'a', truncation_direction: 'left' }, 422, 'Validation'],
+    ['/embed', { inputs: 'a', truncation_direction: 'up' }, 422, 'Validation'],
+    ['/embed_all', { inputs: [] }, 400, 'Empty'],
     ['/embed', { inputs: 'word '.repeat(500), truncate: false }, 422, 'Validation'],
     ['/embed', {}, 422, 'Validation'],
     ['/similarity', { inputs: { source_sentence: 'a', sentences: [] } }, 400, 'Empty'],

@@ -207,10 +207,17 @@ describe('lifetime', () => {
       body: JSON.stringify({ model: MODEL, input, encoding_format: 'base64' }),
     });
 
+  /** Waits until a request is in the server's hands. */
+  async function inProgress(url: string): Promise<void> {
+    const active = async () =>
+      /embedlane_requests_active (\d+)/.exec(await (await fetch(`${url}/metrics`)).text())?.[1];
+    while ((await active()) === '0') await delay(5);
+  }
+
   it('lets requests in progress end when it closes', async () => {
     const server = await start();
     const pending = send(server.url, Array(2000).fill('some words of a longer text'));
-    await delay(50);
+    await inProgress(server.url);
     const [answer] = await Promise.all([pending, server.close()]);
     expect(answer.status).toBe(200);
     expect(((await answer.json()) as { data: unknown[] }).data).toHaveLength(2000);
@@ -223,7 +230,7 @@ describe('lifetime', () => {
     const texts = Array.from({ length: 2000 }, (_, i) => `${i} some words of a longer text`.repeat(20));
     const pending = send(server.url, texts);
     const failed = expect(pending).rejects.toThrow();
-    await delay(50);
+    await inProgress(server.url);
     await server.close();
     await failed;
   });
@@ -233,7 +240,7 @@ describe('lifetime', () => {
     const stop = new AbortController();
     const texts = Array.from({ length: 2000 }, (_, i) => `${i} some words of a longer text`.repeat(20));
     const pending = send(server.url, texts, stop.signal).catch(() => 'gone');
-    await delay(100);
+    await inProgress(server.url);
     stop.abort();
     expect(await pending).toBe('gone');
     expect((await send(server.url, 'a')).status).toBe(200);

@@ -17,8 +17,8 @@ import {
   wrong,
 } from '../body.js';
 import type { EmbedRequest } from '../engine.js';
-import { Fault, type FaultKind, invalid } from '../fault.js';
-import { jsonNumbers, jsonRows } from '../json-rows.js';
+import { Fault, type FaultKind } from '../fault.js';
+import { jsonMatrices, jsonNumbers, jsonRows } from '../json-rows.js';
 import { note, signalOf } from '../request.js';
 import { type Dialect, type DialectContext, sendJson } from './dialect.js';
 
@@ -48,6 +48,7 @@ export const tei: Dialect = {
   },
   routes(app, context) {
     embed(app, context);
+    embedAll(app, context);
     similarities(app, context);
     tokens(app, context);
     app.get('/info', () => info(context));
@@ -66,6 +67,25 @@ function embed(app: FastifyInstance, { engine }: DialectContext): void {
     });
     note(request, result);
     return sendJson(reply, jsonRows('[', result.embeddings, jsonNumbers, ']'));
+  });
+}
+
+/** The vectors of all tokens, as the model makes them. */
+function embedAll(app: FastifyInstance, { engine }: DialectContext): void {
+  app.post('/embed_all', async (request, reply) => {
+    const body = objectBody(request.body);
+    const texts = stringsField(body, 'inputs');
+    refuseEmpty({ texts });
+    engine.checkCount('inputs', texts);
+    const { model: name, truncationSide, promptName } = common(body);
+    const lists = await engine.use(name, (model) =>
+      model.encode(texts, {
+        ...{ output: 'token', signal: signalOf(request) },
+        ...(truncationSide && { truncationSide }),
+        ...(promptName && { promptName }),
+      }),
+    );
+    return sendJson(reply, jsonMatrices(lists));
   });
 }
 
@@ -146,16 +166,19 @@ async function info({ engine, version }: DialectContext): Promise<object> {
   }));
 }
 
-function common(body: Body): Pick<EmbedRequest, 'model' | 'truncate' | 'promptName'> {
-  const direction = given(body, 'truncation_direction') ?? 'right';
-  if (typeof direction !== 'string' || direction.toLowerCase() !== 'right') {
-    throw invalid('truncation_direction', "Only 'right' is supported for `truncation_direction`");
-  }
+function common(body: Body): Pick<EmbedRequest, 'model' | 'truncate' | 'truncationSide' | 'promptName'> {
   return {
     model: optionalStringField(body, 'model'),
     truncate: booleanField(body, 'truncate', true),
+    truncationSide: sideOf(body),
     promptName: optionalStringField(body, 'prompt_name'),
   };
+}
+
+function sideOf(body: Body): 'left' | 'right' | undefined {
+  const side = optionalStringField(body, 'truncation_direction')?.toLowerCase();
+  if (side === undefined || side === 'left' || side === 'right') return side;
+  throw wrong('truncation_direction', "'left' or 'right'", side);
 }
 
 function refuseEmpty(inputs: Inputs): void {
