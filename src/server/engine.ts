@@ -28,7 +28,7 @@ export interface EmbedRequest {
 }
 
 /** Options of one vector per text. */
-type SentenceOptions = EncodeOptions & { output?: 'sentence' };
+type SentenceOptions = EncodeOptions<'float32'> & { output?: 'sentence' };
 
 export interface EmbedResponse {
   model: PooledModel;

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { EmbedlaneError } from '../core/errors.js';
+import { ioError } from '../core/io.js';
 import { buildApp } from './app.js';
 import { Engine } from './engine.js';
 import { ModelPool } from './model-pool.js';
@@ -66,10 +66,7 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
   try {
     await app.listen({ host, port });
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new EmbedlaneError('ERR_IO', `Expected a free address at ${host}:${port} but received ${reason}`, {
-      cause: error,
-    });
+    throw ioError('a free address', `${host}:${port}`, error);
   }
 }
 

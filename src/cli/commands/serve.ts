@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
+import { io } from '../../core/io.js';
 import { optionsObject } from '../../core/validate.js';
 import { createServer, SERVER_OPTIONS, type ServedModel, type ServerOptions } from '../../server/index.js';
 import type { CliContext } from '../context.js';
-import { io } from '../io.js';
 import { integerOption, type ModelFlags, repeated } from '../options.js';
 
 interface ServeFlags {
