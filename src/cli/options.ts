@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { DTYPES, type Dtype } from '../hub/index.js';
 import { TextEmbedder } from '../text/index.js';
 import { downloadBar } from './output/progress-bar.js';
 
@@ -9,7 +10,7 @@ export const DEFAULT_INDEX = '.embedlane';
 /** Options that every command with a model takes. */
 export interface ModelFlags {
   model: string;
-  dtype: 'auto' | 'fp32' | 'fp16' | 'int8';
+  dtype: Dtype;
   threads?: number;
 }
 
@@ -23,9 +24,7 @@ export function withModel(command: Command): Command {
 
 /** `--dtype`. */
 export function dtypeOption(): Option {
-  return new Option('--dtype <dtype>', 'which ONNX file of the model')
-    .choices(['auto', 'fp32', 'fp16', 'int8'])
-    .default('auto');
+  return new Option('--dtype <dtype>', 'which ONNX file of the model').choices(DTYPES).default('auto');
 }
 
 /** Loads the model that the flags name, with a bar if it has to be downloaded. */
@@ -45,6 +44,17 @@ export function integerOption(min: number, max: number): (value: string) => numb
     const number = Number(value);
     if (value.trim() === '' || !Number.isInteger(number) || number < min || number > max) {
       throw new InvalidArgumentError(`Expected an integer between ${min} and ${max}.`);
+    }
+    return number;
+  };
+}
+
+/** A commander parser for a number in `[min, max]`. */
+export function numberOption(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (value.trim() === '' || !(number >= min && number <= max)) {
+      throw new InvalidArgumentError(`Expected a number between ${min} and ${max}.`);
     }
     return number;
   };

@@ -9,6 +9,7 @@ import { registerPull } from './commands/pull.js';
 import { registerSearch } from './commands/search.js';
 import { registerServe } from './commands/serve.js';
 import { registerSimilarity } from './commands/similarity.js';
+import { registerVerify } from './commands/verify.js';
 import type { CliContext } from './context.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -73,6 +74,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
     registerPull,
     registerModels,
     registerServe,
+    registerVerify,
     registerDoctor,
   ]) {
     register(program, context);

@@ -1,5 +1,7 @@
 export type { SimilarityFunction } from './config/index.js';
 export type { DecodeOptions, EncodeOptions, EncodeStreamOptions, LoadOptions } from './options.js';
+export { type CaseReport, compareWithGolden, type ParityReport, type Tolerance } from './parity/compare.js';
+export { type Golden, type GoldenCase, readGolden } from './parity/golden.js';
 export type { EncodePrecision } from './quantization.js';
 export { TextEmbedder } from './text-embedder.js';
 export type { Tokenized } from './tokenize-job.js';

@@ -14,6 +14,8 @@ import type { LoadSettings } from './options.js';
 /** A model's configuration, and what its lane has to load. */
 export interface ModelPlan {
   id: string;
+  /** The ONNX file of the default route. */
+  modelFile: string;
   config: TextModelConfig;
   /** Longest text in tokens over all routes; undefined without a limit. */
   maxTokens: number | undefined;
@@ -57,7 +59,14 @@ export async function planModel({ id, folder }: ModelLocation, settings: LoadSet
     spin: spin ?? 0,
     tokenBudget: tokenBudget ?? DEFAULT_TOKEN_BUDGET,
   };
-  return { id, config, maxTokens: Number.isFinite(longest) ? longest : undefined, params };
+  const { encoder } = config.routes[config.routeOf.default ?? 0];
+  return {
+    id,
+    modelFile: encoders[encoder].modelFile,
+    config,
+    maxTokens: Number.isFinite(longest) ? longest : undefined,
+    params,
+  };
 }
 
 function limit({ maxTokens, maxPositions }: EncoderConfig, wanted: number | undefined): number | undefined {

@@ -38,6 +38,7 @@ const DEFAULT_MAX_QUEUE = 10_000;
 /** What {@link TextEmbedder.load} found out about a model. */
 interface Model {
   id: string;
+  modelFile: string;
   config: TextModelConfig;
   maxTokens: number | undefined;
   tokenBudget: number;
@@ -123,6 +124,11 @@ export class TextEmbedder implements Embedder {
   /** Short name of a bundled model, the path that the model was loaded from, or `org/name` with any `@revision`. */
   get modelId(): string {
     return this.#model.id;
+  }
+
+  /** Path of the ONNX file in use; of several, that of `encode`. */
+  get modelFile(): string {
+    return this.#model.modelFile;
   }
 
   /** Width of an embedding, before any `truncateDim`. */

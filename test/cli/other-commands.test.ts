@@ -44,7 +44,7 @@ describe('embedlane', () => {
     },
   );
 
-  it.each(['embed', 'index', 'search', 'similarity', 'pull', 'models', 'doctor'])(
+  it.each(['embed', 'index', 'search', 'similarity', 'pull', 'models', 'verify', 'doctor'])(
     '%s --help shows examples',
     async (command) => {
       expect((await cli([command, '--help'])).stdout).toContain(`$ embedlane ${command}`);
