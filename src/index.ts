@@ -22,6 +22,12 @@ export {
 export type { PoolingMode } from './native/binding.js';
 export type { Priority, RuntimeStats } from './runtime/index.js';
 export {
+  StaticEmbedder,
+  type StaticEncodeOptions,
+  type StaticLibrary,
+  type StaticLoadOptions,
+} from './static/index.js';
+export {
   type DecodeOptions,
   type EncodeOptions,
   type EncodePrecision,

@@ -8,6 +8,7 @@
 #include "quantization.h"
 #include "row_store.h"
 #include "search.h"
+#include "static.h"
 #include "storage.h"
 #include "vectors.h"
 
@@ -56,6 +57,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["dequantizeScaled"] = Napi::Function::New<dequantize_scaled>(env);
   exports["packBits"] = Napi::Function::New<pack_bits>(env);
   exports["unpackBits"] = Napi::Function::New<unpack_bits>(env);
+  exports["createWordPiece"] = Napi::Function::New<create_word_piece>(env);
+  exports["encodeWordPiece"] = Napi::Function::New<encode_word_piece>(env);
+  exports["bagMeans"] = Napi::Function::New<bag_means>(env);
   exports["topKSync"] = Napi::Function::New<top_k_sync>(env);
   exports["topK"] = Napi::Function::New<top_k>(env);
   exports["resizeImage"] = Napi::Function::New<resize_image>(env);

@@ -55,6 +55,10 @@ Span<uint8_t> bytes(const Napi::CallbackInfo& info, size_t index) {
   return typed<uint8_t>(info, index, napi_uint8_array, "Uint8Array");
 }
 
+Span<uint16_t> half_words(const Napi::CallbackInfo& info, size_t index) {
+  return typed<uint16_t>(info, index, napi_uint16_array, "Uint16Array");
+}
+
 Span<uint32_t> words(const Napi::CallbackInfo& info, size_t index) {
   return typed<uint32_t>(info, index, napi_uint32_array, "Uint32Array");
 }

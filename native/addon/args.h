@@ -25,6 +25,7 @@ Span<float> floats(const Napi::CallbackInfo& info, size_t index);
 Span<uint16_t> halves(const Napi::CallbackInfo& info, size_t index);
 Span<int8_t> signed_bytes(const Napi::CallbackInfo& info, size_t index);
 Span<uint8_t> bytes(const Napi::CallbackInfo& info, size_t index);
+Span<uint16_t> half_words(const Napi::CallbackInfo& info, size_t index);
 Span<uint32_t> words(const Napi::CallbackInfo& info, size_t index);
 Span<double> doubles(const Napi::CallbackInfo& info, size_t index);
 

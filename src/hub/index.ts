@@ -25,6 +25,7 @@ export {
   type FileSelector,
   moduleWeights,
   onnxModelFiles,
+  type Repository,
 } from './selection.js';
 export {
   checkHubOptions,

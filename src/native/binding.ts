@@ -35,6 +35,55 @@ export interface TopKArrays {
  */
 export const MAX_COPIED_FLOATS = 2 ** 20;
 
+/** Strings one after another in UTF-16; string `i` ends before `ends[i]`. */
+export interface Strings {
+  units: Uint16Array;
+  ends: Uint32Array;
+}
+
+/** A WordPiece tokenizer as {@link NativeBinding.createWordPiece} takes it. */
+export interface WordPieceSpec {
+  vocabulary: Strings;
+  /** Id of each token of the vocabulary. */
+  ids: Uint32Array;
+  /** Tokens that are found in the text itself, whatever is around them. */
+  added: Strings;
+  addedIds: Uint32Array;
+  /** What continuing pieces start with. */
+  prefix: Uint16Array;
+  /** Lowercase and strip accents. */
+  fold: boolean;
+  /** Id of words without pieces. */
+  unknown: number;
+  /** Longer words are unknown. */
+  mostCharacters: number;
+}
+
+/** A native tokenizer. */
+export interface WordPieceHandle {
+  readonly wordPiece: unique symbol;
+}
+
+/** Which of a text's tokens are kept. */
+export interface TokenLimits {
+  /** At most 2^32 − 1. */
+  most: number;
+  /** Keep the last `most` and not the first. */
+  fromEnd: boolean;
+  dropUnknown: boolean;
+}
+
+/** Most tokens that a UTF-16 unit can become. */
+export const MOST_TOKENS_PER_UNIT = 3;
+
+/** Token ids of several texts; text `i` ends before `ends[i]`. */
+export interface TokenBags {
+  ids: Uint32Array;
+  ends: Uint32Array;
+  /** Per text, 0 if it has a character whose tokens depend on its neighbours: it has no ids here. */
+  known: Uint8Array;
+}
+
 /** A search under way on native threads. */
 export interface TopKTask {
   promise: Promise<TopKArrays>;
@@ -98,6 +147,41 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     normalize: boolean,
     excludeLeading: Uint32Array | null,
   ): Float32Array;
+
+  /** BERT's WordPiece tokenizer; undefined where there is no native one. */
+  createWordPiece?(spec: WordPieceSpec): Promise<WordPieceHandle>;
+  /**
+   * Ids as Hugging Face tokenizers gives them, without special tokens. Lone surrogates count as U+FFFD.
+   *
+   * @param into room for {@link MOST_TOKENS_PER_UNIT} ids for each unit of text, and for one end and one flag for
+   *   each text
+   */
+  encodeWordPiece?(
+    tokenizer: WordPieceHandle,
+    texts: Strings,
+    limits: TokenLimits,
+    into: TokenBags,
+  ): Promise<void>;
+  /**
+   * Mean of rows of a table, as torch's EmbeddingBag has it: zeros for an empty bag.
+   *
+   * @param table row-major, rows of `dims` values; must not change before the promise settles
+   * @param ids rows, bag after bag; bag `i` ends before `ends[i]`
+   * @param normalize divide each mean by max(‖x‖, 1e-12)
+   * @param kept leading values of each mean that are wanted
+   * @param normalizeKept divide what is kept by its length
+   * @param out row-major `[bags, kept]`
+   */
+  bagMeans(
+    table: Float32Array,
+    dims: number,
+    ids: Uint32Array,
+    ends: Uint32Array,
+    normalize: boolean,
+    kept: number,
+    normalizeKept: boolean,
+    out: Float32Array,
+  ): Promise<void>;
 
   topKSync(
     queries: Float32Array,

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { EmbedlaneError, type ErrorCode } from '../core/errors.js';
 import { type AddonRowStore, adaptRowStore } from './addon-row-store.js';
+import { type AddonWordPiece, adaptWordPiece } from './addon-word-piece.js';
 import type { NativeBinding, SimdLevel, TopKArrays, TopKTask } from './binding.js';
 import { createFallback } from './fallback/index.js';
 import { allocateFloats, allocateTopK } from './memory.js';
@@ -56,12 +57,16 @@ If another platform's package was installed (a copied node_modules, a cached con
 EMBEDLANE_BACKEND=typescript chooses the fallback without this warning.`;
 
 /** What the binary exports: the contract, but results go where the caller says. */
-type Addon = Omit<NativeBinding, 'backend' | 'scores' | 'pool' | 'topKSync' | 'topK' | 'createRowStore'> & {
-  RowStore: new (dims: number) => AddonRowStore;
-  pool(...args: [...Parameters<NativeBinding['pool']>, out: Float32Array]): void;
-  topKSync(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKArrays;
-  topK(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKTask;
-};
+type Addon = Omit<
+  NativeBinding,
+  'backend' | 'scores' | 'pool' | 'topKSync' | 'topK' | 'createRowStore' | keyof AddonWordPiece
+> &
+  AddonWordPiece & {
+    RowStore: new (dims: number) => AddonRowStore;
+    pool(...args: [...Parameters<NativeBinding['pool']>, out: Float32Array]): void;
+    topKSync(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKArrays;
+    topK(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKTask;
+  };
 
 type SearchArguments = Parameters<NativeBinding['topK']>;
 
@@ -84,6 +89,9 @@ const FUNCTIONS = [
   'dequantizeScaled',
   'packBits',
   'unpackBits',
+  'createWordPiece',
+  'encodeWordPiece',
+  'bagMeans',
   'topKSync',
   'topK',
   'resizeImage',
@@ -161,6 +169,15 @@ function wrap(native: Addon): NativeBinding {
         throw translate(error);
       }
     };
+  const guardAsync =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      try {
+        return await call(...args);
+      } catch (error) {
+        throw translate(error);
+      }
+    };
   return {
     backend: 'native',
     simdLevel: guard(native.simdLevel),
@@ -189,6 +206,8 @@ function wrap(native: Addon): NativeBinding {
     dequantizeScaled: guard(native.dequantizeScaled),
     packBits: guard(native.packBits),
     unpackBits: guard(native.unpackBits),
+    ...adaptWordPiece(native, guardAsync),
+    bagMeans: guardAsync(native.bagMeans),
     topKSync: guard((...args) => {
       const { indices, scores } = roomFor(args);
       return native.topKSync(...args, indices, scores);

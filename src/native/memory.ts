@@ -16,6 +16,14 @@ export function allocateTopK(length: number): TopKArrays {
   return allocate(length, () => ({ indices: new Uint32Array(length), scores: new Float32Array(length) }));
 }
 
+/** Room for `length` numbers of 8, 16 or 32 bits, or an error that can be caught. */
+export function allocateWords<T extends Uint8Array | Uint16Array | Uint32Array>(
+  Type: new (length: number) => T,
+  length: number,
+): T {
+  return allocate(length, () => new Type(length));
+}
+
 function allocate<T>(length: number, create: () => T): T {
   try {
     return create();

@@ -137,7 +137,7 @@ export interface ModelSettings {
 }
 
 /** Prompts that stand for a task, best first, as sentence-transformers looks for them. */
-const TASK_PROMPTS: Record<Task, readonly string[]> = {
+export const TASK_PROMPTS: Record<Task, readonly string[]> = {
   query: ['query'],
   document: ['document', 'passage', 'corpus'],
 };
@@ -263,7 +263,17 @@ function resolveTruncation(given: EncodeOptions, settings: ModelSettings): Trunc
   return maxTokens === undefined && side === undefined ? undefined : { maxTokens, side };
 }
 
-function resolvePrompt(given: EncodeOptions, settings: ModelSettings, names: readonly string[]): string {
+/**
+ * The prompt that a call asks for.
+ *
+ * @param names prompts that the call stands for, best first: the first that the model has is used
+ * @throws {EmbedlaneError} `ERR_INVALID_ARG` naming the model's prompts
+ */
+export function resolvePrompt(
+  given: Pick<EncodeOptions, 'prompt' | 'promptName'>,
+  settings: Pick<ModelSettings, 'prompts' | 'defaultPromptName'>,
+  names: readonly string[],
+): string {
   const { prompts, defaultPromptName } = settings;
   const prompt = optionalString('prompt', given.prompt);
   const wanted = optionalString('promptName', given.promptName);

@@ -1,5 +1,5 @@
 import { arrayTypeOf, Embeddings, type Precision, rowLength } from '../core/embeddings.js';
-import { EmbedlaneError } from '../core/errors.js';
+import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { Pace } from '../core/pace.js';
 import { oneOf } from '../core/validate.js';
 import { calibrationRanges, type QuantizationRanges, quantize } from '../vectors/index.js';
@@ -35,7 +35,7 @@ export function checkQuantization(
 }
 
 /** Whether the values that the rows take must be known before the first of them can be quantised. */
-export function needsRanges({ precision, ranges }: Quantization): boolean {
+function needsRanges({ precision, ranges }: Quantization): boolean {
   return ranges === undefined && (precision === 'int8' || precision === 'uint8');
 }
 
@@ -46,6 +46,13 @@ export function checkEnoughRows(quantization: Quantization, rows: number): void 
     'ERR_INVALID_ARG',
     `Expected ranges, or two texts or more to take them from, for precision '${quantization.precision}' but received one text`,
   );
+}
+
+/** Refuses to quantise parts of a stream by ranges of their own: they could not be compared with each other. */
+export function checkPartQuantization(quantization: Quantization | undefined): void {
+  if (quantization && needsRanges(quantization)) {
+    throw invalidArgument('ranges', `ranges for precision '${quantization.precision}'`, undefined);
+  }
 }
 
 /** Quantises slice by slice, so that the event loop turns between. */

@@ -23,7 +23,12 @@ import {
   type LoadSettings,
   type ModelSettings,
 } from './options.js';
-import { checkEnoughRows, type EncodePrecision, needsRanges, quantizeRows } from './quantization.js';
+import {
+  checkEnoughRows,
+  checkPartQuantization,
+  type EncodePrecision,
+  quantizeRows,
+} from './quantization.js';
 import { listSink, matrixSink, type RowSink, raggedSink } from './rows.js';
 import { type EncodedText, SmallCalls } from './small-calls.js';
 import { encodeStream } from './stream.js';
@@ -219,11 +224,7 @@ export class TextEmbedder implements Embedder {
   ): AsyncGenerator<Embeddings<P>, void, undefined> {
     return encodeStream<P>(texts, options, {
       check: (encodeOptions) => {
-        const { quantization } = checkEncodeOptions(encodeOptions, this.#settings);
-        // Parts with ranges of their own could not be compared with each other.
-        if (quantization && needsRanges(quantization)) {
-          throw invalidArgument('ranges', `ranges for precision '${quantization.precision}'`, undefined);
-        }
+        checkPartQuantization(checkEncodeOptions(encodeOptions, this.#settings).quantization);
       },
       encode: (part, encodeOptions) => this.encode(part, { ...encodeOptions, output: 'sentence' }),
     });

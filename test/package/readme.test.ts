@@ -12,31 +12,35 @@ function examples(markdown: string): { code: string; printed: string }[] {
   return Array.from(pairs, ([, code, printed]) => ({ code, printed }));
 }
 
-describe.each(['README.md', 'docs/text.md', 'docs/vectors.md', 'docs/index.md', 'docs/server.md'])(
-  '%s',
-  (name) => {
-    const found = examples(readFileSync(join(ROOT, name), 'utf8'));
+describe.each([
+  'README.md',
+  'docs/text.md',
+  'docs/vectors.md',
+  'docs/index.md',
+  'docs/server.md',
+  'docs/static.md',
+])('%s', (name) => {
+  const found = examples(readFileSync(join(ROOT, name), 'utf8'));
 
-    it('has examples', () => {
-      expect(found.length).toBeGreaterThan(0);
-    });
+  it('has examples', () => {
+    expect(found.length).toBeGreaterThan(0);
+  });
 
-    it.each(found.map((example, i) => ({ ...example, i })))(
-      'example $i prints what it says',
-      ({ code, printed, i }) => {
-        // Inside the repository, so that `embedlane` resolves to this package.
-        const file = join(ROOT, `.example-${name.replace(/\W/g, '-')}-${i}.mjs`);
-        writeFileSync(file, code);
-        try {
-          const { stdout, stderr, status } = spawnSync(process.execPath, [file], {
-            encoding: 'utf8',
-            cwd: ROOT,
-          });
-          expect({ stdout, stderr, status }).toEqual({ stdout: printed, stderr: '', status: 0 });
-        } finally {
-          rmSync(file, { force: true });
-        }
-      },
-    );
-  },
-);
+  it.each(found.map((example, i) => ({ ...example, i })))(
+    'example $i prints what it says',
+    ({ code, printed, i }) => {
+      // Inside the repository, so that `embedlane` resolves to this package.
+      const file = join(ROOT, `.example-${name.replace(/\W/g, '-')}-${i}.mjs`);
+      writeFileSync(file, code);
+      try {
+        const { stdout, stderr, status } = spawnSync(process.execPath, [file], {
+          encoding: 'utf8',
+          cwd: ROOT,
+        });
+        expect({ stdout, stderr, status }).toEqual({ stdout: printed, stderr: '', status: 0 });
+      } finally {
+        rmSync(file, { force: true });
+      }
+    },
+  );
+});

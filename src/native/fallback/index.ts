@@ -1,6 +1,7 @@
 import { invalidArgument } from '../../core/errors.js';
 import type { Metric, NativeBinding } from '../binding.js';
 import { groupSums, scatterMatrix } from './analytics.js';
+import { bagMeans } from './bag.js';
 import { conversions } from './conversions.js';
 import { crc32c } from './crc32c.js';
 import { image } from './image.js';
@@ -30,6 +31,7 @@ export function createFallback(): NativeBinding {
     normalizeRows,
     pool,
     ...conversions,
+    bagMeans,
     topKSync: (queries, corpus, dims, k, metric) => topKSync(queries, corpus, dims, k, metric),
     topK: (queries, corpus, dims, k, metric) => topK(queries, corpus, dims, k, metric),
     ...image,

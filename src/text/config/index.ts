@@ -130,7 +130,10 @@ export async function readEncoder(modelFolder: string, path: string): Promise<En
   };
 }
 
-function sentenceSettings(config: JsonObject | undefined) {
+/** What `config_sentence_transformers.json` says of any model, whatever it computes. */
+export type SentenceSettings = ReturnType<typeof sentenceSettings>;
+
+export function sentenceSettings(config: JsonObject | undefined) {
   const name = config?.string('similarity_fn_name') ?? 'cosine';
   const similarity = SIMILARITY_FUNCTIONS.find((known) => known === name);
   if (config && similarity === undefined) {

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <napi.h>
+
+namespace embedlane {
+
+// NativeBinding.createWordPiece, encodeWordPiece and bagMeans, see src/native/binding.ts. The last two have
+// their results' arrays as last arguments. Each returns a promise.
+Napi::Value create_word_piece(const Napi::CallbackInfo& info);
+Napi::Value encode_word_piece(const Napi::CallbackInfo& info);
+Napi::Value bag_means(const Napi::CallbackInfo& info);
+
+}  // namespace embedlane

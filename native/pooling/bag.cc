@@ -1,0 +1,29 @@
+#include "bag.h"
+
+#include <cstring>
+#include <vector>
+
+#include "pooling.h"
+
+namespace embedlane {
+
+void bag_means(const Kernels& kernels, BagSums sums, const BagInput& in, float* out) {
+  // What is cut off has to be summed only if the length of the whole counts.
+  const size_t dims = in.normalize ? in.dims : in.kept;
+  std::vector<float> whole(dims > in.kept ? dims : 0);
+  size_t start = 0;
+  for (size_t b = 0; b < in.bags; b++) {
+    const size_t end = in.ends[b];
+    float* row = out + b * in.kept;
+    float* mean = whole.empty() ? row : whole.data();
+    sums(in.table, in.dims, in.ids + start, end - start, dims, mean);
+    const float count = end > start ? float(end - start) : 1.0f;
+    for (size_t d = 0; d < dims; d++) mean[d] /= count;
+    if (in.normalize) normalize_row(kernels, mean, dims);
+    if (mean != row) std::memcpy(row, mean, in.kept * sizeof(float));
+    if (in.normalize_kept) normalize_row(kernels, row, in.kept);
+    start = end;
+  }
+}
+
+}  // namespace embedlane

@@ -1,0 +1,267 @@
+#include "wordpiece.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace embedlane {
+namespace {
+
+constexpr uint32_t kReplacement = 0xfffd;
+
+// The character at `i`, which moves behind it.
+inline uint32_t next_character(std::span<const uint16_t> text, size_t& i) {
+  const uint32_t unit = text[i++];
+  if ((unit & 0xf800) != 0xd800) return unit;
+  if ((unit & 0xfc00) != 0xd800 || i == text.size() || (text[i] & 0xfc00) != 0xdc00) return kReplacement;
+  return 0x10000 + ((unit & 0x3ff) << 10) + (text[i++] & 0x3ff);
+}
+
+// Hashes grow by one character at a time, so that those of all beginnings of a word come with it. Pieces that
+// start a word and those that continue one start from different seeds.
+constexpr uint64_t kWordSeed = 0x243f6a8885a308d3u, kContinuationSeed = 0x13198a2e03707344u;
+
+constexpr uint64_t kSpread = 0x9e3779b97f4a7c15u;  // Knuth's multiplicative hashing
+
+inline uint64_t extend(uint64_t hash, uint32_t character) {
+  hash = (hash ^ character) * kSpread;
+  return hash ^ hash >> 29;
+}
+
+constexpr int kPresentBits = 20;
+
+inline size_t present_bit(uint64_t hash) { return hash >> (64 - kPresentBits); }
+
+}  // namespace
+
+WordPiece::WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<const uint16_t> prefix,
+                     const Strings& added, const uint32_t* added_ids, const Options& options)
+    : characters_(options.fold ? BertCharacters::uncased() : BertCharacters::cased()), options_(options) {
+  // A token with the prefix is two pieces: a text may contain it as it is.
+  pieces_.assign(std::bit_ceil(4 * (vocabulary.size() + 1)), {0, 0, 0, kNone});
+  present_.assign((size_t(1) << kPresentBits) / 64, 0);
+  for (size_t t = 0; t < vocabulary.size(); t++) {
+    const std::span<const uint16_t> token = vocabulary[t];
+    add_piece(token, kWordSeed, ids[t]);
+    if (token.size() > prefix.size() && std::equal(prefix.begin(), prefix.end(), token.begin())) {
+      add_piece(token.subspan(prefix.size()), kContinuationSeed, ids[t]);
+    }
+  }
+  for (size_t a = 0; a < added.size(); a++) {
+    Added token{{}, added_ids[a]};
+    for (size_t i = 0; i < added[a].size();) token.characters.push_back(next_character(added[a], i));
+    if (token.characters.empty()) continue;
+    added_starts_ |= uint64_t(1) << (added[a][0] & 63);
+    added_.push_back(std::move(token));
+  }
+  for (uint32_t code = 0; code < 128; code++) {
+    const Character character = characters_[code];
+    const bool ends = character.kind == CharacterKind::kSpace || character.kind == CharacterKind::kIsolated;
+    ascii_[code] = character.kind == CharacterKind::kPart ? uint8_t(character.folded) : ends ? 0 : 128;
+  }
+  // Packing looks for added tokens at the ends of words only.
+  packs_words_ = std::all_of(added_.begin(), added_.end(), [this](const Added& token) {
+    return token.characters[0] < 128 && ascii_[token.characters[0]] == 0;
+  });
+  std::stable_sort(added_.begin(), added_.end(),
+                   [](const Added& a, const Added& b) { return a.characters.size() > b.characters.size(); });
+}
+
+void WordPiece::add_piece(std::span<const uint16_t> piece, uint64_t seed, uint32_t id) {
+  const size_t start = piece_characters_.size();
+  uint64_t hash = seed;
+  for (size_t i = 0; i < piece.size();) {
+    piece_characters_.push_back(next_character(piece, i));
+    hash = extend(hash, piece_characters_.back());
+  }
+  const size_t length = piece_characters_.size() - start;
+  if (length == 0) return;
+  size_t slot = hash & (pieces_.size() - 1);
+  while (pieces_[slot].length != 0) slot = (slot + 1) & (pieces_.size() - 1);
+  pieces_[slot] = {hash, uint32_t(start), uint32_t(length), id};
+  present_[present_bit(hash) / 64] |= uint64_t(1) << present_bit(hash) % 64;
+}
+
+uint32_t WordPiece::find_piece(uint64_t hash, const uint32_t* characters, size_t length) const {
+  if (!(present_[present_bit(hash) / 64] >> present_bit(hash) % 64 & 1)) return kNone;
+  for (size_t slot = hash & (pieces_.size() - 1);; slot = (slot + 1) & (pieces_.size() - 1)) {
+    const Piece& piece = pieces_[slot];
+    if (piece.length == 0) return kNone;
+    if (piece.hash == hash && piece.length == length &&
+        std::equal(characters, characters + length, &piece_characters_[piece.start])) {
+      return piece.id;
+    }
+  }
+}
+
+const WordPiece::Added* WordPiece::added_at(std::span<const uint16_t> text) const {
+  for (const Added& token : added_) {
+    size_t i = 0, matched = 0;
+    while (matched < token.characters.size() && i < text.size() &&
+           next_character(text, i) == token.characters[matched]) {
+      matched++;
+    }
+    if (matched == token.characters.size()) return &token;
+  }
+  return nullptr;
+}
+
+// One text's way through the tokenizer.
+class WordPiece::Encoder {
+ public:
+  Encoder(const WordPiece& model, Scratch& scratch, uint32_t* ids)
+      : model_(model),
+        scratch_(scratch),
+        word_(scratch.word_.data()),
+        room_(scratch.word_.size()),
+        ids_(ids) {}
+
+  size_t count() const { return count_; }
+  void add_token(uint32_t id) { ids_[count_++] = id; }
+
+  void add_character(uint32_t character) {
+    if (length_ == room_ && !make_room()) return;
+    word_[length_++] = character;
+  }
+
+  void add_isolated(uint32_t character) {
+    end_word();
+    add_character(character);
+    end_word();
+  }
+
+  void end_word() {
+    if (length_ == 0) return;
+    split_word();
+    length_ = 0;
+  }
+
+  bool in_word() const { return length_ > 0; }
+
+  // A whole word of up to kPackable ASCII characters, seven bits each, the last one lowest.
+  void add_packed_word(uint64_t packed, size_t length) {
+    Scratch::CachedWord& cached = scratch_.cache_[packed * kSpread >> (64 - Scratch::kCacheBits)];
+    if (cached.word == packed) {
+      add_token(cached.id);
+      return;
+    }
+    const size_t before = count_;
+    for (size_t i = length; i-- > 0;) add_character(packed >> 7 * i & 127);
+    end_word();
+    if (count_ == before + 1) cached = {packed, ids_[before]};
+  }
+
+ private:
+  // False if the word is longer than any that has pieces: it stays unknown however it goes on.
+  bool make_room() {
+    if (length_ > model_.options_.most_characters) return false;
+    scratch_.word_.resize(2 * length_ + 64);
+    scratch_.hashes_.resize(scratch_.word_.size());
+    word_ = scratch_.word_.data();
+    room_ = scratch_.word_.size();
+    return true;
+  }
+
+  // Splits the word into its pieces, the longest first.
+  void split_word() {
+    const size_t before = count_;
+    if (length_ > model_.options_.most_characters || !add_pieces()) {
+      count_ = before;
+      add_token(model_.options_.unknown);
+    }
+  }
+
+  bool add_pieces() {
+    // Of the beginnings of what is left of the word.
+    uint64_t* hashes = scratch_.hashes_.data();
+    for (size_t start = 0; start < length_;) {
+      uint64_t hash = start == 0 ? kWordSeed : kContinuationSeed;
+      for (size_t i = start; i < length_; i++) hashes[i] = hash = extend(hash, word_[i]);
+      size_t end = length_;
+      uint32_t id = kNone;
+      while (end > start) {
+        id = model_.find_piece(hashes[end - 1], word_ + start, end - start);
+        if (id != kNone) break;
+        end--;
+      }
+      if (id == kNone) return false;
+      add_token(id);
+      start = end;
+    }
+    return true;
+  }
+
+  const WordPiece& model_;
+  Scratch& scratch_;
+  uint32_t* word_;
+  size_t room_;
+  size_t length_ = 0;  // of the word
+  uint32_t* ids_;
+  size_t count_ = 0;
+};
+
+bool WordPiece::encode(std::span<const uint16_t> text, const TokenLimits& limits, Scratch& scratch,
+                       uint32_t* ids, size_t* count) const {
+  Encoder encoder(*this, scratch, ids);
+  // The last word may go beyond.
+  const size_t enough = limits.from_end ? SIZE_MAX : limits.most;
+  for (size_t i = 0; i < text.size() && encoder.count() < enough;) {
+    if (const Added* added = may_start_added(text[i]) ? added_at(text.subspan(i)) : nullptr) {
+      encoder.end_word();
+      encoder.add_token(added->id);
+      for (size_t c = 0; c < added->characters.size(); c++) next_character(text, i);
+      continue;
+    }
+    if (packs_words_ && !encoder.in_word()) {
+      // Most words are short and ASCII: they need not leave the registers.
+      uint64_t packed = 0;
+      size_t end = i;
+      uint8_t folded = 0;
+      while (end < text.size() && end - i <= kPackable && text[end] < 128 &&
+             (folded = ascii_[text[end]]) < 128 && folded != 0) {
+        packed = packed << 7 | folded;
+        end++;
+      }
+      const bool ends = end == text.size() || (text[end] < 128 && ascii_[text[end]] == 0);
+      if (end > i && end - i <= kPackable && ends) {
+        encoder.add_packed_word(packed, end - i);
+        i = end;
+        continue;
+      }
+    }
+    const uint32_t code = next_character(text, i);
+    const Character character = characters_[code];
+    switch (character.kind) {
+      case CharacterKind::kPart:
+        encoder.add_character(character.folded);
+        break;
+      case CharacterKind::kIsolated:
+        encoder.add_isolated(character.folded);
+        break;
+      case CharacterKind::kSpace:
+        encoder.end_word();
+        break;
+      case CharacterKind::kDropped:
+        break;
+      case CharacterKind::kExpanded: {
+        uint32_t parts[BertCharacters::kMostExpanded];
+        const size_t length = characters_.expand(code, parts);
+        for (size_t p = 0; p < length; p++) encoder.add_character(parts[p]);
+        break;
+      }
+      case CharacterKind::kReordering:
+        return false;
+    }
+  }
+  encoder.end_word();
+  size_t total = encoder.count();
+  if (total > limits.most) {
+    if (limits.from_end) std::memmove(ids, ids + (total - limits.most), limits.most * sizeof(uint32_t));
+    total = limits.most;
+  }
+  if (limits.drop_unknown) total = size_t(std::remove(ids, ids + total, options_.unknown) - ids);
+  *count = total;
+  return true;
+}
+
+}  // namespace embedlane

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "bert_characters.h"
+
+namespace embedlane {
+
+// Strings one after another in UTF-16: string i ends at ends[i].
+struct Strings {
+  std::span<const uint16_t> units;
+  std::span<const uint32_t> ends;
+
+  size_t size() const { return ends.size(); }
+  std::span<const uint16_t> operator[](size_t i) const {
+    const size_t start = i == 0 ? 0 : ends[i - 1];
+    return units.subspan(start, ends[i] - start);
+  }
+};
+
+// Which of a text's tokens are kept.
+struct TokenLimits {
+  size_t most = SIZE_MAX;
+  bool from_end = false;  // keep the last `most` and not the first
+  bool drop_unknown = false;
+};
+
+// The tokenizer of BERT models: BertNormalizer, BertPreTokenizer and WordPiece of Hugging Face tokenizers,
+// with the same ids. Immutable once made, and safe to share between threads.
+class WordPiece {
+ public:
+  struct Options {
+    bool fold;               // lowercase and strip accents
+    uint32_t unknown;        // id of words that have no pieces
+    size_t most_characters;  // longer words are unknown
+  };
+
+  // Most tokens per UTF-16 unit of text.
+  static constexpr size_t kMostPerUnit = BertCharacters::kMostExpanded;
+
+  // `vocabulary` has `ids` of its own; `prefix` is what continuing pieces start with. `added` are tokens that
+  // are found in the text itself, whatever is around them. Every string is well-formed.
+  WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<const uint16_t> prefix,
+            const Strings& added, const uint32_t* added_ids, const Options& options);
+
+  // What encode() needs besides and may keep for the next text: one for each thread and tokenizer.
+  class Scratch {
+   public:
+    Scratch() : cache_(kCacheSize, {0, 0}) {}
+
+   private:
+    friend class WordPiece;
+
+    // A word of up to nine ASCII characters is one number, seven bits each. The pieces of nearly all text are
+    // a few thousand such words, which fit a nearer cache than the vocabulary does.
+    struct CachedWord {
+      uint64_t word;
+      uint32_t id;
+    };
+    static constexpr int kCacheBits = 12;
+    static constexpr size_t kCacheSize = size_t(1) << kCacheBits;
+
+    std::vector<CachedWord> cache_;
+    std::vector<uint32_t> word_;
+    std::vector<uint64_t> hashes_;
+  };
+
+  // Writes the tokens of `text`, at most kMostPerUnit * text.size(), to `ids` and their number to `count`.
+  // Returns false for a text with a character that it does not know to handle. Lone surrogates count as
+  // U+FFFD.
+  bool encode(std::span<const uint16_t> text, const TokenLimits& limits, Scratch& scratch, uint32_t* ids,
+              size_t* count) const;
+
+ private:
+  struct Piece {
+    uint64_t hash;
+    uint32_t start, length;  // in piece_characters_; length 0 for a free slot
+    uint32_t id;
+  };
+  struct Added {
+    std::vector<uint32_t> characters;
+    uint32_t id;
+  };
+  class Encoder;
+
+  static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr size_t kPackable = 9;  // ASCII characters in 64 bits
+
+  void add_piece(std::span<const uint16_t> piece, uint64_t seed, uint32_t id);
+  // Id of the piece with these characters and this hash, or kNone.
+  uint32_t find_piece(uint64_t hash, const uint32_t* characters, size_t length) const;
+  bool may_start_added(uint16_t unit) const { return added_starts_ >> (unit & 63) & 1; }
+  // The added token that `text` starts with, the longest; null if none.
+  const Added* added_at(std::span<const uint16_t> text) const;
+
+  const BertCharacters& characters_;
+  Options options_;
+  // The pieces, in an open-addressing hash table. Most questions have no answer: a set of bits, small enough
+  // for the caches, says so without a look at the table.
+  std::vector<Piece> pieces_;
+  std::vector<uint64_t> present_;
+  std::vector<uint32_t> piece_characters_;
+  // What an ASCII character becomes if it is part of a word; 0 if it ends one, 128 if it does neither.
+  uint8_t ascii_[128];
+  bool packs_words_;
+  std::vector<Added> added_;   // longest first
+  uint64_t added_starts_ = 0;  // the last six bits of their first units, as a set
+};
+
+}  // namespace embedlane

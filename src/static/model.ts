@@ -1,0 +1,190 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { throwIfAborted } from '../core/abort.js';
+import { EmbedlaneError } from '../core/errors.js';
+import type { OnProgress } from '../core/progress.js';
+import type { NativeBinding, TokenLimits } from '../native/binding.js';
+import { loadBinding } from '../native/load.js';
+import { allocateFloats } from '../native/memory.js';
+import { readStaticConfig, type StaticLibrary, type StaticModelConfig } from './config.js';
+import { type EmbeddingTable, readTable } from './table.js';
+import { StaticTokenizer, type TokenizedTexts, TokenRoom } from './tokenizer/index.js';
+import { type TextRange, textRanges } from './windows.js';
+
+export interface StaticModelOptions {
+  library: StaticLibrary | undefined;
+  maxTokens: number | undefined;
+  threads: number | undefined;
+}
+
+/** How rows are to come out. */
+export interface StaticOutput {
+  prompt: string;
+  normalize: boolean;
+  /** Width of a row. */
+  dims: number;
+  signal: AbortSignal | undefined;
+  onProgress: OnProgress | undefined;
+}
+
+/** A tokenizer and a table of vectors: a text's vector is the mean of its tokens'. */
+export class StaticModel {
+  readonly config: StaticModelConfig;
+  readonly #table: EmbeddingTable;
+  readonly #tokenizer: StaticTokenizer;
+  readonly #binding: NativeBinding;
+  readonly #limits: TokenLimits;
+  /** model2vec cuts texts to so many characters before it tokenises them. */
+  readonly #mostCharacters: number;
+  readonly #windows: number;
+  #closed = false;
+
+  private constructor(
+    config: StaticModelConfig,
+    table: EmbeddingTable,
+    tokenizer: StaticTokenizer,
+    binding: NativeBinding,
+    { maxTokens, threads }: StaticModelOptions,
+  ) {
+    const { facts } = tokenizer;
+    const model2vec = config.library === 'model2vec';
+    this.config = config;
+    this.#table = table;
+    this.#tokenizer = tokenizer;
+    this.#binding = binding;
+    const most = maxTokens ?? (model2vec ? config.maxTokens : facts.most);
+    this.#limits = {
+      most: most ?? MOST,
+      fromEnd: !model2vec && facts.fromEnd,
+      dropUnknown: model2vec && facts.unknown !== undefined,
+    };
+    this.#mostCharacters =
+      model2vec && most !== undefined ? most * facts.medianTokenLength : Number.POSITIVE_INFINITY;
+    // One more than there are threads, so that each finds the next window ready.
+    this.#windows = (threads ?? availableParallelism()) + 1;
+  }
+
+  /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if a file is missing, malformed, or does not fit another */
+  static async open(folder: string, options: StaticModelOptions): Promise<StaticModel> {
+    const binding = loadBinding();
+    const config = await readStaticConfig(folder, options.library);
+    const [table, opened] = await Promise.allSettled([
+      readTable(join(folder, config.path, 'model.safetensors')),
+      StaticTokenizer.open(join(folder, config.path, 'tokenizer.json'), binding),
+    ]);
+    if (opened.status === 'rejected') throw opened.reason;
+    const tokenizer = opened.value;
+    try {
+      if (table.status === 'rejected') throw table.reason;
+      const { highestId } = tokenizer.facts;
+      if (highestId >= table.value.rows) {
+        throw new EmbedlaneError(
+          'ERR_MODEL_INVALID',
+          `Expected a vector for each of the tokenizer's ${highestId + 1} tokens but received ${table.value.rows}`,
+        );
+      }
+      return new StaticModel(config, table.value, tokenizer, binding, options);
+    } catch (error) {
+      tokenizer.close();
+      throw error;
+    }
+  }
+
+  get dims(): number {
+    return this.#table.dims;
+  }
+
+  get maxTokens(): number {
+    return this.#limits.most === MOST ? Number.POSITIVE_INFINITY : this.#limits.most;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether texts are tokenised by the addon and not by the library. */
+  get native(): boolean {
+    return this.#tokenizer.native;
+  }
+
+  /** @returns rows, row-major, in the order of the texts */
+  async embed(texts: readonly string[], output: StaticOutput): Promise<Float32Array> {
+    const out = allocateFloats(texts.length * output.dims);
+    const ranges = textRanges(texts);
+    let completed = 0;
+    let stopped = false;
+    const work = async () => {
+      const room = new TokenRoom();
+      for (const range of ranges) {
+        throwIfAborted(output.signal);
+        if (stopped) return;
+        await this.#embedRange(texts, range, output, out, room);
+        this.#assertOpen();
+        completed += range.end - range.start;
+        if (!stopped) output.onProgress?.({ completed, total: texts.length });
+      }
+    };
+    const workers = Array.from({ length: this.#windows }, work);
+    try {
+      await Promise.all(workers);
+    } catch (error) {
+      stopped = true;
+      // The others still write to what is about to be given up.
+      await Promise.allSettled(workers);
+      throw error;
+    }
+    return out;
+  }
+
+  async tokenize(texts: readonly string[], limited: boolean): Promise<TokenizedTexts> {
+    this.#assertOpen();
+    const limits = limited ? this.#limits : { ...this.#limits, most: MOST };
+    return this.#tokenizer.tokenize(limited ? texts.map((text) => this.#cut(text)) : texts, limits);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#tokenizer.close();
+  }
+
+  async #embedRange(
+    texts: readonly string[],
+    { start, end }: TextRange,
+    { prompt, normalize, dims }: StaticOutput,
+    out: Float32Array,
+    room: TokenRoom,
+  ): Promise<void> {
+    let part = texts.slice(start, end);
+    if (prompt !== '') part = part.map((text) => prompt + text);
+    if (this.#mostCharacters !== Number.POSITIVE_INFINITY) part = part.map((text) => this.#cut(text));
+    const { ids, ends } = await this.#tokenizer.encode(part, this.#limits, room);
+    const cut = dims < this.#table.dims;
+    await this.#binding.bagMeans(
+      this.#table.data,
+      this.#table.dims,
+      ids,
+      ends,
+      this.config.normalize || (normalize && !cut),
+      dims,
+      normalize && cut,
+      out.subarray(start * dims, end * dims),
+    );
+  }
+
+  /** The first so many characters, as Python counts them. */
+  #cut(text: string): string {
+    if (text.length <= this.#mostCharacters) return text;
+    let end = 0;
+    for (let i = 0; i < this.#mostCharacters && end < text.length; i++) {
+      end += (text.codePointAt(end) as number) > 0xffff ? 2 : 1;
+    }
+    return text.slice(0, end);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
+  }
+}
+
+/** No limit, as the binding takes it. */
+const MOST = 2 ** 32 - 1;

@@ -1,0 +1,118 @@
+import type { NativeBinding, TokenLimits, WordPieceHandle } from '../../native/binding.js';
+import type { TokenRoom } from './room.js';
+import { joinTexts } from './strings.js';
+import type { TokenizerFacts } from './tokenizer-json.js';
+import type { Encoded, TokenizedTexts } from './worker-protocol.js';
+import { WorkerTokenizer } from './worker-tokenizer.js';
+
+export { TokenRoom } from './room.js';
+export type { TokenizerFacts } from './tokenizer-json.js';
+export type { Encoded, TokenizedTexts } from './worker-protocol.js';
+
+/** A tokenizer without special tokens: our own where it gives the same ids, else the library in a worker. */
+export class StaticTokenizer {
+  readonly facts: TokenizerFacts;
+  readonly #file: string;
+  readonly #binding: NativeBinding;
+  readonly #wordPiece: WordPieceHandle | undefined;
+  #worker: Promise<WorkerTokenizer> | undefined;
+  #closed = false;
+
+  private constructor(
+    file: string,
+    binding: NativeBinding,
+    facts: TokenizerFacts,
+    wordPiece: WordPieceHandle | undefined,
+    worker: WorkerTokenizer | undefined,
+  ) {
+    this.#file = file;
+    this.#binding = binding;
+    this.facts = facts;
+    this.#wordPiece = wordPiece;
+    this.#worker = worker && Promise.resolve(worker);
+  }
+
+  /**
+   * @param file absolute path of a `tokenizer.json`
+   * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if it is missing or malformed
+   */
+  static async open(file: string, binding: NativeBinding): Promise<StaticTokenizer> {
+    const { tokenizer, opened } = await WorkerTokenizer.open(file);
+    const { facts, wordPiece } = opened;
+    if (!wordPiece || !binding.createWordPiece) {
+      await tokenizer
+        .encode([''], { most: 1, fromEnd: false, dropUnknown: false })
+        .catch((error: unknown) => {
+          tokenizer.close();
+          throw error;
+        });
+      return new StaticTokenizer(file, binding, facts, undefined, tokenizer);
+    }
+    tokenizer.close();
+    return new StaticTokenizer(file, binding, facts, await binding.createWordPiece(wordPiece), undefined);
+  }
+
+  /** Whether the addon tokenises; else the library does. */
+  get native(): boolean {
+    return this.#wordPiece !== undefined;
+  }
+
+  /** @param room memory for the result, which is valid until the room is used again */
+  async encode(texts: readonly string[], limits: TokenLimits, room: TokenRoom): Promise<Encoded> {
+    const { encodeWordPiece } = this.#binding;
+    if (!this.#wordPiece || !encodeWordPiece)
+      return (await this.#library()).encode(wellFormed(texts), limits);
+    const strings = await joinTexts(texts, room);
+    const bags = room.bags(texts.length, strings.units.length);
+    await encodeWordPiece(this.#wordPiece, strings, limits, bags);
+    if (bags.known.includes(0)) return this.#complete(texts, limits, bags);
+    return { ids: bags.ids.subarray(0, bags.ends.at(-1) ?? 0), ends: bags.ends };
+  }
+
+  async tokenize(texts: readonly string[], limits: TokenLimits): Promise<TokenizedTexts> {
+    return (await this.#library()).tokenize(wellFormed(texts), limits);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#worker?.then(
+      (worker) => worker.close(),
+      () => {},
+    );
+  }
+
+  /** Asks the library for the texts that the addon left to it. */
+  async #complete(
+    texts: readonly string[],
+    limits: TokenLimits,
+    bags: Encoded & { known: Uint8Array },
+  ): Promise<Encoded> {
+    const open = texts.filter((_, i) => bags.known[i] === 0);
+    const rest = await (await this.#library()).encode(wellFormed(open), limits);
+    const ids = new Uint32Array((bags.ends.at(-1) ?? 0) + rest.ids.length);
+    const ends = new Uint32Array(texts.length);
+    let end = 0;
+    let next = 0;
+    texts.forEach((_, i) => {
+      const [source, index] = bags.known[i] === 0 ? [rest, next++] : [bags, i];
+      const tokens = source.ids.subarray(source.ends[index - 1] ?? 0, source.ends[index]);
+      ids.set(tokens, end);
+      end += tokens.length;
+      ends[i] = end;
+    });
+    return { ids, ends };
+  }
+
+  #library(): Promise<WorkerTokenizer> {
+    this.#worker ??= WorkerTokenizer.open(this.#file).then(({ tokenizer }) => {
+      if (this.#closed) tokenizer.close();
+      return tokenizer;
+    });
+    return this.#worker;
+  }
+}
+
+/** ES2024, and in every Node.js that this package supports; the compiler's library is older. */
+function wellFormed(texts: readonly string[]): string[] {
+  return texts.map((text) => (text as string & { toWellFormed(): string }).toWellFormed());
+}

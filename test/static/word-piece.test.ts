@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { Tokenizer } from 'tokenizers';
+import { describe, expect, it } from 'vitest';
+import { loadBinding } from '#dist/native/load.js';
+import { StaticTokenizer, TokenRoom } from '#dist/static/tokenizer/index.js';
+import { joinStrings } from '#dist/static/tokenizer/strings.js';
+import { wordPieceSpec } from '#dist/static/tokenizer/word-piece-spec.js';
+import { fixture, readGolden } from '../text/goldens.js';
+
+const WHOLE = { most: 2 ** 32 - 1, fromEnd: false, dropUnknown: false };
+const MODELS = ['tiny-static', 'tiny-bert-cls', '../../../models/all-MiniLM-L6-v2'];
+
+/** Texts of everything that a tokenizer treats differently, put together by a linear congruential generator. */
+function fuzz(count: number): string[] {
+  const parts = [
+    'the quick brown fox jumps over lazy dogs and programmers ',
+    'ABC ÀÉÎõü ñ ç ß ẞ İ ı ſ Ǆ ﬁ ① ½',
+    '日本語 漢字 かな ガ 한국어 글',
+    'привет МИР ёй العربية हिन्दी क़ עִבְרִית',
+    '\u0301\u0300\u0327\u05b0\u200d\u200b\ufeff\u00ad',
+    '[CLS][MASK] [PAD]x[UNK] [cls] [SEP',
+    '!?.,;:()[]{}#@$%^&*_-+=|~`\'"≠≮\u1fef',
+    '\t\n\r\u00a0\u2003\u3000\u0000\u0001\ufffd\u2028',
+    '😀👨‍👩‍👧\ud835\udc00',
+    '\u302e\u302f\u0bbe\u0bc6\u09d7',
+  ].map((part) => Array.from(part));
+  let state = 7;
+  const below = (n: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % n;
+  };
+  return Array.from({ length: count }, () => {
+    let text = '';
+    for (let length = below(40); length > 0; length--) {
+      const part = parts[below(3) === 0 ? below(parts.length) : 0];
+      text += below(20) === 0 ? String.fromCodePoint(below(0x2fff) + 1) : part[below(part.length)];
+    }
+    return (text as string & { toWellFormed(): string }).toWellFormed();
+  });
+}
+
+async function natively(tokenizer: StaticTokenizer, texts: string[], limits = WHOLE): Promise<number[][]> {
+  const { ids, ends } = await tokenizer.encode(texts, limits, new TokenRoom());
+  return texts.map((_, i) => Array.from(ids.subarray(ends[i - 1] ?? 0, ends[i])));
+}
+
+async function byLibrary(file: string, texts: string[]): Promise<number[][]> {
+  const library = Tokenizer.fromString(readFileSync(file, 'utf8'));
+  library.disableTruncation();
+  library.disablePadding();
+  const encodings = await library.encodeBatch(texts, { addSpecialTokens: false });
+  return encodings.map((encoding) => encoding.getIds());
+}
+
+describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
+  const { texts: goldenTexts } = readGolden<{ texts: string[] }>('tokenizers/texts.json');
+  const texts = [...goldenTexts, ...fuzz(3000)];
+
+  it.each(MODELS)('gives the ids of the library: %s', async (name) => {
+    const file = fixture(`models/${name}/tokenizer.json`);
+    const tokenizer = await StaticTokenizer.open(file, loadBinding());
+    expect(tokenizer.native).toBe(true);
+    expect(await natively(tokenizer, texts)).toEqual(await byLibrary(file, texts));
+    tokenizer.close();
+  });
+
+  it.each([
+    ['the first', { most: 5, fromEnd: false, dropUnknown: false }],
+    ['the last', { most: 5, fromEnd: true, dropUnknown: false }],
+    ['the known of the first', { most: 5, fromEnd: false, dropUnknown: true }],
+  ])('keeps %s few tokens', async (_, limits) => {
+    const file = fixture('models/tiny-static/tokenizer.json');
+    const tokenizer = await StaticTokenizer.open(file, loadBinding());
+    const { unknown } = tokenizer.facts;
+    const expected = (await byLibrary(file, texts)).map((ids) => {
+      const kept = limits.fromEnd ? ids.slice(-limits.most) : ids.slice(0, limits.most);
+      return limits.dropUnknown ? kept.filter((id) => id !== unknown) : kept;
+    });
+    expect(await natively(tokenizer, texts, limits)).toEqual(expected);
+    tokenizer.close();
+  });
+
+  it('folds every character as the library does', async () => {
+    // One piece for each character, at the start of a word and inside, so that no difference can hide in [UNK].
+    const binding = loadBinding();
+    const json = JSON.parse(readFileSync(fixture('models/tiny-static/tokenizer.json'), 'utf8'));
+    const reordering: number[] = [];
+    // Where scripts with letters, marks and punctuation are; between them are ideographs.
+    for (const block of [0, 0x2000, 0xa000, 0xe000, 0x10000, 0x1c000, 0x1e000]) {
+      const codes = Array.from({ length: 0x2000 }, (_, i) => block + i).filter(
+        (c) => c < 0xd800 || c > 0xdfff,
+      );
+      const sources = codes.map((code) => String.fromCodePoint(code));
+      const characters = new Set(
+        sources.flatMap((c) => [
+          c,
+          ...c.normalize('NFD').toLowerCase(),
+          ...c.toLowerCase(),
+          ...c.normalize('NFD'),
+        ]),
+      );
+      const vocab: Record<string, number> = { '[UNK]': 0, x: 1, '##x': 2 };
+      let next = 3;
+      for (const character of characters) {
+        for (const piece of [character, `##${character}`]) vocab[piece] ??= next++;
+      }
+      const own = { ...json, added_tokens: [], model: { ...json.model, vocab } };
+      const spec = wordPieceSpec(own);
+      const handle = await binding.createWordPiece?.(spec as NonNullable<typeof spec>);
+      const texts = sources.map((character) => `${character} x${character}x`);
+      const strings = joinStrings(texts);
+      const room = new TokenRoom().bags(texts.length, strings.units.length);
+      await binding.encodeWordPiece?.(handle as NonNullable<typeof handle>, strings, WHOLE, room);
+      const library = Tokenizer.fromString(JSON.stringify(own));
+      const encodings = await library.encodeBatch(texts, { addSpecialTokens: false });
+      encodings.forEach((encoding, i) => {
+        const ids = Array.from(room.ids.subarray(room.ends[i - 1] ?? 0, room.ends[i]));
+        if (room.known[i] === 0) reordering.push(codes[i]);
+        else expect(ids, `U+${codes[i].toString(16)}`).toEqual(encoding.getIds());
+      });
+    }
+    // Those few that it leaves to the library.
+    expect(reordering.length).toBeLessThan(100);
+  });
+
+  it('takes whole words, long words and long texts', async () => {
+    const file = fixture('models/tiny-static/tokenizer.json');
+    const tokenizer = await StaticTokenizer.open(file, loadBinding());
+    const long = ['a'.repeat(100), 'a'.repeat(101), 'é'.repeat(300_000), 'hello '.repeat(100_000)];
+    expect(await natively(tokenizer, long)).toEqual(await byLibrary(file, long));
+    tokenizer.close();
+  });
+
+  it('leaves other tokenizers to the library', () => {
+    const json = JSON.parse(readFileSync(fixture('models/tiny-static/tokenizer.json'), 'utf8'));
+    expect(wordPieceSpec(json)).toBeDefined();
+    for (const change of [
+      { pre_tokenizer: { type: 'Whitespace' } },
+      { normalizer: { ...json.normalizer, strip_accents: false } },
+      { normalizer: { ...json.normalizer, clean_text: false } },
+      { normalizer: null },
+      { added_tokens: [{ ...json.added_tokens[0], lstrip: true }] },
+      { model: { ...json.model, unk_token: 'nothing' } },
+      { model: { type: 'BPE', vocab: {}, merges: [] } },
+    ]) {
+      expect(wordPieceSpec({ ...json, ...change })).toBeUndefined();
+    }
+  });
+});
