@@ -13,6 +13,7 @@ namespace {
 
 // How far ahead of their use rows are asked for, beyond the rows that are being read, in bytes.
 constexpr size_t kAhead = 4096;
+constexpr size_t kLineFloats = 64 / sizeof(float);
 
 EMBEDLANE_INLINE const float* floats_at(const char* p, size_t bytes) {
   return reinterpret_cast<const float*>(p + bytes);
@@ -65,6 +66,7 @@ bool tile_f32(const TileInput& in, uint32_t* masks) {
   const char* rows[kPointers];
   EMBEDLANE_UNROLL
   for (int i = 0; i < kPointers; i++) rows[i] = static_cast<const char*>(in.rows) + size_t(3 * i) * in.stride;
+  const char* ahead = static_cast<const char*>(in.rows) + size_t(kRows) * in.stride;
   for (size_t start = 0;;) {
     EMBEDLANE_UNROLL
     for (int r = 0; r < kRows; r++) {
@@ -75,12 +77,12 @@ bool tile_f32(const TileInput& in, uint32_t* masks) {
     const size_t depth = left < kFilterDepth ? left : kFilterDepth;
     size_t d = 0;
     for (; d + kDepth <= depth; d += kDepth) {
-      if (d % 16 == 0) {
-        // So many streams are more than hardware prefetchers follow.
+      if (d % kLineFloats == 0) {
+        // So many streams are more than hardware prefetchers follow, so the next tile's rows are asked for
+        // here, in address order.
         EMBEDLANE_UNROLL
-        for (int r = 0; r < kRows; r++) {
-          F::prefetch(rows[r / 3] + size_t(r % 3) * in.stride + size_t(kRows) * in.stride);
-        }
+        for (int r = 0; r < kRows; r++) F::prefetch(ahead + r * kLineFloats * sizeof(float));
+        ahead += kRows * kLineFloats * sizeof(float);
       }
       EMBEDLANE_UNROLL
       for (size_t j = 0; j < kDepth; j++) {

@@ -25,38 +25,42 @@ double square_of(const RowKernels& kernels, const void* query, size_t dims) {
   return square;
 }
 
-void score_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
-                const ScoredRows& rows, double* scratch, float* out) {
-  const size_t count = rows.count;
-  double* squares = scratch + count;
+void sum_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
+              const ScoredRows& rows, double* scratch) {
+  const bool squares = metric == Metric::kCosine || (metric == Metric::kL2 && rows.scales);
+  if (squares) {
+    kernels.dots_and_squares(query.data, rows.data, rows.stride, rows.count, dims, scratch,
+                             scratch + rows.count);
+    return;
+  }
+  const auto sums = metric == Metric::kDot  ? kernels.dots
+                    : metric == Metric::kL2 ? kernels.squared_l2
+                                            : kernels.l1;
+  sums(query.data, rows.data, rows.stride, rows.count, dims, scratch);
+}
+
+float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, const double* scratch,
+               size_t r) {
+  const double sum = scratch[r];
   switch (metric) {
     case Metric::kDot:
-      kernels.dots(query.data, rows.data, rows.stride, count, dims, scratch);
-      if (rows.scales) {
-        for (size_t i = 0; i < count; i++) scratch[i] *= double(query.scale) * double(rows.scales[i]);
-      }
-      for (size_t i = 0; i < count; i++) out[i] = float(scratch[i]);
-      return;
+      return float(rows.scales ? sum * (double(query.scale) * double(rows.scales[r])) : sum);
     case Metric::kCosine:
-      kernels.dots_and_squares(query.data, rows.data, rows.stride, count, dims, scratch, squares);
-      for (size_t i = 0; i < count; i++) out[i] = float(cosine_of(scratch[i], query.square, squares[i]));
-      return;
+      return float(cosine_of(sum, query.square, scratch[rows.count + r]));
     case Metric::kL2:
-      if (rows.scales) {
-        kernels.dots_and_squares(query.data, rows.data, rows.stride, count, dims, scratch, squares);
-        for (size_t i = 0; i < count; i++) {
-          scratch[i] = scaled_square(scratch[i], query.square, squares[i], query.scale, rows.scales[i]);
-        }
-      } else {
-        kernels.squared_l2(query.data, rows.data, rows.stride, count, dims, scratch);
-      }
-      for (size_t i = 0; i < count; i++) out[i] = float(std::sqrt(scratch[i]));
-      return;
+      return float(std::sqrt(rows.scales ? scaled_square(sum, query.square, scratch[rows.count + r],
+                                                              query.scale, rows.scales[r])
+                                         : sum));
     case Metric::kL1:
-      kernels.l1(query.data, rows.data, rows.stride, count, dims, scratch);
-      for (size_t i = 0; i < count; i++) out[i] = float(scratch[i]);
-      return;
+      return float(sum);
   }
+  return 0;
+}
+
+void score_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
+                const ScoredRows& rows, double* scratch, float* out) {
+  sum_rows(kernels, metric, dims, query, rows, scratch);
+  for (size_t r = 0; r < rows.count; r++) out[r] = score_of(metric, query, rows, scratch, r);
 }
 
 void score_matrix(const RowKernels& kernels, Dtype dtype, Metric metric, const void* a, size_t a_rows,

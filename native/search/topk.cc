@@ -10,7 +10,7 @@ namespace embedlane {
 namespace {
 
 // Below, memory bandwidth is the limit, and canonical scores come at memory speed.
-constexpr size_t kFewQueries = 5;
+constexpr size_t kFewQueries = 2;
 // Longest row for which a panel of queries and a tile of rows stay in cache.
 constexpr size_t kMaxTileDims = 16384;
 constexpr size_t kMaxGroup = 512;

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <functional>
 
+#include "floor.h"
+
 namespace embedlane {
 namespace {
 
@@ -31,14 +33,12 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     : s_(search),
       in_(search.input_),
       group_(std::min(search.group_size_, in_.query_count)),
-      capacity_(in_.k > SIZE_MAX / 2 ? SIZE_MAX : in_.k + in_.k / 8 + 4),
       candidates_(group_),
       kth_(group_),
       squares_(group_) {
   const size_t rows = s_.piece_rows_;
   if (s_.streaming_) {
     scratch_.resize(2 * rows);
-    scores_.resize(rows);
   } else {
     padded_ = round_up(group_, s_.tiles_.vector_queries);
     panels_ = aligned<float>(padded_ * in_.dims);
@@ -125,11 +125,17 @@ void TopKSearch::Worker::push(size_t q, float score, uint32_t row) {
   const Key key = make_key(smaller_is_better(in_.metric) ? -score : score, row);
   if (key <= kth_[q]) return;
   std::vector<Key>& keys = candidates_[q];
-  keys.push_back(key);
-  if (keys.size() < capacity_) return;
-  select_best(keys, in_.k);
-  if (keys[in_.k - 1] <= kth_[q]) return;
-  kth_[q] = keys[in_.k - 1];
+  if (keys.size() < in_.k) {
+    keys.push_back(key);
+    if (keys.size() < in_.k) return;
+    std::make_heap(keys.begin(), keys.end(), std::greater<>());
+  } else {
+    std::pop_heap(keys.begin(), keys.end(), std::greater<>());
+    keys.back() = key;
+    std::push_heap(keys.begin(), keys.end(), std::greater<>());
+  }
+  if (keys.front() <= kth_[q]) return;
+  kth_[q] = keys.front();
   if (!s_.streaming_) set_bounds(q);
   const uint32_t high = uint32_t(kth_[q] >> 32);
   std::atomic<uint32_t>& shared = s_.thresholds_[first_ + q];
@@ -190,23 +196,34 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
 }
 
 void TopKSearch::Worker::stream(const Rows& rows) {
+  for (size_t q = 0; q < group_ && !s_.cancelled(); q++) stream(rows, q);
+}
+
+void TopKSearch::Worker::stream(const Rows& rows, size_t q) {
   const ScoredRows scored = {rows.data, rows.stride, rows.count, rows.scales};
-  for (size_t q = 0; q < group_ && !s_.cancelled(); q++) {
-    score_rows(s_.kernels_, in_.metric, in_.dims, scored_query(q), scored, scratch_.data(), scores_.data());
-    scored_ += rows.count;
-    for (size_t r = 0; r < rows.count; r++) push(q, scores_[r], rows.number(r));
+  const ScoredQuery query = scored_query(q);
+  sum_rows(s_.kernels_, in_.metric, in_.dims, query, scored, scratch_.data());
+  const ScoreFloor floor(in_.metric, query, scored, kth_[q] == 0 ? NAN : key_goodness(kth_[q]));
+  scored_ += rows.count;
+  floor.visit(scratch_.data(), [&](size_t r) {
+    push(q, score_of(in_.metric, query, scored, scratch_.data(), r), rows.number(r));
+  });
+}
+
+void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {
+  float* norms = norms_.get() + r;
+  const float* from = norms;
+  if (rows.norms) {
+    from = rows.norms + r;
+  } else {
+    s_.tiles_.squares_f32(rows.data + r * rows.stride, rows.stride, count, in_.dims, norms);
+    for (size_t i = 0; i < count; i++) norms[i] = std::sqrt(norms[i]);
   }
+  s_.bounds_.rows(from, count, norms, offsets_.get() + r);
 }
 
 void TopKSearch::Worker::filter(const Rows& rows) {
   const Tiles& tiles = s_.tiles_;
-  if (rows.norms) {
-    s_.bounds_.rows(rows.norms, rows.count, norms_.get(), offsets_.get());
-  } else {
-    tiles.squares_f32(rows.data, rows.stride, rows.count, in_.dims, norms_.get());
-    for (size_t r = 0; r < rows.count; r++) norms_[r] = std::sqrt(norms_[r]);
-    s_.bounds_.rows(norms_.get(), rows.count, norms_.get(), offsets_.get());
-  }
   for (size_t q = 0; q < padded_ && !s_.cancelled(); q += kPanelWidths * tiles.vector_queries) {
     const size_t width = std::min(kPanelWidths * tiles.vector_queries, padded_ - q);
     const size_t w = width / tiles.vector_queries - 1;
@@ -214,6 +231,9 @@ void TopKSearch::Worker::filter(const Rows& rows) {
     const uint32_t keep = valid < 32 ? (uint32_t(1) << valid) - 1 : ~uint32_t(0);
     for (size_t r = 0; r < rows.count;) {
       const bool whole = rows.count - r >= tiles.rows;
+      const size_t height = whole ? tiles.rows : 1;
+      // Tile by tile: the tile before has asked for these rows, and computes while they come.
+      if (q == 0) measure(rows, r, height);
       const TileInput input = {panels_.get() + q * in_.dims,
                                rows.data + r * rows.stride,
                                rows.stride,
@@ -223,7 +243,6 @@ void TopKSearch::Worker::filter(const Rows& rows) {
                                norms_.get() + r,
                                offsets_.get() + r};
       uint32_t masks[12];
-      const size_t height = whole ? tiles.rows : 1;
       if ((whole ? tiles.f32 : tiles.f32_row)[w](input, masks)) {
         for (size_t i = 0; i < height; i++) {
           if (masks[i] & keep) rescore(rows, r + i, q, masks[i] & keep);
@@ -240,10 +259,10 @@ void TopKSearch::Worker::rescore(const Rows& rows, size_t r, size_t first_query,
   for (; mask != 0; mask &= mask - 1) {
     const size_t q = first_query + size_t(std::countr_zero(mask));
     double scratch[2];
-    float score;
-    score_rows(s_.kernels_, in_.metric, in_.dims, scored_query(q), row, scratch, &score);
+    const ScoredQuery query = scored_query(q);
+    sum_rows(s_.kernels_, in_.metric, in_.dims, query, row, scratch);
     scored_++;
-    push(q, score, rows.number(r));
+    push(q, score_of(in_.metric, query, row, scratch, 0), rows.number(r));
   }
 }
 

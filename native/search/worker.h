@@ -58,7 +58,10 @@ class TopKSearch::Worker {
   // The rows of `rows` that may be found, gathered.
   void search_allowed(const Rows& rows);
   void stream(const Rows& rows);
+  void stream(const Rows& rows, size_t q);
   void filter(const Rows& rows);
+  // Norms and offsets of rows [r, r + count) into norms_ and offsets_.
+  void measure(const Rows& rows, size_t r, size_t count);
   void rescore(const Rows& rows, size_t r, size_t first_query, uint32_t mask);
   void merge();
 
@@ -67,15 +70,14 @@ class TopKSearch::Worker {
   size_t first_ = 0;   // the group's first query
   size_t group_;       // queries in it
   size_t padded_ = 0;  // the same up to whole vectors
-  size_t capacity_;    // candidates per query
   uint64_t scored_ = 0;
+  // Per query, up to k keys; once there are k, a heap with the worst in front.
   std::vector<std::vector<Key>> candidates_;
   std::vector<Key> kth_;  // keys up to this one cannot enter any more
   std::vector<double> squares_;
   std::vector<float> base_, slope_;
   Aligned<float> panels_, norms_, offsets_;
   std::vector<double> scratch_;
-  std::vector<float> scores_;
   std::vector<uint32_t> picks_;
   Aligned<char> gathered_;
   std::vector<float> gathered_norms_, gathered_scales_;
