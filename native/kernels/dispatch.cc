@@ -166,8 +166,9 @@ const Tiles& tiles_of(Level level) {
     case Level::kAvx2:
       return avx2_tiles();
     case Level::kAvx512:
-    case Level::kAvx512Vnni:
       return avx512_tiles();
+    case Level::kAvx512Vnni:
+      return avx512_vnni_tiles();
 #elif defined(EMBEDLANE_ARM)
     case Level::kNeon:
     case Level::kNeonDotprod:

@@ -2,10 +2,14 @@
 // for why nothing here may be shared between instruction sets.
 //
 // The including file defines, in an unnamed namespace, `struct F` with
-//   V, kLanes   vector of kLanes floats: zero, load, set, add, fma, sum (in any order)
+//   V, kLanes   vector of kLanes floats: zero, load, set, add, mul, fma, sum (in any order)
 //   passes      bit per lane, set unless a < threshold
 //   prefetch    a hint; any address will do
 //   kRows       rows of a tile, a multiple of three
+//   kUnroll     groups that a loop takes at a time
+// and one struct like F32 below for each kind of element that its instructions multiply.
+#include <string.h>
+
 #include "tiles.h"
 
 namespace embedlane {
@@ -13,31 +17,48 @@ namespace {
 
 // How far ahead of their use rows are asked for, beyond the rows that are being read, in bytes.
 constexpr size_t kAhead = 4096;
-constexpr size_t kLineFloats = 64 / sizeof(float);
+constexpr size_t kLine = 64;
 
-EMBEDLANE_INLINE const float* floats_at(const char* p, size_t bytes) {
-  return reinterpret_cast<const float*>(p + bytes);
-}
+struct F32 {
+  using X = F::V;  // a group of one row, for every query
+  using Sum = F::V;
+  static constexpr size_t kDepth = kFilterDepth;  // groups per accumulator; 0: all, sums are exact
+  static constexpr bool kBytes = false;           // whether starts and scales are used
+  static EMBEDLANE_INLINE X broadcast(const char* p) {
+    float value;
+    memcpy(&value, p, sizeof(value));
+    return F::set(value);
+  }
+  static EMBEDLANE_INLINE X load(const char* p) { return F::load(reinterpret_cast<const float*>(p)); }
+  static EMBEDLANE_INLINE Sum zero() { return F::zero(); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return F::fma(x, queries, sum); }
+  static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return F::add(a, b); }
+  static EMBEDLANE_INLINE F::V value(Sum sum) { return sum; }
+  static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return F::fma(x, x, sum); }
+};
 
-// One depth of a tile. Rows go by threes, so that every address is a pointer plus nothing, the stride or
-// twice the stride: a form that instructions have, which keeps twelve rows within the registers.
-template <int kRows, int kWidth>
-EMBEDLANE_INLINE void tile_step(F::V (&sums)[kRows][kWidth], const char* const* rows, size_t stride,
-                                size_t at, const float* panel) {
-  F::V queries[kWidth];
+constexpr size_t kVectorBytes = F::kLanes * kGroupBytes;
+
+// One group of every row of a tile. Rows go by threes, so that every address is a pointer plus nothing, the
+// stride or twice the stride: a form that instructions have, which keeps twelve rows within the registers.
+template <class E, int kRows, int kWidth>
+EMBEDLANE_INLINE void tile_step(typename E::Sum (&sums)[kRows][kWidth], const char* const* rows,
+                                size_t stride, size_t at, const char* panel) {
+  typename E::X queries[kWidth];
   EMBEDLANE_UNROLL
-  for (int w = 0; w < kWidth; w++) queries[w] = F::load(panel + w * F::kLanes);
+  for (int w = 0; w < kWidth; w++) queries[w] = E::load(panel + w * kVectorBytes);
   EMBEDLANE_UNROLL
   for (int r = 0; r < kRows; r++) {
-    const F::V x = F::set(*floats_at(rows[r / 3] + size_t(r % 3) * stride, at));
+    const typename E::X x = E::broadcast(rows[r / 3] + size_t(r % 3) * stride + at);
     EMBEDLANE_UNROLL
-    for (int w = 0; w < kWidth; w++) sums[r][w] = F::fma(x, queries[w], sums[r][w]);
+    for (int w = 0; w < kWidth; w++) sums[r][w] = E::step(sums[r][w], x, queries[w]);
   }
 }
 
 // Compares a tile's sums with their thresholds, see Tile.
-template <int kRows, int kWidth>
-EMBEDLANE_INLINE bool tile_masks(const F::V (&sums)[kRows][kWidth], const TileInput& in, uint32_t* masks) {
+template <class E, int kRows, int kWidth>
+EMBEDLANE_INLINE bool tile_masks(const typename E::Sum (&sums)[kRows][kWidth], const TileInput& in,
+                                 uint32_t* masks) {
   uint32_t any = 0;
   EMBEDLANE_UNROLL
   for (int r = 0; r < kRows; r++) {
@@ -46,9 +67,13 @@ EMBEDLANE_INLINE bool tile_masks(const F::V (&sums)[kRows][kWidth], const TileIn
     uint32_t mask = 0;
     EMBEDLANE_UNROLL
     for (int w = 0; w < kWidth; w++) {
+      F::V value = E::value(sums[r][w]);
+      if (E::kBytes) {
+        value = F::mul(F::mul(value, F::set(in.scales[r])), F::load(in.query_scales + w * F::kLanes));
+      }
       const F::V slope = F::load(in.slope + w * F::kLanes);
       const F::V threshold = F::add(F::fma(slope, norm, F::load(in.base + w * F::kLanes)), offset);
-      mask |= uint32_t(F::passes(sums[r][w], threshold)) << (w * F::kLanes);
+      mask |= uint32_t(F::passes(value, threshold)) << (w * F::kLanes);
     }
     masks[r] = mask;
     any |= mask;
@@ -56,107 +81,128 @@ EMBEDLANE_INLINE bool tile_masks(const F::V (&sums)[kRows][kWidth], const TileIn
   return any != 0;
 }
 
-template <int kRows, int kWidth>
-bool tile_f32(const TileInput& in, uint32_t* masks) {
+template <class E, int kWidth>
+EMBEDLANE_INLINE typename E::Sum tile_start(const TileInput& in, int w) {
+  if constexpr (E::kBytes) return E::start(in.starts + w * F::kLanes);
+  return E::zero();
+}
+
+template <class E, int kRows, int kWidth>
+bool tile(const TileInput& in, uint32_t* masks) {
   constexpr int kPointers = (kRows + 2) / 3;
-  constexpr size_t kDepth = F::kDepthUnroll;
-  F::V sums[kRows][kWidth];
-  F::V totals[kRows][kWidth];
-  const float* panel = static_cast<const float*>(in.panel);
+  typename E::Sum sums[kRows][kWidth];
+  typename E::Sum totals[kRows][kWidth];
+  const char* panel = in.panel;
   const char* rows[kPointers];
   EMBEDLANE_UNROLL
-  for (int i = 0; i < kPointers; i++) rows[i] = static_cast<const char*>(in.rows) + size_t(3 * i) * in.stride;
-  const char* ahead = static_cast<const char*>(in.rows) + size_t(kRows) * in.stride;
+  for (int i = 0; i < kPointers; i++) rows[i] = in.rows + size_t(3 * i) * in.stride;
+  const char* ahead = in.rows + size_t(kRows) * in.stride;
+  const size_t groups = in.row_bytes / kGroupBytes;
+  const size_t rest = in.row_bytes % kGroupBytes;
   for (size_t start = 0;;) {
     EMBEDLANE_UNROLL
     for (int r = 0; r < kRows; r++) {
       EMBEDLANE_UNROLL
-      for (int w = 0; w < kWidth; w++) sums[r][w] = F::zero();
+      for (int w = 0; w < kWidth; w++) sums[r][w] = tile_start<E, kWidth>(in, w);
     }
-    const size_t left = in.dims - start;
-    const size_t depth = left < kFilterDepth ? left : kFilterDepth;
+    const size_t left = groups - start;
+    const size_t depth = E::kDepth == 0 || left < E::kDepth ? left : E::kDepth;
     size_t d = 0;
-    for (; d + kDepth <= depth; d += kDepth) {
-      if (d % kLineFloats == 0) {
+    for (; d + F::kUnroll <= depth; d += F::kUnroll) {
+      if (d * kGroupBytes % kLine == 0) {
         // So many streams are more than hardware prefetchers follow, so the next tile's rows are asked for
         // here, in address order.
         EMBEDLANE_UNROLL
-        for (int r = 0; r < kRows; r++) F::prefetch(ahead + r * kLineFloats * sizeof(float));
-        ahead += kRows * kLineFloats * sizeof(float);
+        for (int r = 0; r < kRows; r++) F::prefetch(ahead + r * kLine);
+        ahead += kRows * kLine;
       }
       EMBEDLANE_UNROLL
-      for (size_t j = 0; j < kDepth; j++) {
-        tile_step<kRows, kWidth>(sums, rows, in.stride, j * sizeof(float), panel + j * kWidth * F::kLanes);
+      for (size_t j = 0; j < F::kUnroll; j++) {
+        tile_step<E, kRows, kWidth>(sums, rows, in.stride, j * kGroupBytes,
+                                    panel + j * kWidth * kVectorBytes);
       }
-      panel += kDepth * kWidth * F::kLanes;
+      panel += F::kUnroll * kWidth * kVectorBytes;
       EMBEDLANE_UNROLL
-      for (int i = 0; i < kPointers; i++) rows[i] += kDepth * sizeof(float);
+      for (int i = 0; i < kPointers; i++) rows[i] += F::kUnroll * kGroupBytes;
     }
     for (; d < depth; d++) {
-      tile_step<kRows, kWidth>(sums, rows, in.stride, 0, panel);
-      panel += kWidth * F::kLanes;
+      tile_step<E, kRows, kWidth>(sums, rows, in.stride, 0, panel);
+      panel += kWidth * kVectorBytes;
       EMBEDLANE_UNROLL
-      for (int i = 0; i < kPointers; i++) rows[i] += sizeof(float);
+      for (int i = 0; i < kPointers; i++) rows[i] += kGroupBytes;
     }
     const bool first = start == 0;
     start += depth;
-    const bool last = start >= in.dims;
+    const bool last = start >= groups;
+    if (last && rest != 0) {
+      // A row's last bytes may be the last of the memory.
+      EMBEDLANE_UNROLL
+      for (int r = 0; r < kRows; r++) {
+        char group[kGroupBytes] = {};
+        memcpy(group, rows[r / 3] + size_t(r % 3) * in.stride, rest);
+        EMBEDLANE_UNROLL
+        for (int w = 0; w < kWidth; w++) {
+          sums[r][w] = E::step(sums[r][w], E::broadcast(group), E::load(panel + w * kVectorBytes));
+        }
+      }
+    }
     if (first && last) break;
     EMBEDLANE_UNROLL
     for (int r = 0; r < kRows; r++) {
       EMBEDLANE_UNROLL
       for (int w = 0; w < kWidth; w++) {
-        if (!first) sums[r][w] = F::add(totals[r][w], sums[r][w]);
+        if (!first) sums[r][w] = E::add(totals[r][w], sums[r][w]);
         totals[r][w] = sums[r][w];
       }
     }
     if (last) break;
   }
-  return tile_masks<kRows, kWidth>(sums, in, masks);
+  return tile_masks<E, kRows, kWidth>(sums, in, masks);
 }
 
-template <int kRows>
-EMBEDLANE_INLINE void squares_of(const char* rows, size_t stride, size_t dims, float* squares) {
-  F::V sums[kRows][2];
+template <class E, int kRows>
+EMBEDLANE_INLINE void squares_of(const char* rows, size_t stride, size_t bytes, float* squares) {
+  typename E::Sum sums[kRows][2];
   EMBEDLANE_UNROLL
-  for (int r = 0; r < kRows; r++) sums[r][0] = sums[r][1] = F::zero();
-  constexpr size_t kStep = 2 * F::kLanes;
+  for (int r = 0; r < kRows; r++) sums[r][0] = sums[r][1] = E::zero();
+  constexpr size_t kStep = 2 * kVectorBytes;
   size_t i = 0;
-  for (; i + kStep <= dims; i += kStep) {
+  for (; i + kStep <= bytes; i += kStep) {
     EMBEDLANE_UNROLL
-    for (size_t p = 0; p < kRows * kStep * sizeof(float); p += 64) {
-      F::prefetch(rows + size_t(kRows) * stride + kRows * i * sizeof(float) + p + kAhead);
+    for (size_t p = 0; p < kRows * kStep; p += kLine) {
+      F::prefetch(rows + size_t(kRows) * stride + kRows * i + p + kAhead);
     }
     EMBEDLANE_UNROLL
     for (int r = 0; r < kRows; r++) {
       EMBEDLANE_UNROLL
       for (int h = 0; h < 2; h++) {
-        const F::V x =
-            F::load(floats_at(rows + size_t(r) * stride, (i + size_t(h) * F::kLanes) * sizeof(float)));
-        sums[r][h] = F::fma(x, x, sums[r][h]);
+        sums[r][h] = E::square(sums[r][h], E::load(rows + size_t(r) * stride + i + size_t(h) * kVectorBytes));
       }
     }
   }
   EMBEDLANE_UNROLL
   for (int r = 0; r < kRows; r++) {
-    const float* row = floats_at(rows + size_t(r) * stride, 0);
-    float tail = 0;
-    for (size_t j = i; j < dims; j++) tail += row[j] * row[j];
-    squares[r] = F::sum(F::add(sums[r][0], sums[r][1])) + tail;
+    char rest[kStep] = {};
+    memcpy(rest, rows + size_t(r) * stride + i, bytes - i);
+    typename E::Sum sum = E::square(E::add(sums[r][0], sums[r][1]), E::load(rest));
+    sum = E::square(sum, E::load(rest + kVectorBytes));
+    squares[r] = F::sum(E::value(sum));
   }
 }
 
-void squares_f32(const void* rows, size_t stride, size_t count, size_t dims, float* squares) {
+template <class E>
+void squares(const void* rows, size_t stride, size_t count, size_t bytes, float* squares) {
   const char* at = static_cast<const char*>(rows);
   size_t r = 0;
-  for (; r + 4 <= count; r += 4, at += 4 * stride) squares_of<4>(at, stride, dims, squares + r);
-  for (; r < count; r++, at += stride) squares_of<1>(at, stride, dims, squares + r);
+  for (; r + 4 <= count; r += 4, at += 4 * stride) squares_of<E, 4>(at, stride, bytes, squares + r);
+  for (; r < count; r++, at += stride) squares_of<E, 1>(at, stride, bytes, squares + r);
 }
 
-constexpr Tiles kTiles = {
-    F::kLanes,   F::kRows, {tile_f32<F::kRows, 1>, tile_f32<F::kRows, 2>}, {tile_f32<1, 1>, tile_f32<1, 2>},
-    squares_f32,
-};
+template <class E>
+constexpr TileSet kTileSet = {
+    {tile<E, F::kRows, 1>, tile<E, F::kRows, 2>}, {tile<E, 1, 1>, tile<E, 1, 2>}, squares<E>};
+
+constexpr TileSet kNoTiles = {{nullptr, nullptr}, {nullptr, nullptr}, nullptr};
 
 }  // namespace
 }  // namespace embedlane

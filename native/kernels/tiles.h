@@ -5,9 +5,12 @@
 
 namespace embedlane {
 
-// Depth (dimensions) that one filter accumulator sums before it is added to the running total. It caps the
+// Rounded additions that one filter accumulator makes before it is added to the running total. It caps the
 // length of a rounding chain and with it the filter's error bound, see search/bounds.h.
 constexpr size_t kFilterDepth = 512;
+
+// Four bytes of a row: what a tile multiplies at a time, one float32, two bfloat16 or four bytes.
+constexpr size_t kGroupBytes = 4;
 
 // What one register tile of the filter reads: a panel of queries against a few rows.
 //
@@ -15,10 +18,14 @@ constexpr size_t kFilterDepth = 512;
 // habit: there are few queries, and they stay; there are many rows, and each is then read once, in place, in
 // the layout that it has in the caller's memory or file. So a corpus needs no packing and no second copy.
 struct TileInput {
-  const void* panel;     // queries, [dims][queries of the panel], dims in the element groups of the dtype
-  const void* rows;      // the first row
-  size_t stride;         // bytes from row to row
-  size_t dims;           // elements of a row
+  const char* panel;  // queries: per group of a row's bytes, that group of every query; zeros behind the last
+  const char* rows;   // the first row
+  size_t stride;      // bytes from row to row
+  size_t row_bytes;   // of which these count
+  const int32_t* starts;  // per query, of byte tiles only: what sums start from
+  // Of byte tiles only: what sums are multiplied with, per row and per query.
+  const float* scales;
+  const float* query_scales;
   const float* base;     // per query: A of the threshold A + B·norm + C
   const float* slope;    // per query: B
   const float* norms;    // per row
@@ -33,23 +40,39 @@ using Tile = bool (*)(const TileInput& input, uint32_t* masks);
 // Panels are one or two vectors of queries wide.
 constexpr size_t kPanelWidths = 2;
 
-// One instruction set's filter. Results are float32 sums in any order, as long as each comes from chains of
-// at most max(kFilterDepth, dims / 8) + dims / kFilterDepth + 16 rounded operations.
+// Tiles of one kind of element. Sums of floats are float32 in any order, as long as each comes from chains of
+// at most max(kFilterDepth, dims / 8) + dims / kFilterDepth + 16 rounded operations; subnormal operands and
+// results may be taken for zero. Sums of bytes are exact.
+struct TileSet {
+  // [w] takes a panel of w + 1 vectors. Null if the instruction set has nothing better than wider elements.
+  Tile full[kPanelWidths];
+  Tile row[kPanelWidths];  // one row instead of a full tile
+  // Dot product of each of `count` rows with itself.
+  void (*squares)(const void* rows, size_t stride, size_t count, size_t row_bytes, float* squares);
+};
+
+// For each of `count` rows of `bytes` bytes, the number of bits in which it differs from the query, or that
+// it has in common with it.
+using BitCounts = void (*)(const void* query, const void* rows, size_t stride, size_t count, size_t bytes,
+                           uint32_t* counts);
+
+// One instruction set's filter.
 struct Tiles {
   size_t vector_queries;  // queries in a panel of width one; at most 16
   size_t rows;            // rows of a full tile; at most 12
-
-  // [w] takes a panel of w + 1 vectors.
-  Tile f32[kPanelWidths];
-  Tile f32_row[kPanelWidths];  // one row instead of a full tile
-
-  // Dot product of each of `count` rows with itself.
-  void (*squares_f32)(const void* rows, size_t stride, size_t count, size_t dims, float* squares);
+  TileSet f32;
+  TileSet bf16;
+  TileSet i8;     // sums start from -128 times the sum of the query's elements
+  TileSet codes;  // unsigned bytes against signed queries, sums start from anything
+  // Null if the instruction set has nothing better than RowKernels.
+  BitCounts differing;
+  BitCounts common;
 };
 
 const Tiles& scalar_tiles();
 const Tiles& avx2_tiles();
 const Tiles& avx512_tiles();
+const Tiles& avx512_vnni_tiles();
 const Tiles& neon_tiles();
 
 }  // namespace embedlane

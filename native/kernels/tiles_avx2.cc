@@ -12,11 +12,12 @@ struct F {
   using V = __m256;
   static constexpr int kLanes = 8;
   static constexpr int kRows = 6;
-  static constexpr size_t kDepthUnroll = 4;
+  static constexpr size_t kUnroll = 4;
   static EMBEDLANE_INLINE V zero() { return _mm256_setzero_ps(); }
   static EMBEDLANE_INLINE V load(const float* p) { return _mm256_loadu_ps(p); }
   static EMBEDLANE_INLINE V set(float x) { return _mm256_set1_ps(x); }
   static EMBEDLANE_INLINE V add(V a, V b) { return _mm256_add_ps(a, b); }
+  static EMBEDLANE_INLINE V mul(V a, V b) { return _mm256_mul_ps(a, b); }
   static EMBEDLANE_INLINE V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
   static EMBEDLANE_INLINE float sum(V a) {
     __m128 quad = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -34,4 +35,12 @@ struct F {
 
 #include "tiles-inl.h"
 
-const embedlane::Tiles& embedlane::avx2_tiles() { return kTiles; }
+namespace embedlane {
+
+const Tiles& avx2_tiles() {
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,
+                                   kNoTiles,  kNoTiles, nullptr,       nullptr};
+  return kTiles;
+}
+
+}  // namespace embedlane

@@ -12,11 +12,12 @@ struct F {
   using V = float32x4_t;
   static constexpr int kLanes = 4;
   static constexpr int kRows = 12;
-  static constexpr size_t kDepthUnroll = 4;
+  static constexpr size_t kUnroll = 4;
   static EMBEDLANE_INLINE V zero() { return vdupq_n_f32(0); }
   static EMBEDLANE_INLINE V load(const float* p) { return vld1q_f32(p); }
   static EMBEDLANE_INLINE V set(float x) { return vdupq_n_f32(x); }
   static EMBEDLANE_INLINE V add(V a, V b) { return vaddq_f32(a, b); }
+  static EMBEDLANE_INLINE V mul(V a, V b) { return vmulq_f32(a, b); }
   static EMBEDLANE_INLINE V fma(V a, V b, V c) { return vfmaq_f32(c, a, b); }
   static EMBEDLANE_INLINE float sum(V a) { return vaddvq_f32(a); }
   static EMBEDLANE_INLINE uint32_t passes(V a, V threshold) {
@@ -35,4 +36,12 @@ struct F {
 
 #include "tiles-inl.h"
 
-const embedlane::Tiles& embedlane::neon_tiles() { return kTiles; }
+namespace embedlane {
+
+const Tiles& neon_tiles() {
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,
+                                   kNoTiles,  kNoTiles, nullptr,       nullptr};
+  return kTiles;
+}
+
+}  // namespace embedlane

@@ -13,12 +13,16 @@ struct F {
   };
   static constexpr int kLanes = 4;
   static constexpr int kRows = 3;
-  static constexpr size_t kDepthUnroll = 1;
+  static constexpr size_t kUnroll = 1;
   static V zero() { return {}; }
   static V load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
   static V set(float x) { return {{x, x, x, x}}; }
   static V add(V a, V b) {
     for (int i = 0; i < kLanes; i++) a.v[i] += b.v[i];
+    return a;
+  }
+  static V mul(V a, V b) {
+    for (int i = 0; i < kLanes; i++) a.v[i] *= b.v[i];
     return a;
   }
   static V fma(V a, V b, V c) {
@@ -39,4 +43,12 @@ struct F {
 
 #include "tiles-inl.h"
 
-const embedlane::Tiles& embedlane::scalar_tiles() { return kTiles; }
+namespace embedlane {
+
+const Tiles& scalar_tiles() {
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,
+                                   kNoTiles,  kNoTiles, nullptr,       nullptr};
+  return kTiles;
+}
+
+}  // namespace embedlane

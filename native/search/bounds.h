@@ -15,7 +15,7 @@ namespace embedlane {
 // T is chosen so that f < T proves: the row's canonical score is worse than the query's k-th best. With
 // u = 2^-24 and γ = n·u / (1 - n·u), n the longest chain of rounded operations (contract in tiles.h):
 //
-//   |f - q·x| <= γ‖q‖‖x‖ + dims·2^-149            (Higham 2002, 3.1, Cauchy-Schwarz; gradual underflow)
+//   |f - q·x| <= γ‖q‖‖x‖ + dims·2^-125            (Higham 2002, 3.1, Cauchy-Schwarz; underflow to zero)
 //   dot     q·x >= kth - 2u|kth|                     for every x that could still enter
 //   cosine  q·x >= (kth - 2u)‖q‖‖x‖
 //   l2      q·x >= (‖q‖² - kth²(1 + 4u)) / 2 + ‖x‖² / 2
@@ -25,8 +25,12 @@ namespace embedlane {
 // of T. Everything on the query's side is computed in float64 and rounded down.
 //
 // All this needs the absence of overflow. A partial sum is at most ‖q‖‖x‖, so it is enough that both norms
-// are at most 10^18; a row or query outside (or with a NaN, or so small that its norm's underflow matters)
-// gets T = -Inf: it always goes to the canonical step.
+// are at most 10^18; a row or query outside (or with a NaN, or so small that underflow matters: an element
+// below 2^-126 adds less than 2^-126‖q‖, far below u‖q‖‖x‖) gets T = -Inf: it always goes to the canonical
+// step.
+//
+// Elements may be integer codes times a scale. Then f is the codes' exact sum, rounded to float32 and times
+// both scales: three roundings, which u‖q‖‖x‖ has room for.
 class FilterBounds {
  public:
   FilterBounds(Metric metric, size_t dims) : metric_(metric), dims_(dims) {
@@ -40,14 +44,16 @@ class FilterBounds {
     half_ = float(0.5 * (1 - slack_ - 8 * u));
   }
 
-  // Sets B and A for a query whose k-th best goodness so far is `kth` (NaN: fewer than k found).
+  // Sets B and A for a query whose k-th best goodness so far is `kth` (NaN: fewer than k found). `square` is
+  // ‖q‖².
   void query(double square, float kth, float* base, float* slope) const {
     *base = -std::numeric_limits<float>::infinity();
     *slope = 0;
-    if (!usable_ || !(square <= kMaxNorm * kMaxNorm) || !(kth > *base)) return;
+    if (!usable_ || !(kth > *base)) return;
+    if (!(square >= kMinNorm * kMinNorm && square <= kMaxNorm * kMaxNorm)) return;
     const double u = 0x1p-24;
     const double norm = std::sqrt(square);
-    const double underflow = (double(dims_) + 8) * 0x1p-149;
+    const double underflow = (double(dims_) + 8) * 0x1p-125;
     switch (metric_) {
       case Metric::kDot:
         *base = round_down(double(kth) - 6 * u * std::fabs(double(kth)) - underflow);
@@ -80,7 +86,7 @@ class FilterBounds {
 
  private:
   static constexpr double kMaxNorm = 1e18;
-  static constexpr double kMinNorm = 1e-15;
+  static constexpr double kMinNorm = 1e-12;
 
   static float round_down(double x) {
     const float rounded = float(std::clamp(x, -double(kLargest), double(kLargest)));

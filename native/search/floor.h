@@ -9,8 +9,8 @@
 namespace embedlane {
 
 // Which of many sums (see sum_rows) could give a score as good as the k-th best? A few operations per row
-// instead of the score's root and division, in loops that compilers turn into vector code: where memory is the
-// limit, what is not scanning holds it up.
+// instead of the score's root and division, in loops that compilers turn into vector code: where memory is
+// the limit, what is not scanning holds it up.
 //
 // Conditions are necessary ones: sums are exact to some 2^-50 and scores are rounded to float32, so a margin
 // of 10^-6 covers everything. NaN always stays. Nothing here overflows or underflows: elements are at most

@@ -48,9 +48,9 @@ float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, 
     case Metric::kCosine:
       return float(cosine_of(sum, query.square, scratch[rows.count + r]));
     case Metric::kL2:
-      return float(std::sqrt(rows.scales ? scaled_square(sum, query.square, scratch[rows.count + r],
-                                                              query.scale, rows.scales[r])
-                                         : sum));
+      return float(std::sqrt(
+          rows.scales ? scaled_square(sum, query.square, scratch[rows.count + r], query.scale, rows.scales[r])
+                      : sum));
     case Metric::kL1:
       return float(sum);
   }

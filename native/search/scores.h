@@ -50,7 +50,8 @@ void score_rows(const RowKernels& kernels, Metric metric, size_t dims, const Sco
 void sum_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
               const ScoredRows& rows, double* scratch);
 // The score of row `r` from these sums.
-float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, const double* scratch, size_t r);
+float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, const double* scratch,
+               size_t r);
 
 // query·query, the `square` of ScoredQuery.
 double square_of(const RowKernels& kernels, const void* query, size_t dims);

@@ -18,7 +18,7 @@ struct RowBlock {
   uint32_t first_row = 0;  // number of the first row; the others count on. No two blocks share a number.
   // ‖x‖ of each row, scale included, rounded to float32: see row_norm(). Null: computed in every search.
   const float* norms = nullptr;
-  // Of kI8 and kU8, per row: an element is its code times this. Null: times 1.
+  // Of kI8 and kU8, per row: an element is its code times this, at least 0. Null: times 1.
   const float* scales = nullptr;
 };
 

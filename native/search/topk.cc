@@ -29,9 +29,9 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
       kernels_(row_kernels(kernels_of(level), input_.dtype)),
       tiles_(tiles_of(level)),
       bounds_(input_.metric, input_.dims),
+      bit_counts_(choose_bit_counts()),
       query_stride_(row_bytes(input_.dtype, input_.dims)),
-      streaming_(input_.query_count < kFewQueries || input_.dims > kMaxTileDims ||
-                 input_.dtype != Dtype::kF32 || input_.metric == Metric::kL1) {
+      tile_(choose_tile()) {
   const size_t panel = kPanelWidths * tiles_.vector_queries;
   const size_t most = std::clamp<size_t>(kMaxCandidates / input_.k, panel, kMaxGroup);
   const size_t groups = (input_.query_count + most - 1) / most;
@@ -43,6 +43,22 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
     pieces_ += (block.count + piece_rows_ - 1) / piece_rows_;
   }
   items_ = pieces_ * ((input_.query_count + group_size_ - 1) / group_size_);
+}
+
+const TileSet* TopKSearch::choose_tile() const {
+  if (input_.query_count < kFewQueries || input_.dims > kMaxTileDims || input_.metric == Metric::kL1) {
+    return nullptr;
+  }
+  const TileSet* tile = input_.dtype == Dtype::kF32    ? &tiles_.f32
+                        : input_.dtype == Dtype::kBf16 ? &tiles_.bf16
+                        : input_.dtype == Dtype::kI8   ? &tiles_.i8
+                                                       : nullptr;
+  return tile && tile->full[0] ? tile : nullptr;
+}
+
+BitCounts TopKSearch::choose_bit_counts() const {
+  if (input_.dtype != Dtype::kB1 || input_.metric == Metric::kCosine) return nullptr;
+  return input_.metric == Metric::kDot ? tiles_.common : tiles_.differing;
 }
 
 void TopKSearch::allocate() {

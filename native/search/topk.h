@@ -40,6 +40,10 @@ class TopKSearch : public Job {
  private:
   class Worker;
 
+  // The filter's tiles for the input, if it pays.
+  const TileSet* choose_tile() const;
+  // The counts of bits that the metric is made of, where they can be had fast.
+  BitCounts choose_bit_counts() const;
   // What grows with the number of queries. Not the constructor's work: that runs on JavaScript's thread.
   void allocate();
 
@@ -47,11 +51,12 @@ class TopKSearch : public Job {
   const RowKernels& kernels_;
   const Tiles& tiles_;
   FilterBounds bounds_;
+  BitCounts bit_counts_;
   size_t query_stride_;
-  bool streaming_;     // canonical scores for every pair
-  size_t group_size_;  // queries that are searched together
-  size_t piece_rows_;  // rows per unit of work
-  size_t pieces_ = 0;  // units of work per group
+  const TileSet* tile_;  // of the filter; null: canonical scores for every pair
+  size_t group_size_;    // queries that are searched together
+  size_t piece_rows_;    // rows per unit of work
+  size_t pieces_ = 0;    // units of work per group
   size_t items_;
   std::vector<size_t> piece_starts_;  // per block, its first unit
   std::atomic<size_t> next_item_{0};

@@ -10,6 +10,12 @@
 namespace embedlane {
 namespace {
 
+constexpr size_t kMaxTileRows = 12;
+// Rows that a stream scores at a time.
+constexpr size_t kRun = 256;
+// The scales of rows that have none.
+constexpr float kOnes[kMaxTileRows] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 // Keeps the best k in front, the k-th itself at k - 1.
@@ -33,15 +39,16 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     : s_(search),
       in_(search.input_),
       group_(std::min(search.group_size_, in_.query_count)),
+      groups_(round_up(s_.query_stride_, kGroupBytes) / kGroupBytes),
       candidates_(group_),
       kth_(group_),
       squares_(group_) {
   const size_t rows = s_.piece_rows_;
-  if (s_.streaming_) {
-    scratch_.resize(2 * rows);
+  if (!s_.tile_) {
+    scratch_.resize(2 * kRun);
   } else {
     padded_ = round_up(group_, s_.tiles_.vector_queries);
-    panels_ = aligned<float>(padded_ * in_.dims);
+    panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
     norms_ = aligned<float>(rows);
     offsets_ = aligned<float>(rows);
     base_.resize(padded_);
@@ -83,32 +90,46 @@ void TopKSearch::Worker::begin(size_t first) {
     squares_[q] = square_of(s_.kernels_, query(q), in_.dims);
     candidates_[q].clear();
     kth_[q] = floor;
-    if (!s_.streaming_) set_bounds(q);
+    if (s_.tile_) set_bounds(q);
   }
-  if (!s_.streaming_) pack_queries();
+  if (s_.tile_) pack_queries();
 }
 
-// Interleaves each panel of queries by depth; the last one is padded with zeros to a whole vector.
+// Interleaves each panel of queries by groups; the last one is padded with zeros to a whole vector.
 void TopKSearch::Worker::pack_queries() {
   const size_t lanes = s_.tiles_.vector_queries;
   padded_ = round_up(group_, lanes);
   for (size_t q = 0; q < padded_; q += kPanelWidths * lanes) {
     const size_t width = std::min(kPanelWidths * lanes, padded_ - q);
-    float* panel = panels_.get() + q * in_.dims;
-    for (size_t j = 0; j < width; j++) {
-      const float* from = q + j < group_ ? reinterpret_cast<const float*>(query(q + j)) : nullptr;
-      for (size_t i = 0; i < in_.dims; i++) panel[i * width + j] = from ? from[i] : 0.0f;
+    char* panel = panels_.get() + q * groups_ * kGroupBytes;
+    std::memset(panel, 0, width * groups_ * kGroupBytes);
+    for (size_t j = 0; j < width && q + j < group_; j++) {
+      const char* from = query(q + j);
+      for (size_t g = 0; g < groups_; g++) {
+        const size_t bytes = std::min(kGroupBytes, s_.query_stride_ - g * kGroupBytes);
+        std::memcpy(panel + (g * width + j) * kGroupBytes, from + g * kGroupBytes, bytes);
+      }
     }
   }
   for (size_t q = group_; q < padded_; q++) {
     base_[q] = std::numeric_limits<float>::infinity();
     slope_[q] = 0;
   }
+  if (in_.dtype != Dtype::kI8) return;
+  starts_.assign(padded_, 0);
+  query_scales_.assign(padded_, 1);
+  for (size_t q = 0; q < group_; q++) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < in_.dims; i++) sum += static_cast<signed char>(query(q)[i]);
+    starts_[q] = -128 * sum;
+    query_scales_[q] = scored_query(q).scale;
+  }
 }
 
 void TopKSearch::Worker::set_bounds(size_t q) {
   const float kth = kth_[q] == 0 ? NAN : key_goodness(kth_[q]);
-  s_.bounds_.query(squares_[q], kth, &base_[q], &slope_[q]);
+  const double scale = scored_query(q).scale;
+  s_.bounds_.query(squares_[q] * scale * scale, kth, &base_[q], &slope_[q]);
 }
 
 // Another thread's k-th best is a bound for this thread too: that many better rows exist.
@@ -117,7 +138,7 @@ void TopKSearch::Worker::adopt_thresholds() {
     const uint32_t high = s_.thresholds_[first_ + q].load(std::memory_order_relaxed);
     if (high <= uint32_t(kth_[q] >> 32)) continue;
     kth_[q] = Key(high) << 32;
-    if (!s_.streaming_) set_bounds(q);
+    if (s_.tile_) set_bounds(q);
   }
 }
 
@@ -136,7 +157,7 @@ void TopKSearch::Worker::push(size_t q, float score, uint32_t row) {
   }
   if (keys.front() <= kth_[q]) return;
   kth_[q] = keys.front();
-  if (!s_.streaming_) set_bounds(q);
+  if (s_.tile_) set_bounds(q);
   const uint32_t high = uint32_t(kth_[q] >> 32);
   std::atomic<uint32_t>& shared = s_.thresholds_[first_ + q];
   uint32_t seen = shared.load(std::memory_order_relaxed);
@@ -154,7 +175,7 @@ void TopKSearch::Worker::search(const RowBlock& block, size_t start, size_t coun
                      nullptr};
   if (in_.allowed) {
     search_allowed(rows);
-  } else if (s_.streaming_) {
+  } else if (!s_.tile_) {
     stream(rows);
   } else {
     filter(rows);
@@ -170,7 +191,7 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
   const size_t count = picks_.size();
   if (count == 0) return;
   if (count < rows.count) {
-    if (s_.streaming_) {
+    if (!s_.tile_) {
       for (size_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && picks_[end] == picks_[end - 1] + 1;) end++;
         const size_t r = picks_[i];
@@ -182,13 +203,15 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
     const size_t bytes = s_.query_stride_;
     if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
     gathered_norms_.resize(rows.norms ? count : 0);
+    gathered_scales_.resize(rows.scales ? count : 0);
     for (size_t i = 0; i < count; i++) {
       std::memcpy(gathered_.get() + i * bytes, rows.data + picks_[i] * rows.stride, bytes);
       if (rows.norms) gathered_norms_[i] = rows.norms[picks_[i]];
+      if (rows.scales) gathered_scales_[i] = rows.scales[picks_[i]];
     }
-    filter({gathered_.get(), bytes, count, rows.norms ? gathered_norms_.data() : nullptr, nullptr, rows.first,
-            picks_.data()});
-  } else if (s_.streaming_) {
+    filter({gathered_.get(), bytes, count, rows.norms ? gathered_norms_.data() : nullptr,
+            rows.scales ? gathered_scales_.data() : nullptr, rows.first, picks_.data()});
+  } else if (!s_.tile_) {
     stream(rows);
   } else {
     filter(rows);
@@ -196,10 +219,21 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
 }
 
 void TopKSearch::Worker::stream(const Rows& rows) {
-  for (size_t q = 0; q < group_ && !s_.cancelled(); q++) stream(rows, q);
+  // Few at a time: a k-th best that the first of them raise spares the others a closer look.
+  for (size_t r = 0; r < rows.count && !s_.cancelled(); r += kRun) {
+    const Rows run = {rows.data + r * rows.stride,
+                      rows.stride,
+                      std::min(kRun, rows.count - r),
+                      rows.norms ? rows.norms + r : nullptr,
+                      rows.scales ? rows.scales + r : nullptr,
+                      rows.first + uint32_t(r),
+                      nullptr};
+    for (size_t q = 0; q < group_; q++) stream(run, q);
+  }
 }
 
 void TopKSearch::Worker::stream(const Rows& rows, size_t q) {
+  if (s_.bit_counts_) return stream_bits(rows, q);
   const ScoredRows scored = {rows.data, rows.stride, rows.count, rows.scales};
   const ScoredQuery query = scored_query(q);
   sum_rows(s_.kernels_, in_.metric, in_.dims, query, scored, scratch_.data());
@@ -210,14 +244,54 @@ void TopKSearch::Worker::stream(const Rows& rows, size_t q) {
   });
 }
 
+// Counts of bits are exact, and the score follows from them alone.
+void TopKSearch::Worker::stream_bits(const Rows& rows, size_t q) {
+  uint32_t counts[kRun];
+  s_.bit_counts_(query(q), rows.data, rows.stride, rows.count, s_.query_stride_, counts);
+  const ScoredRows none = {nullptr, 0, 0};
+  const auto score = [&](uint32_t count) {
+    const double sum = count;
+    return score_of(in_.metric, {nullptr, 0}, none, &sum, 0);
+  };
+  // How many bits the k-th best has, where that is known: worse counts need not be looked at.
+  const bool fewer = in_.metric != Metric::kDot;
+  uint32_t limit = fewer ? UINT32_MAX : 0;
+  if (kth_[q] != 0) {
+    const double goodness = key_goodness(kth_[q]);
+    const double bits = fewer ? (in_.metric == Metric::kL2 ? goodness * goodness : -goodness) : goodness;
+    // One more for rounding.
+    limit = uint32_t(std::clamp(fewer ? std::ceil(bits) + 1 : std::floor(bits) - 1, 0.0, 4294967295.0));
+  }
+  scored_ += rows.count;
+  const auto visit = [&](auto stays) {
+    constexpr size_t kStep = 32;
+    for (size_t r = 0; r < rows.count; r += kStep) {
+      const size_t end = std::min(rows.count, r + kStep);
+      int any = 0;
+      for (size_t i = r; i < end; i++) any |= stays(counts[i]);
+      for (size_t i = r; any && i < end; i++) {
+        if (stays(counts[i])) push(q, score(counts[i]), rows.number(i));
+      }
+    }
+  };
+  if (fewer) {
+    visit([limit](uint32_t count) { return count <= limit; });
+  } else {
+    visit([limit](uint32_t count) { return count >= limit; });
+  }
+}
+
 void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {
   float* norms = norms_.get() + r;
   const float* from = norms;
   if (rows.norms) {
     from = rows.norms + r;
   } else {
-    s_.tiles_.squares_f32(rows.data + r * rows.stride, rows.stride, count, in_.dims, norms);
+    s_.tile_->squares(rows.data + r * rows.stride, rows.stride, count, s_.query_stride_, norms);
     for (size_t i = 0; i < count; i++) norms[i] = std::sqrt(norms[i]);
+    if (rows.scales) {
+      for (size_t i = 0; i < count; i++) norms[i] *= std::fabs(rows.scales[r + i]);
+    }
   }
   s_.bounds_.rows(from, count, norms, offsets_.get() + r);
 }
@@ -234,16 +308,19 @@ void TopKSearch::Worker::filter(const Rows& rows) {
       const size_t height = whole ? tiles.rows : 1;
       // Tile by tile: the tile before has asked for these rows, and computes while they come.
       if (q == 0) measure(rows, r, height);
-      const TileInput input = {panels_.get() + q * in_.dims,
+      const TileInput input = {panels_.get() + q * groups_ * kGroupBytes,
                                rows.data + r * rows.stride,
                                rows.stride,
-                               in_.dims,
+                               s_.query_stride_,
+                               starts_.data() + q,
+                               rows.scales ? rows.scales + r : kOnes,
+                               query_scales_.data() + q,
                                base_.data() + q,
                                slope_.data() + q,
                                norms_.get() + r,
                                offsets_.get() + r};
-      uint32_t masks[12];
-      if ((whole ? tiles.f32 : tiles.f32_row)[w](input, masks)) {
+      uint32_t masks[kMaxTileRows];
+      if ((whole ? s_.tile_->full : s_.tile_->row)[w](input, masks)) {
         for (size_t i = 0; i < height; i++) {
           if (masks[i] & keep) rescore(rows, r + i, q, masks[i] & keep);
         }

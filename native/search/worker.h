@@ -59,6 +59,7 @@ class TopKSearch::Worker {
   void search_allowed(const Rows& rows);
   void stream(const Rows& rows);
   void stream(const Rows& rows, size_t q);
+  void stream_bits(const Rows& rows, size_t q);
   void filter(const Rows& rows);
   // Norms and offsets of rows [r, r + count) into norms_ and offsets_.
   void measure(const Rows& rows, size_t r, size_t count);
@@ -70,13 +71,17 @@ class TopKSearch::Worker {
   size_t first_ = 0;   // the group's first query
   size_t group_;       // queries in it
   size_t padded_ = 0;  // the same up to whole vectors
+  size_t groups_;      // of kGroupBytes in a row
   uint64_t scored_ = 0;
   // Per query, up to k keys; once there are k, a heap with the worst in front.
   std::vector<std::vector<Key>> candidates_;
   std::vector<Key> kth_;  // keys up to this one cannot enter any more
   std::vector<double> squares_;
   std::vector<float> base_, slope_;
-  Aligned<float> panels_, norms_, offsets_;
+  Aligned<char> panels_;
+  std::vector<int32_t> starts_;  // see TileInput; of bytes only
+  std::vector<float> query_scales_;
+  Aligned<float> norms_, offsets_;
   std::vector<double> scratch_;
   std::vector<uint32_t> picks_;
   Aligned<char> gathered_;

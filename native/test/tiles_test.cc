@@ -31,7 +31,7 @@ struct Filter {
     rows = row_data;
     norms.assign(count, kNan);
     offsets.assign(count, 0);
-    tiles.squares_f32(rows.data(), dims * sizeof(float), count, dims, norms.data());
+    tiles.f32.squares(rows.data(), dims * sizeof(float), count, dims * sizeof(float), norms.data());
     for (float& norm : norms) norm = std::sqrt(norm);
     bounds.rows(norms.data(), count, norms.data(), offsets.data());
   }
@@ -41,10 +41,16 @@ struct Filter {
     std::vector<float> base(queries, 0), slope(queries, 0);
     bounds.query(square, kth, &base[q], &slope[q]);
     uint32_t masks[12];
-    const TileInput input = {panel.data(), rows.data(),  dims * sizeof(float), dims,
-                             base.data(),  slope.data(), norms.data(),         offsets.data()};
+    TileInput input = {};
+    input.panel = reinterpret_cast<const char*>(panel.data());
+    input.rows = reinterpret_cast<const char*>(rows.data());
+    input.stride = input.row_bytes = dims * sizeof(float);
+    input.base = base.data();
+    input.slope = slope.data();
+    input.norms = norms.data();
+    input.offsets = offsets.data();
     const size_t w = queries / tiles.vector_queries - 1;
-    (count == 1 ? tiles.f32_row : tiles.f32)[w](input, masks);
+    (count == 1 ? tiles.f32.row : tiles.f32.full)[w](input, masks);
     uint32_t left = 0;
     for (size_t r = 0; r < count; r++) left |= (masks[r] >> q & 1) << r;
     return left;

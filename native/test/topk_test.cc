@@ -229,6 +229,8 @@ TEST(search_of_every_dtype) {
         check_search(in);
         if (dtype != Dtype::kI8 || metric == Metric::kL1) continue;
         std::vector<float> scales = random.vector(rows), query_scales = random.vector(query_count);
+        for (float& scale : scales) scale = std::fabs(scale);
+        for (float& scale : query_scales) scale = std::fabs(scale);
         for (RowBlock& block : in.blocks) block.scales = scales.data() + block.first_row;
         in.query_scales = query_scales.data();
         check_search(in);

@@ -1,0 +1,66 @@
+#include "bits_avx512-inl.h"
+#include "tiles_avx512-inl.h"
+
+namespace embedlane {
+namespace {
+
+// Two products of bfloat16 at a time, rounded at most twice: half as many groups per accumulator.
+struct Bf16 {
+  using X = __m512bh;
+  using Sum = __m512;
+  static constexpr size_t kDepth = kFilterDepth / 2;
+  static constexpr bool kBytes = false;
+  static EMBEDLANE_INLINE X broadcast(const char* p) {
+    int32_t group;
+    memcpy(&group, p, sizeof(group));
+    return (__m512bh)_mm512_set1_epi32(group);
+  }
+  static EMBEDLANE_INLINE X load(const char* p) { return (__m512bh)_mm512_loadu_si512(p); }
+  static EMBEDLANE_INLINE Sum zero() { return F::zero(); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return _mm512_dpbf16_ps(sum, x, queries); }
+  static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return F::add(a, b); }
+  static EMBEDLANE_INLINE F::V value(Sum sum) { return sum; }
+  static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return _mm512_dpbf16_ps(sum, x, x); }
+};
+
+// Four products of an unsigned byte of the row with a signed one of the query.
+struct Codes {
+  using X = __m512i;
+  using Sum = __m512i;
+  static constexpr size_t kDepth = 0;
+  static constexpr bool kBytes = true;
+  static EMBEDLANE_INLINE X broadcast(const char* p) {
+    int32_t group;
+    memcpy(&group, p, sizeof(group));
+    return _mm512_set1_epi32(group);
+  }
+  static EMBEDLANE_INLINE X load(const char* p) { return _mm512_loadu_si512(p); }
+  static EMBEDLANE_INLINE Sum zero() { return _mm512_setzero_si512(); }
+  static EMBEDLANE_INLINE Sum start(const int32_t* p) { return _mm512_loadu_si512(p); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return _mm512_dpbusd_epi32(sum, x, queries); }
+  static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
+  static EMBEDLANE_INLINE F::V value(Sum sum) { return _mm512_cvtepi32_ps(sum); }
+  static EMBEDLANE_INLINE Sum square(Sum sum, X x) {
+    const __m512i low = _mm512_unpacklo_epi8(x, zero());
+    const __m512i high = _mm512_unpackhi_epi8(x, zero());
+    return add(sum, add(_mm512_madd_epi16(low, low), _mm512_madd_epi16(high, high)));
+  }
+};
+
+// Signed bytes of the row, made unsigned by adding 128.
+struct I8 : Codes {
+  static EMBEDLANE_INLINE X broadcast(const char* p) {
+    return _mm512_xor_si512(Codes::broadcast(p), _mm512_set1_epi8(char(0x80)));
+  }
+  static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return Codes::square(sum, _mm512_abs_epi8(x)); }
+};
+
+}  // namespace
+
+const Tiles& avx512_vnni_tiles() {
+  static constexpr Tiles kTiles = {F::kLanes,    F::kRows,        kTileSet<F32>,     kTileSet<Bf16>,
+                                   kTileSet<I8>, kTileSet<Codes>, bit_counts<false>, bit_counts<true>};
+  return kTiles;
+}
+
+}  // namespace embedlane
