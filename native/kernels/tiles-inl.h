@@ -72,7 +72,10 @@ EMBEDLANE_INLINE bool tile_masks(const typename E::Sum (&sums)[kRows][kWidth], c
         value = F::mul(F::mul(value, F::set(in.scales[r])), F::load(in.query_scales + w * F::kLanes));
       }
       const F::V slope = F::load(in.slope + w * F::kLanes);
-      const F::V threshold = F::add(F::fma(slope, norm, F::load(in.base + w * F::kLanes)), offset);
+      F::V threshold = F::add(F::fma(slope, norm, F::load(in.base + w * F::kLanes)), offset);
+      if (E::kBytes) {
+        threshold = F::fma(F::load(in.error_slope + w * F::kLanes), F::set(in.errors[r]), threshold);
+      }
       mask |= uint32_t(F::passes(value, threshold)) << (w * F::kLanes);
     }
     masks[r] = mask;
@@ -92,6 +95,11 @@ bool tile(const TileInput& in, uint32_t* masks) {
   constexpr int kPointers = (kRows + 2) / 3;
   typename E::Sum sums[kRows][kWidth];
   typename E::Sum totals[kRows][kWidth];
+  EMBEDLANE_UNROLL
+  for (int r = 0; r < kRows; r++) {
+    EMBEDLANE_UNROLL
+    for (int w = 0; w < kWidth; w++) totals[r][w] = E::zero();
+  }
   const char* panel = in.panel;
   const char* rows[kPointers];
   EMBEDLANE_UNROLL
@@ -151,7 +159,7 @@ bool tile(const TileInput& in, uint32_t* masks) {
     for (int r = 0; r < kRows; r++) {
       EMBEDLANE_UNROLL
       for (int w = 0; w < kWidth; w++) {
-        if (!first) sums[r][w] = E::add(totals[r][w], sums[r][w]);
+        sums[r][w] = E::add(totals[r][w], sums[r][w]);
         totals[r][w] = sums[r][w];
       }
     }

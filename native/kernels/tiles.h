@@ -26,6 +26,9 @@ struct TileInput {
   // Of byte tiles only: what sums are multiplied with, per row and per query.
   const float* scales;
   const float* query_scales;
+  // Of byte tiles only: a term errors[r] * error_slope[q] of the threshold.
+  const float* errors;
+  const float* error_slope;
   const float* base;     // per query: A of the threshold A + B·norm + C
   const float* slope;    // per query: B
   const float* norms;    // per row
@@ -62,8 +65,7 @@ struct Tiles {
   size_t rows;            // rows of a full tile; at most 12
   TileSet f32;
   TileSet bf16;
-  TileSet i8;     // sums start from -128 times the sum of the query's elements
-  TileSet codes;  // unsigned bytes against signed queries, sums start from anything
+  TileSet i8;  // sums start from -128 times the sum of the query's elements
   // Null if the instruction set has nothing better than RowKernels.
   BitCounts differing;
   BitCounts common;

@@ -3,8 +3,7 @@
 namespace embedlane {
 
 const Tiles& avx512_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,
-                                   kNoTiles,  kNoTiles, nullptr,       nullptr};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles, kNoTiles, nullptr, nullptr};
   return kTiles;
 }
 

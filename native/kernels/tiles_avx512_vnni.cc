@@ -23,8 +23,8 @@ struct Bf16 {
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return _mm512_dpbf16_ps(sum, x, x); }
 };
 
-// Four products of an unsigned byte of the row with a signed one of the query.
-struct Codes {
+// Four products of bytes, of which the instruction wants one unsigned: the row's, made so by adding 128.
+struct I8 {
   using X = __m512i;
   using Sum = __m512i;
   static constexpr size_t kDepth = 0;
@@ -32,7 +32,7 @@ struct Codes {
   static EMBEDLANE_INLINE X broadcast(const char* p) {
     int32_t group;
     memcpy(&group, p, sizeof(group));
-    return _mm512_set1_epi32(group);
+    return _mm512_xor_si512(_mm512_set1_epi32(group), _mm512_set1_epi8(char(0x80)));
   }
   static EMBEDLANE_INLINE X load(const char* p) { return _mm512_loadu_si512(p); }
   static EMBEDLANE_INLINE Sum zero() { return _mm512_setzero_si512(); }
@@ -41,25 +41,18 @@ struct Codes {
   static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
   static EMBEDLANE_INLINE F::V value(Sum sum) { return _mm512_cvtepi32_ps(sum); }
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) {
-    const __m512i low = _mm512_unpacklo_epi8(x, zero());
-    const __m512i high = _mm512_unpackhi_epi8(x, zero());
+    const __m512i size = _mm512_abs_epi8(x);
+    const __m512i low = _mm512_unpacklo_epi8(size, zero());
+    const __m512i high = _mm512_unpackhi_epi8(size, zero());
     return add(sum, add(_mm512_madd_epi16(low, low), _mm512_madd_epi16(high, high)));
   }
-};
-
-// Signed bytes of the row, made unsigned by adding 128.
-struct I8 : Codes {
-  static EMBEDLANE_INLINE X broadcast(const char* p) {
-    return _mm512_xor_si512(Codes::broadcast(p), _mm512_set1_epi8(char(0x80)));
-  }
-  static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return Codes::square(sum, _mm512_abs_epi8(x)); }
 };
 
 }  // namespace
 
 const Tiles& avx512_vnni_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes,    F::kRows,        kTileSet<F32>,     kTileSet<Bf16>,
-                                   kTileSet<I8>, kTileSet<Codes>, bit_counts<false>, bit_counts<true>};
+  static constexpr Tiles kTiles = {F::kLanes,    F::kRows,          kTileSet<F32>,   kTileSet<Bf16>,
+                                   kTileSet<I8>, bit_counts<false>, bit_counts<true>};
   return kTiles;
 }
 

@@ -46,8 +46,7 @@ struct F {
 namespace embedlane {
 
 const Tiles& scalar_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,
-                                   kNoTiles,  kNoTiles, nullptr,       nullptr};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles, kNoTiles, nullptr, nullptr};
   return kTiles;
 }
 

@@ -72,6 +72,17 @@ class FilterBounds {
     }
   }
 
+  // The same for codes of 8 bits: x ≈ scale · code on both sides, and f is the dot product of those. With e
+  // the differences, q·x - f = e_q·x + (q - e_q)·e_x, so the threshold has ‖e_q‖‖x‖ and ‖q - e_q‖‖e_x‖ less.
+  void query(double square, float kth, double code_norm, double code_error, float* base, float* slope,
+             float* error_slope) const {
+    query(square, kth, base, slope);
+    *error_slope = 0;
+    if (*base == -std::numeric_limits<float>::infinity()) return;
+    *slope = round_down(double(*slope) - code_error * (1 + kCodeMargin));
+    *error_slope = round_down(-code_norm * (1 + kCodeMargin));
+  }
+
   // Writes the norms and C of `count` rows. Of l2, C = ‖x‖² / 2, which `half_` shrinks: the root's rounding
   // (twice), the square's, the product's and its own are 5u.
   void rows(const float* norms, size_t count, float* used_norms, float* offsets) const {
@@ -85,6 +96,8 @@ class FilterBounds {
   }
 
  private:
+  // More roundings of T, and those of the norms.
+  static constexpr double kCodeMargin = 0x1p-20;
   static constexpr double kMaxNorm = 1e18;
   static constexpr double kMinNorm = 1e-12;
 

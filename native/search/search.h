@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../kernels/dtype.h"
+#include "int8_codes.h"
 #include "scores.h"
 
 namespace embedlane {
@@ -20,6 +21,8 @@ struct RowBlock {
   const float* norms = nullptr;
   // Of kI8 and kU8, per row: an element is its code times this, at least 0. Null: times 1.
   const float* scales = nullptr;
+  // Of kF32, with norms: if every block has codes, the search scans those. The result is the same.
+  const Int8Codes* int8 = nullptr;
 };
 
 // What to search. The memory stays the caller's and must outlive the search.

@@ -26,17 +26,20 @@ size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * 
 
 TopKSearch::TopKSearch(SearchInput input, Level level)
     : input_(std::move(input)),
-      kernels_(row_kernels(kernels_of(level), input_.dtype)),
+      all_kernels_(kernels_of(level)),
+      kernels_(row_kernels(all_kernels_, input_.dtype)),
       tiles_(tiles_of(level)),
       bounds_(input_.metric, input_.dims),
       bit_counts_(choose_bit_counts()),
       query_stride_(row_bytes(input_.dtype, input_.dims)),
+      coded_(all_coded()),
+      scan_bytes_(coded_ ? input_.dims : query_stride_),
       tile_(choose_tile()) {
   const size_t panel = kPanelWidths * tiles_.vector_queries;
   const size_t most = std::clamp<size_t>(kMaxCandidates / input_.k, panel, kMaxGroup);
   const size_t groups = (input_.query_count + most - 1) / most;
   group_size_ = round_up((input_.query_count + groups - 1) / groups, panel);
-  piece_rows_ = std::clamp<size_t>(kPieceBytes / std::max<size_t>(query_stride_, 1), 1, kMaxPieceRows);
+  piece_rows_ = std::clamp<size_t>(kPieceBytes / std::max<size_t>(scan_bytes_, 1), 1, kMaxPieceRows);
   if (piece_rows_ > tiles_.rows) piece_rows_ -= piece_rows_ % tiles_.rows;
   for (const RowBlock& block : input_.blocks) {
     piece_starts_.push_back(pieces_);
@@ -45,11 +48,19 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
   items_ = pieces_ * ((input_.query_count + group_size_ - 1) / group_size_);
 }
 
+bool TopKSearch::all_coded() const {
+  // Codes have no Manhattan distance.
+  if (input_.dtype != Dtype::kF32 || input_.metric == Metric::kL1) return false;
+  return std::all_of(input_.blocks.begin(), input_.blocks.end(),
+                     [](const RowBlock& block) { return block.count == 0 || (block.int8 && block.norms); });
+}
+
 const TileSet* TopKSearch::choose_tile() const {
   if (input_.query_count < kFewQueries || input_.dims > kMaxTileDims || input_.metric == Metric::kL1) {
     return nullptr;
   }
-  const TileSet* tile = input_.dtype == Dtype::kF32    ? &tiles_.f32
+  const TileSet* tile = coded_                         ? &tiles_.i8
+                        : input_.dtype == Dtype::kF32  ? &tiles_.f32
                         : input_.dtype == Dtype::kBf16 ? &tiles_.bf16
                         : input_.dtype == Dtype::kI8   ? &tiles_.i8
                                                        : nullptr;

@@ -42,17 +42,21 @@ class TopKSearch : public Job {
 
   // The filter's tiles for the input, if it pays.
   const TileSet* choose_tile() const;
+  bool all_coded() const;
   // The counts of bits that the metric is made of, where they can be had fast.
   BitCounts choose_bit_counts() const;
   // What grows with the number of queries. Not the constructor's work: that runs on JavaScript's thread.
   void allocate();
 
   SearchInput input_;
+  const Kernels& all_kernels_;
   const RowKernels& kernels_;
   const Tiles& tiles_;
   FilterBounds bounds_;
   BitCounts bit_counts_;
   size_t query_stride_;
+  bool coded_;           // scans 8-bit codes
+  size_t scan_bytes_;    // of a row that is scanned
   const TileSet* tile_;  // of the filter; null: canonical scores for every pair
   size_t group_size_;    // queries that are searched together
   size_t piece_rows_;    // rows per unit of work

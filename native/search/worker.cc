@@ -14,6 +14,7 @@ constexpr size_t kMaxTileRows = 12;
 // Rows that a stream scores at a time.
 constexpr size_t kRun = 256;
 // The scales of rows that have none.
+constexpr float kZeros[kMaxTileRows] = {};
 constexpr float kOnes[kMaxTileRows] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
@@ -39,20 +40,27 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     : s_(search),
       in_(search.input_),
       group_(std::min(search.group_size_, in_.query_count)),
-      groups_(round_up(s_.query_stride_, kGroupBytes) / kGroupBytes),
+      groups_(round_up(s_.scan_bytes_, kGroupBytes) / kGroupBytes),
       candidates_(group_),
       kth_(group_),
       squares_(group_) {
   const size_t rows = s_.piece_rows_;
+  padded_ = round_up(group_, s_.tiles_.vector_queries);
+  base_.resize(padded_);
+  slope_.resize(padded_);
+  error_slope_.resize(padded_);
+  query_scales_.assign(padded_, 1);
+  if (s_.coded_) {
+    codes_.resize(group_ * in_.dims);
+    code_norms_.resize(group_);
+    code_errors_.resize(group_);
+  }
   if (!s_.tile_) {
     scratch_.resize(2 * kRun);
   } else {
-    padded_ = round_up(group_, s_.tiles_.vector_queries);
     panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
     norms_ = aligned<float>(rows);
     offsets_ = aligned<float>(rows);
-    base_.resize(padded_);
-    slope_.resize(padded_);
   }
 }
 
@@ -90,7 +98,12 @@ void TopKSearch::Worker::begin(size_t first) {
     squares_[q] = square_of(s_.kernels_, query(q), in_.dims);
     candidates_[q].clear();
     kth_[q] = floor;
-    if (s_.tile_) set_bounds(q);
+    if (s_.coded_) {
+      encode(q);
+    } else {
+      query_scales_[q] = scored_query(q).scale;
+    }
+    set_bounds(q);
   }
   if (s_.tile_) pack_queries();
 }
@@ -104,9 +117,9 @@ void TopKSearch::Worker::pack_queries() {
     char* panel = panels_.get() + q * groups_ * kGroupBytes;
     std::memset(panel, 0, width * groups_ * kGroupBytes);
     for (size_t j = 0; j < width && q + j < group_; j++) {
-      const char* from = query(q + j);
+      const char* from = scanned_query(q + j);
       for (size_t g = 0; g < groups_; g++) {
-        const size_t bytes = std::min(kGroupBytes, s_.query_stride_ - g * kGroupBytes);
+        const size_t bytes = std::min(kGroupBytes, s_.scan_bytes_ - g * kGroupBytes);
         std::memcpy(panel + (g * width + j) * kGroupBytes, from + g * kGroupBytes, bytes);
       }
     }
@@ -115,21 +128,34 @@ void TopKSearch::Worker::pack_queries() {
     base_[q] = std::numeric_limits<float>::infinity();
     slope_[q] = 0;
   }
-  if (in_.dtype != Dtype::kI8) return;
+  if (in_.dtype != Dtype::kI8 && !s_.coded_) return;
   starts_.assign(padded_, 0);
-  query_scales_.assign(padded_, 1);
   for (size_t q = 0; q < group_; q++) {
     int32_t sum = 0;
-    for (size_t i = 0; i < in_.dims; i++) sum += static_cast<signed char>(query(q)[i]);
+    for (size_t i = 0; i < in_.dims; i++) sum += static_cast<signed char>(scanned_query(q)[i]);
     starts_[q] = -128 * sum;
-    query_scales_[q] = scored_query(q).scale;
   }
+}
+
+void TopKSearch::Worker::encode(size_t q) {
+  int8_t* const codes = codes_.data() + q * in_.dims;
+  float error, norm;
+  make_int8_codes(s_.all_kernels_, query(q), 0, 1, in_.dims, codes, in_.dims, &query_scales_[q], &error,
+                  &norm);
+  const double square = square_of(row_kernels(s_.all_kernels_, Dtype::kI8), codes, in_.dims);
+  code_norms_[q] = std::sqrt(square) * double(query_scales_[q]);
+  code_errors_[q] = error;
 }
 
 void TopKSearch::Worker::set_bounds(size_t q) {
   const float kth = kth_[q] == 0 ? NAN : key_goodness(kth_[q]);
-  const double scale = scored_query(q).scale;
-  s_.bounds_.query(squares_[q] * scale * scale, kth, &base_[q], &slope_[q]);
+  if (s_.coded_) {
+    s_.bounds_.query(squares_[q], kth, code_norms_[q], code_errors_[q], &base_[q], &slope_[q],
+                     &error_slope_[q]);
+  } else {
+    const double scale = query_scales_[q];
+    s_.bounds_.query(squares_[q] * scale * scale, kth, &base_[q], &slope_[q]);
+  }
 }
 
 // Another thread's k-th best is a bound for this thread too: that many better rows exist.
@@ -138,7 +164,7 @@ void TopKSearch::Worker::adopt_thresholds() {
     const uint32_t high = s_.thresholds_[first_ + q].load(std::memory_order_relaxed);
     if (high <= uint32_t(kth_[q] >> 32)) continue;
     kth_[q] = Key(high) << 32;
-    if (s_.tile_) set_bounds(q);
+    set_bounds(q);
   }
 }
 
@@ -157,7 +183,7 @@ void TopKSearch::Worker::push(size_t q, float score, uint32_t row) {
   }
   if (keys.front() <= kth_[q]) return;
   kth_[q] = keys.front();
-  if (s_.tile_) set_bounds(q);
+  set_bounds(q);
   const uint32_t high = uint32_t(kth_[q] >> 32);
   std::atomic<uint32_t>& shared = s_.thresholds_[first_ + q];
   uint32_t seen = shared.load(std::memory_order_relaxed);
@@ -166,13 +192,16 @@ void TopKSearch::Worker::push(size_t q, float score, uint32_t row) {
 }
 
 void TopKSearch::Worker::search(const RowBlock& block, size_t start, size_t count) {
-  const Rows rows = {static_cast<const char*>(block.rows) + start * block.stride,
-                     block.stride,
-                     count,
-                     block.norms ? block.norms + start : nullptr,
-                     block.scales ? block.scales + start : nullptr,
-                     block.first_row + uint32_t(start),
-                     nullptr};
+  const char* const data = static_cast<const char*>(block.rows);
+  Rows all = {data,    block.stride, block.count,  block.norms,     block.scales,
+              nullptr, data,         block.stride, block.first_row, nullptr};
+  if (s_.coded_) {
+    all.data = reinterpret_cast<const char*>(block.int8->codes);
+    all.stride = block.int8->stride;
+    all.scales = block.int8->scales;
+    all.errors = block.int8->errors;
+  }
+  const Rows rows = all.part(start, count);
   if (in_.allowed) {
     search_allowed(rows);
   } else if (!s_.tile_) {
@@ -194,23 +223,24 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
     if (!s_.tile_) {
       for (size_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && picks_[end] == picks_[end - 1] + 1;) end++;
-        const size_t r = picks_[i];
-        stream({rows.data + r * rows.stride, rows.stride, end - i, rows.norms ? rows.norms + r : nullptr,
-                rows.scales ? rows.scales + r : nullptr, rows.first + uint32_t(r), nullptr});
+        stream(rows.part(picks_[i], end - i));
       }
       return;
     }
-    const size_t bytes = s_.query_stride_;
+    const size_t bytes = s_.scan_bytes_;
     if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
-    gathered_norms_.resize(rows.norms ? count : 0);
-    gathered_scales_.resize(rows.scales ? count : 0);
     for (size_t i = 0; i < count; i++) {
       std::memcpy(gathered_.get() + i * bytes, rows.data + picks_[i] * rows.stride, bytes);
-      if (rows.norms) gathered_norms_[i] = rows.norms[picks_[i]];
-      if (rows.scales) gathered_scales_[i] = rows.scales[picks_[i]];
     }
-    filter({gathered_.get(), bytes, count, rows.norms ? gathered_norms_.data() : nullptr,
-            rows.scales ? gathered_scales_.data() : nullptr, rows.first, picks_.data()});
+    Rows picked = rows;
+    picked.data = gathered_.get();
+    picked.stride = bytes;
+    picked.count = count;
+    picked.picks = picks_.data();
+    picked.norms = gather(rows.norms, gathered_norms_);
+    picked.scales = gather(rows.scales, gathered_scales_);
+    picked.errors = gather(rows.errors, gathered_errors_);
+    filter(picked);
   } else if (!s_.tile_) {
     stream(rows);
   } else {
@@ -218,21 +248,23 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
   }
 }
 
+const float* TopKSearch::Worker::gather(const float* values, std::vector<float>& into) const {
+  if (!values) return nullptr;
+  into.clear();
+  for (const uint32_t pick : picks_) into.push_back(values[pick]);
+  return into.data();
+}
+
 void TopKSearch::Worker::stream(const Rows& rows) {
   // Few at a time: a k-th best that the first of them raise spares the others a closer look.
   for (size_t r = 0; r < rows.count && !s_.cancelled(); r += kRun) {
-    const Rows run = {rows.data + r * rows.stride,
-                      rows.stride,
-                      std::min(kRun, rows.count - r),
-                      rows.norms ? rows.norms + r : nullptr,
-                      rows.scales ? rows.scales + r : nullptr,
-                      rows.first + uint32_t(r),
-                      nullptr};
+    const Rows run = rows.part(r, std::min(kRun, rows.count - r));
     for (size_t q = 0; q < group_; q++) stream(run, q);
   }
 }
 
 void TopKSearch::Worker::stream(const Rows& rows, size_t q) {
+  if (s_.coded_) return stream_codes(rows, q);
   if (s_.bit_counts_) return stream_bits(rows, q);
   const ScoredRows scored = {rows.data, rows.stride, rows.count, rows.scales};
   const ScoredQuery query = scored_query(q);
@@ -242,6 +274,24 @@ void TopKSearch::Worker::stream(const Rows& rows, size_t q) {
   floor.visit(scratch_.data(), [&](size_t r) {
     push(q, score_of(in_.metric, query, scored, scratch_.data(), r), rows.number(r));
   });
+}
+
+// The filter's condition (see Tile) for one query.
+void TopKSearch::Worker::stream_codes(const Rows& rows, size_t q) {
+  float norms[kRun], offsets[kRun];
+  uint8_t dropped[kRun];
+  double* const sums = scratch_.data();
+  row_kernels(s_.all_kernels_, Dtype::kI8)
+      .dots(scanned_query(q), rows.data, rows.stride, rows.count, in_.dims, sums);
+  s_.bounds_.rows(rows.norms, rows.count, norms, offsets);
+  const float base = base_[q], slope = slope_[q], error_slope = error_slope_[q], scale = query_scales_[q];
+  for (size_t r = 0; r < rows.count; r++) {
+    const float threshold = ((slope * norms[r] + base) + offsets[r]) + error_slope * rows.errors[r];
+    dropped[r] = float(sums[r]) * rows.scales[r] * scale < threshold;
+  }
+  for (size_t r = 0; r < rows.count; r++) {
+    if (!dropped[r]) rescore(rows, r, q, 1);
+  }
 }
 
 // Counts of bits are exact, and the score follows from them alone.
@@ -311,10 +361,12 @@ void TopKSearch::Worker::filter(const Rows& rows) {
       const TileInput input = {panels_.get() + q * groups_ * kGroupBytes,
                                rows.data + r * rows.stride,
                                rows.stride,
-                               s_.query_stride_,
+                               s_.scan_bytes_,
                                starts_.data() + q,
                                rows.scales ? rows.scales + r : kOnes,
                                query_scales_.data() + q,
+                               rows.errors ? rows.errors + r : kZeros,
+                               error_slope_.data() + q,
                                base_.data() + q,
                                slope_.data() + q,
                                norms_.get() + r,
@@ -331,8 +383,9 @@ void TopKSearch::Worker::filter(const Rows& rows) {
 }
 
 void TopKSearch::Worker::rescore(const Rows& rows, size_t r, size_t first_query, uint32_t mask) {
-  const ScoredRows row = {rows.data + r * rows.stride, rows.stride, 1,
-                          rows.scales ? rows.scales + r : nullptr};
+  // Codes have scales of their own; the rows that they stand for have none.
+  const float* scales = rows.scales && !s_.coded_ ? rows.scales + r : nullptr;
+  const ScoredRows row = {rows.row(r), rows.row_stride, 1, scales};
   for (; mask != 0; mask &= mask - 1) {
     const size_t q = first_query + size_t(std::countr_zero(mask));
     double scratch[2];

@@ -30,14 +30,33 @@ class TopKSearch::Worker {
   // Rows that follow each other at one distance, and their numbers: `first`, first + 1, … or, where `picks`
   // is not null, first + picks[0], first + picks[1], …
   struct Rows {
-    const char* data;
+    const char* data;  // what is scanned: the rows, their codes, or a copy of either
     size_t stride;
     size_t count;
     const float* norms;
     const float* scales;
+    const float* errors;  // of codes
+    const char* rows;     // the rows themselves, of which these are `picks`
+    size_t row_stride;
     uint32_t first;
     const uint32_t* picks;
-    uint32_t number(size_t r) const { return first + (picks ? picks[r] : uint32_t(r)); }
+
+    size_t pick(size_t r) const { return picks ? picks[r] : r; }
+    uint32_t number(size_t r) const { return first + uint32_t(pick(r)); }
+    const char* row(size_t r) const { return rows + pick(r) * row_stride; }
+    // Rows [start, start + n), where there are no picks.
+    Rows part(size_t start, size_t n) const {
+      return {data + start * stride,
+              stride,
+              n,
+              norms ? norms + start : nullptr,
+              scales ? scales + start : nullptr,
+              errors ? errors + start : nullptr,
+              rows + start * row_stride,
+              row_stride,
+              first + uint32_t(start),
+              nullptr};
+    }
   };
 
   const char* query(size_t q) const {
@@ -47,7 +66,13 @@ class TopKSearch::Worker {
     return {query(q), squares_[q], in_.query_scales ? in_.query_scales[first_ + q] : 1};
   }
 
+  // What is scanned for query q.
+  const char* scanned_query(size_t q) const {
+    return s_.coded_ ? reinterpret_cast<const char*>(codes_.data() + q * in_.dims) : query(q);
+  }
+
   void begin(size_t first);
+  void encode(size_t q);
   void pack_queries();
   void set_bounds(size_t q);
   void adopt_thresholds();
@@ -57,8 +82,10 @@ class TopKSearch::Worker {
   void search(const RowBlock& block, size_t start, size_t count);
   // The rows of `rows` that may be found, gathered.
   void search_allowed(const Rows& rows);
+  const float* gather(const float* values, std::vector<float>& into) const;
   void stream(const Rows& rows);
   void stream(const Rows& rows, size_t q);
+  void stream_codes(const Rows& rows, size_t q);
   void stream_bits(const Rows& rows, size_t q);
   void filter(const Rows& rows);
   // Norms and offsets of rows [r, r + count) into norms_ and offsets_.
@@ -81,11 +108,15 @@ class TopKSearch::Worker {
   Aligned<char> panels_;
   std::vector<int32_t> starts_;  // see TileInput; of bytes only
   std::vector<float> query_scales_;
+  // Of codes, per query: the codes, ‖scale · code‖, ‖q − scale · code‖, and TileInput::error_slope.
+  std::vector<int8_t> codes_;
+  std::vector<double> code_norms_, code_errors_;
+  std::vector<float> error_slope_;
   Aligned<float> norms_, offsets_;
   std::vector<double> scratch_;
   std::vector<uint32_t> picks_;
   Aligned<char> gathered_;
-  std::vector<float> gathered_norms_, gathered_scales_;
+  std::vector<float> gathered_norms_, gathered_scales_, gathered_errors_;
 };
 
 }  // namespace embedlane

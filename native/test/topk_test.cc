@@ -194,6 +194,82 @@ TEST(search_with_given_norms) {
   }
 }
 
+// The search of 8-bit codes finds what the plain one finds, whatever is in the rows.
+TEST(search_of_codes_equals_the_plain_one) {
+  Random random(17);
+  for (const Metric metric : {Metric::kCosine, Metric::kDot, Metric::kL2}) {
+    for (size_t round = 0; round < 60; round++) {
+      const size_t dims = round < 50 ? 1 + random.below(90) : 384;
+      const size_t rows = 1 + random.below(1500), query_count = round % 3 == 0 ? 1 : 1 + random.below(40);
+      const std::vector<float> queries = random.vector(query_count * dims);
+      std::vector<float> corpus = random.vector(rows * dims);
+      for (size_t r = 0; r < rows; r++) {
+        const float factors[] = {1, 0, NAN, 1e19f, 1e38f, 1e-38f, std::numeric_limits<float>::infinity()};
+        for (size_t i = 0; i < dims; i++) {
+          float& x = corpus[r * dims + i];
+          if (round % 5 == 1) x *= factors[r % 7];
+          if (round % 5 == 2) x = queries[i] + x * 1e-4f;  // near-duplicates: no code tells them apart
+          if (round % 5 == 3) x = std::round(x);
+        }
+      }
+      const Corpus split(random, Dtype::kF32, as_bytes(corpus), dims, 1 + round % 3);
+      std::vector<std::vector<int8_t>> codes(split.blocks.size());
+      std::vector<std::vector<float>> values(split.blocks.size());
+      std::vector<Int8Codes> coded(split.blocks.size());
+      SearchInput in;
+      in.metric = metric;
+      in.dims = dims;
+      in.queries = queries.data();
+      in.query_count = query_count;
+      in.blocks = split.blocks;
+      in.k = 1 + random.below(15);
+      const std::vector<uint64_t> allowed = bitmap(random, rows, round % 4);
+      if (round % 4 > 1) in.allowed = allowed.data();
+      if (round % 7 == 0) in.radius = metric == Metric::kCosine ? 0.1f : metric == Metric::kDot ? 1.0f : 8.0f;
+      for (size_t b = 0; b < in.blocks.size(); b++) {
+        RowBlock& block = in.blocks[b];
+        const size_t stride = dims + b;
+        codes[b].resize(block.count * stride);
+        values[b].resize(3 * block.count);
+        float* const scales = values[b].data();
+        float* const errors = scales + block.count;
+        float* const norms = errors + block.count;
+        make_int8_codes(current_kernels(), block.rows, block.stride, block.count, dims, codes[b].data(),
+                        stride, scales, errors, norms);
+        coded[b] = {codes[b].data(), stride, scales, errors};
+        block.norms = norms;
+        block.int8 = &coded[b];
+      }
+      check_search(in);
+    }
+  }
+}
+
+TEST(codes_spare_most_scores) {
+  Random random(18);
+  const size_t dims = 128, rows = 20000;
+  const std::vector<float> queries = random.vector(20 * dims), corpus = random.vector(rows * dims);
+  std::vector<int8_t> codes(rows * dims);
+  std::vector<float> scales(rows), errors(rows), norms(rows);
+  make_int8_codes(current_kernels(), corpus.data(), dims * 4, rows, dims, codes.data(), dims, scales.data(),
+                  errors.data(), norms.data());
+  const Int8Codes coded = {codes.data(), dims, scales.data(), errors.data()};
+  for (const size_t query_count : {1, 20}) {
+    SearchInput in;
+    in.dims = dims;
+    in.queries = queries.data();
+    in.query_count = query_count;
+    in.blocks = {{corpus.data(), dims * 4, rows, 0, norms.data(), nullptr, &coded}};
+    in.k = 10;
+    for (const Level level : levels()) {
+      TopKSearch search(in, level);
+      run_job(search, 1);
+      // A level without byte tiles scores everything for several queries.
+      if (query_count == 1 || tiles_of(level).i8.full[0]) CHECK(search.scored() < query_count * rows / 20);
+    }
+  }
+}
+
 TEST(search_of_every_dtype) {
   Random random(15);
   for (const Dtype dtype : {Dtype::kF16, Dtype::kBf16, Dtype::kI8, Dtype::kU8, Dtype::kB1}) {
