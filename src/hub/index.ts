@@ -5,7 +5,7 @@ import { BUNDLED_MODELS, bundledFolder, bundledName } from './bundled.js';
 import { listTree } from './cache.js';
 import { parseModelId } from './model-id.js';
 import { pickOnnxFile } from './onnx-file.js';
-import { type ResolveOptions, resolveRepository, type Snapshot } from './repository.js';
+import type { ResolveOptions, Snapshot } from './repository.js';
 import { type FileSelector, onnxModelFiles } from './selection.js';
 import { checkHubOptions, type HubSettings } from './settings.js';
 
@@ -87,6 +87,8 @@ export async function resolveModel(id: unknown, request: ModelRequest = {}): Pro
   if (!name.includes('/')) throw unknownName(name, revision);
 
   const settings = { ...hub, revision };
+  // Loaded when needed: bundled models and folders are at hand sooner without what downloads.
+  const { resolveRepository } = await import('./repository.js');
   const snapshot = await resolveRepository(name, select, settings, options);
   return {
     id: revision === undefined ? name : `${name}@${revision}`,

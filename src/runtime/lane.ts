@@ -23,7 +23,8 @@ export class Lane<Loaded> {
 
   /**
    * @param entry module that the lane's process runs
-   * @param loadParams given to its `load` handler, now and each time that the lane has to be replaced
+   * @param loadParams given to its `load` handler, now and each time that the lane has to be replaced; may be a
+   *   promise, since the process takes its time to start
    */
   constructor(entry: URL, loadParams: unknown) {
     this.#entry = entry;
@@ -91,7 +92,7 @@ export class Lane<Loaded> {
     const process = spawn(this.#entry);
     this.#process = process;
     try {
-      const loaded = (await process.call('load', this.#loadParams)) as Loaded;
+      const loaded = (await process.call('load', await this.#loadParams)) as Loaded;
       return { process, loaded };
     } catch (error) {
       await process.kill();

@@ -11,7 +11,7 @@ import { checkHubOptions, HUB_OPTIONS, type HubOptions } from '../hub/index.js';
 import type { Task } from '../text/config/index.js';
 import { resolvePrompt, TASK_PROMPTS } from '../text/options.js';
 import { checkQuantization, type EncodePrecision, type Quantization } from '../text/quantization.js';
-import type { QuantizationRanges } from '../vectors/index.js';
+import type { QuantizationRanges } from '../vectors/quantize.js';
 import { STATIC_LIBRARIES, type StaticLibrary } from './config.js';
 import type { StaticOutput } from './model.js';
 

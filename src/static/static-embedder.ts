@@ -14,7 +14,7 @@ import {
 } from '../text/quantization.js';
 import { encodeStream } from '../text/stream.js';
 import type { Tokenized } from '../text/tokenize-job.js';
-import { similarity } from '../vectors/index.js';
+import { similarity } from '../vectors/distances.js';
 import { StaticModel } from './model.js';
 import {
   checkStaticEncodeOptions,

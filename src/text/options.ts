@@ -13,7 +13,7 @@ import {
 import { checkHubOptions, DTYPES, type Dtype, HUB_OPTIONS, type HubOptions } from '../hub/index.js';
 import { POOLING_MODES, type PoolingMode } from '../native/binding.js';
 import type { Priority } from '../runtime/index.js';
-import type { QuantizationRanges } from '../vectors/index.js';
+import type { QuantizationRanges } from '../vectors/quantize.js';
 import type { Side, Task, TextModelConfig } from './config/index.js';
 import type { OutputKind, TruncationWish } from './lane/protocol.js';
 import { checkQuantization, type EncodePrecision, type Quantization } from './quantization.js';

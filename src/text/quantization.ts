@@ -2,7 +2,7 @@ import { arrayTypeOf, Embeddings, type Precision, rowLength } from '../core/embe
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { Pace } from '../core/pace.js';
 import { oneOf } from '../core/validate.js';
-import { calibrationRanges, type QuantizationRanges, quantize } from '../vectors/index.js';
+import { calibrationRanges, type QuantizationRanges, quantize } from '../vectors/quantize.js';
 
 /** Values that `encode` can return, by the names of sentence-transformers. */
 export const ENCODE_PRECISIONS = ['float32', 'int8', 'uint8', 'binary', 'ubinary'] as const;

@@ -6,7 +6,7 @@ import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { optionalBoolean, optionsObject, textList } from '../core/validate.js';
 import { loadRepairing, type ModelLocation } from '../hub/index.js';
 import { Lane, RuntimeMeter, type RuntimeStats } from '../runtime/index.js';
-import { similarity } from '../vectors/index.js';
+import { similarity } from '../vectors/distances.js';
 import type { Side, Task, TextModelConfig } from './config/index.js';
 import { EncodeJob } from './encode-job.js';
 import type { Loaded } from './lane/protocol.js';
@@ -109,14 +109,18 @@ export class TextEmbedder implements Embedder {
 
   static async #open(location: ModelLocation, settings: LoadSettings): Promise<TextEmbedder> {
     const { signal, maxQueue } = settings;
-    const { params, ...model } = await planModel(location, settings);
     throwIfAborted(signal);
-    const lane = new Lane<Loaded>(LANE, params);
+    const plan = planModel(location, settings);
+    const lane = new Lane<Loaded>(
+      LANE,
+      plan.then(({ params }) => params),
+    );
     const onAbort = () => void lane.close();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const loaded = await lane.load();
       throwIfAborted(signal);
+      const { params, ...model } = await plan;
       return new TextEmbedder(lane, { ...model, tokenBudget: params.tokenBudget, maxQueue, loaded });
     } catch (error) {
       await lane.close();

@@ -235,6 +235,15 @@ describe('decode', () => {
     },
   );
 
+  it('does not depend on the order of the keys in tokenizer.json', async () => {
+    const { model, ...rest } = JSON.parse(
+      await readFile(fixture('models/tiny-decoder/tokenizer.json'), 'utf8'),
+    ) as { model: object };
+    const id = await variant('tiny-decoder', { 'tokenizer.json': { model, ...rest } });
+    await using reordered = await TextEmbedder.load(id);
+    expect(await reordered.tokenize(strings)).toEqual(await decoder.tokenize(strings));
+  });
+
   it('keeps special tokens if asked to, and takes one list', async () => {
     const [{ ids }] = await bert.tokenize('hello world');
     expect(await bert.decode(ids)).toBe('hello world');

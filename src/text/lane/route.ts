@@ -15,7 +15,7 @@ export interface RowFormat {
   excluded: number;
 }
 
-const PLAIN = { truncateDim: undefined, normalize: false, excluded: 0 };
+const PLAIN: RowFormat = { output: 'sentence', truncateDim: undefined, normalize: false, excluded: 0 };
 
 /** One way from a text to its vector: a Transformer and the modules after it. */
 export class Route {
@@ -40,13 +40,19 @@ export class Route {
    * @returns width of an embedding, and of a token's where the graph has them
    */
   async probe(): Promise<{ dimensions: number; tokenDimensions: number | undefined }> {
-    const sequence = await this.encoder.probe();
-    const { dims } = await this.embed([sequence], { ...PLAIN, output: 'sentence' });
-    const tokens = this.encoder.source.kind === 'tokens';
-    const tokenDimensions = tokens
-      ? (await this.embed([sequence], { ...PLAIN, output: 'token' })).dims
-      : undefined;
-    return { dimensions: dims, tokenDimensions };
+    const { batch, outputs } = await this.encoder.run([await this.encoder.probe()]);
+    try {
+      // Of its tokens first: normalising them overwrites the session's memory.
+      const tokenDimensions =
+        this.encoder.source.kind === 'tokens'
+          ? outputs.tokenVectors(this.encoder.source.output).dims
+          : undefined;
+      const { data, dims } = this.#textRows(batch, outputs, PLAIN);
+      assertFinite(data);
+      return { dimensions: dims, tokenDimensions: tokenDimensions && this.#chain.tokenDims(tokenDimensions) };
+    } finally {
+      outputs.dispose();
+    }
   }
 
   /** One run of the model: sequences, longest first, to rows. */

@@ -88,7 +88,7 @@ export class TextTokenizer {
     let parsed: TokenizerJson;
     let tokenizer: Tokenizer;
     try {
-      parsed = JSON.parse(json) as TokenizerJson;
+      parsed = options.lowercase ? (JSON.parse(json) as TokenizerJson) : parseSettings(json);
       if (options.lowercase && addLowercase(parsed)) json = JSON.stringify(parsed);
       tokenizer = createWhole(json);
     } catch (cause) {
@@ -179,6 +179,26 @@ export class TextTokenizer {
 /** Number of the last word in an encoding, counted from 0; −1 if it has none. */
 function lastWord(encoding: Encoding): number {
   return encoding.getWordIds().findLast((word) => typeof word === 'number') ?? -1;
+}
+
+/** Keys that the library writes before the model, in every file. */
+const SETTINGS = ['truncation', 'padding', 'added_tokens', 'normalizer'] as const;
+
+/**
+ * The settings of a `tokenizer.json` without its model, whose vocabulary is nearly all of the file: parsing that
+ * takes as long as the library does for everything. The library writes the model last; a file that is in another
+ * order is parsed as a whole.
+ */
+function parseSettings(json: string): TokenizerJson {
+  // Within strings, quotes are escaped, so this can only be a key.
+  const model = json.search(/,\s*"model"\s*:/);
+  try {
+    const settings = JSON.parse(`${json.slice(0, model)}}`) as TokenizerJson;
+    if (model !== -1 && SETTINGS.every((key) => key in settings)) return settings;
+  } catch {
+    // A key of that name further inside.
+  }
+  return JSON.parse(json) as TokenizerJson;
 }
 
 function createWhole(json: string): Tokenizer {

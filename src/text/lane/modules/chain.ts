@@ -14,6 +14,7 @@ export class ModuleChain {
   /** Whether the last module makes vectors of length 1. */
   readonly normalizes: boolean;
   readonly #binding: NativeBinding;
+  readonly #tokenConfigs: readonly ModuleConfig[];
   readonly #ofTokens: readonly Layer[];
   readonly #pooling: PoolingConfig;
   readonly #ofTexts: readonly Layer[];
@@ -22,6 +23,7 @@ export class ModuleChain {
     const place = configs.findIndex(({ type }) => type === 'pooling');
     this.normalizes = configs.at(-1)?.type === 'normalize';
     this.#binding = binding;
+    this.#tokenConfigs = configs.slice(0, place);
     this.#ofTokens = layers.slice(0, place);
     this.#pooling = configs[place] as PoolingConfig;
     this.#ofTexts = layers.slice(place + 1);
@@ -39,6 +41,14 @@ export class ModuleChain {
   /** Whether the tokens of a prompt count in the pooling. */
   get includesPrompt(): boolean {
     return this.#pooling.includePrompt;
+  }
+
+  /** Width of a token's vector as it is pooled. @param hidden its width in the graph */
+  tokenDims(hidden: number): number {
+    return this.#tokenConfigs.reduce(
+      (dims, config) => (config.type === 'dense' ? config.outFeatures : dims),
+      hidden,
+    );
   }
 
   /** Vectors of tokens as they are pooled. */
