@@ -1,3 +1,12 @@
+export {
+  type AudioDecoderOptions,
+  AudioEmbedder,
+  type AudioEncodeOptions,
+  type AudioInput,
+  type AudioLoadOptions,
+  type AudioVectorOptions,
+  type AudioWindows,
+} from './audio/index.js';
 export type { Embedder, EmbedOptions } from './core/embedder.js';
 export { Embeddings, type Matrix, type MatrixLike, type Precision } from './core/embeddings.js';
 export { EmbedlaneError, type ErrorCode } from './core/errors.js';

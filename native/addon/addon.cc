@@ -3,6 +3,7 @@
 #include "../kernels/dispatch.h"
 #include "analytics.h"
 #include "args.h"
+#include "audio.h"
 #include "environment.h"
 #include "image.h"
 #include "quantization.h"
@@ -69,6 +70,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["crc32c"] = Napi::Function::New<crc32c_of>(env);
   exports["lockFile"] = Napi::Function::New<lock_file>(env);
   exports["RowStore"] = RowStoreObject::define(env);
+  exports["logMel"] = Napi::Function::New<log_mel>(env);
+  exports["whisperScale"] = Napi::Function::New<whisper_scale>(env);
+  exports["resample"] = Napi::Function::New<resample>(env);
   return exports;
 }
 

@@ -1,7 +1,6 @@
 #include "analytics.h"
 
 #include <algorithm>
-#include <memory>
 
 #include "../analytics/covariance.h"
 #include "../analytics/group_sums.h"
@@ -10,40 +9,6 @@
 #include "task.h"
 
 namespace embedlane {
-namespace {
-
-// Work of native/analytics as a job.
-template <class Work>
-class AnalyticsJob : public AsyncJob {
- public:
-  template <class... Args>
-  explicit AnalyticsJob(Args... args) : work_(current_kernels(), args...) {}
-  size_t units() const { return work_.units(); }
-  void cancel() override { stop_ = true; }
-  bool cancelled() const override { return stop_; }
-
- protected:
-  void work() override { work_.work(stop_); }
-  void finish() override { work_.finish(); }
-
- private:
-  std::atomic<bool> stop_ = false;
-  Work work_;
-};
-
-// Starts a job that reads and writes the typed arrays among the arguments in place.
-template <class Job>
-Napi::Value start(const Napi::CallbackInfo& info, const std::shared_ptr<Job>& job, size_t threads) {
-  for (size_t i = 0; i < info.Length(); i++) {
-    if (!info[i].IsTypedArray()) continue;
-    require_fixed_length(info, i);
-    job->keep(info.Env(), info[i]);
-  }
-  return start_task(info.Env(), job, std::min({threads, job->units(), ThreadPool::kMaxThreads}));
-}
-
-}  // namespace
-
 Napi::Value group_sums(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Span<float> data = floats(info, 0);
@@ -59,9 +24,8 @@ Napi::Value group_sums(const Napi::CallbackInfo& info) {
   if (std::any_of(groups.data, groups.data + rows, [&](uint32_t group) { return group >= group_count; })) {
     throw_error(env, "ERR_INVALID_ARG", "Expected groups below the number of groups");
   }
-  const auto job = std::make_shared<AnalyticsJob<GroupSums>>(
-      data.data, rows, dims, static_cast<const uint32_t*>(groups.data), sums.data);
-  return start(info, job, threads);
+  return start_work<GroupSums>(info, threads, current_kernels(), data.data, rows, dims, groups.data,
+                               sums.data);
 }
 
 Napi::Value scatter_matrix(const Napi::CallbackInfo& info) {
@@ -75,9 +39,8 @@ Napi::Value scatter_matrix(const Napi::CallbackInfo& info) {
   if (rows == 0 || mean.length != dims || scatter.length != product(env, dims, dims)) {
     throw_error(env, "ERR_DIMENSION", "Expected rows, a mean per column and room for a square matrix");
   }
-  const auto job = std::make_shared<AnalyticsJob<Covariance>>(
-      data.data, rows, dims, static_cast<const double*>(mean.data), scatter.data);
-  return start(info, job, threads);
+  return start_work<Covariance>(info, threads, current_kernels(), data.data, rows, dims, mean.data,
+                                scatter.data);
 }
 
 }  // namespace embedlane

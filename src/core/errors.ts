@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'ERR_DTYPE'
   | 'ERR_MODEL_NOT_FOUND'
   | 'ERR_MODEL_INVALID'
+  | 'ERR_AUDIO'
   | 'ERR_DOWNLOAD'
   | 'ERR_CHECKSUM'
   | 'ERR_NATIVE_LOAD'

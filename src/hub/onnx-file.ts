@@ -45,6 +45,11 @@ export interface OnnxOptions {
   modelFile?: string;
   /** Folder below the model's that is searched first, with `/`: that of a Transformer among several. */
   subfolder?: string;
+  /**
+   * What stands for `model` in the names of the files, where a model consists of several graphs:
+   * `encoder_model`, `text_model`, `vision_model`.
+   */
+  stem?: string;
 }
 
 /**
@@ -78,7 +83,7 @@ export function pickOnnxFile(
   options: OnnxOptions = {},
 ): string {
   const { modelFile } = options;
-  const names = modelFile === undefined ? fileNames(dtype) : [checkModelFile(modelFile)];
+  const names = modelFile === undefined ? fileNames(dtype, options.stem) : [checkModelFile(modelFile)];
   const paths = names.flatMap((name) => graphFolders(options).map((folder) => posix.join(folder, name)));
   const present = new Set(files);
   const found = paths.find((path) => present.has(path));
@@ -99,7 +104,7 @@ function graphFolders({ subfolder }: OnnxOptions): string[] {
   return [...own, ...FOLDERS];
 }
 
-function fileNames(dtype: Dtype): string[] {
+function fileNames(dtype: Dtype, stem = 'model'): string[] {
   const variants =
     dtype === 'auto'
       ? Object.values(FILES).flat()
@@ -108,7 +113,7 @@ function fileNames(dtype: Dtype): string[] {
   const levels = variants.some((name) => name in MADE_FOR) ? loadBinding().simdLevels() : [];
   return variants
     .filter((name) => !(name in MADE_FOR) || levels.includes(MADE_FOR[name]))
-    .map((name) => `${name}.onnx`);
+    .map((name) => `${name.replace('model', stem)}.onnx`);
 }
 
 function checkModelFile(file: string): string {

@@ -98,6 +98,28 @@ export interface NativeTask {
   cancel(): void;
 }
 
+/** Sizes of a short-time Fourier transform. */
+export interface MelSpec {
+  /** Samples of the window, those given and the zeros behind them; more than `fftSize / 2`. */
+  total: number;
+  /** Samples of a frame: even, without a prime factor above 5. */
+  fftSize: number;
+  /** Samples from frame to frame. */
+  hop: number;
+  frames: number;
+  /** Least energy of a band. */
+  floor: number;
+}
+
+/** Where the outputs of a rate conversion lie: output n at (first + n · step) / denominator input samples. */
+export interface ResampleSpec {
+  phases: number;
+  taps: number;
+  first: number;
+  step: number;
+  denominator: number;
+}
+
 /**
  * What the addon and the TypeScript fallback both implement, with the same results. Callers have validated
  * every argument; the addon checks types and lengths once more and never trusts them.
@@ -222,5 +244,41 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     mean: Float64Array,
     threads: number,
     scatter: Float64Array,
+  ): NativeTask;
+
+  // Audio.
+
+  /**
+   * Log-mel spectrogram of one window of audio, `[mels, frames]`: log10(max(energy, floor)).
+   *
+   * @param samples the window's beginning; zeros follow up to `spec.total`
+   * @param window `fftSize` factors
+   * @param starts first frequency bin of each mel band
+   * @param counts number of bins of each band
+   * @param weights of the bins of all bands, one band after the other
+   */
+  logMel(
+    samples: Float32Array,
+    spec: MelSpec,
+    window: Float64Array,
+    starts: Uint32Array,
+    counts: Uint32Array,
+    weights: Float64Array,
+    threads: number,
+    out: Float32Array,
+  ): NativeTask;
+  /** Whisper's scaling of a log-mel spectrogram, in place: (max(x, largest − 8) + 4) / 4. */
+  whisperScale(values: Float32Array): void;
+  /**
+   * Rate conversion with a bank of filters, `[phases + 1, taps]`.
+   *
+   * @param samples what the outputs lie in, with `taps / 2 − 1` samples before position 0
+   */
+  resample(
+    samples: Float32Array,
+    bank: Float32Array,
+    spec: ResampleSpec,
+    threads: number,
+    out: Float32Array,
   ): NativeTask;
 }

@@ -101,6 +101,9 @@ const FUNCTIONS = [
   'RowStore',
   'crc32c',
   'lockFile',
+  'logMel',
+  'whisperScale',
+  'resample',
 ] as const satisfies readonly (keyof Addon)[];
 
 function loadAddon(causes: Error[]): Addon | undefined {
@@ -221,6 +224,9 @@ function wrap(native: Addon): NativeBinding {
     createRowStore: guard((dims) => adaptRowStore(new native.RowStore(dims), dims, guard, translate)),
     crc32c: guard(native.crc32c),
     lockFile: guard(native.lockFile),
+    logMel: guard((...args) => translated(native.logMel(...args))),
+    whisperScale: guard(native.whisperScale),
+    resample: guard((...args) => translated(native.resample(...args))),
   };
 }
 

@@ -15,6 +15,7 @@ const LAYERS = [
   'runtime',
   'text',
   'static',
+  'audio',
   'providers',
   'server',
   'cli',

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../../core/errors.js';
 import type { Metric, NativeBinding } from '../binding.js';
 import { groupSums, scatterMatrix } from './analytics.js';
+import { audio } from './audio.js';
 import { bagMeans } from './bag.js';
 import { conversions } from './conversions.js';
 import { crc32c } from './crc32c.js';
@@ -40,6 +41,7 @@ export function createFallback(): NativeBinding {
     createRowStore: (dims) => new HeapRowStore(dims),
     crc32c,
     lockFile,
+    ...audio,
   };
 }
 

@@ -1,0 +1,262 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { abortError, throwIfAborted } from '../core/abort.js';
+import { Embeddings } from '../core/embeddings.js';
+import { EmbedlaneError } from '../core/errors.js';
+import {
+  chooseOnnxFile,
+  loadRepairing,
+  type ModelLocation,
+  onnxModelFiles,
+  pickOnnxFile,
+  resolveModel,
+} from '../hub/index.js';
+import { defaultThreads, Lane } from '../runtime/index.js';
+import { normalize } from '../vectors/index.js';
+import { type AudioModelConfig, readAudioModelConfig } from './config.js';
+import { embedAudio } from './encode-job.js';
+import type { EmbedParams, Loaded, LoadParams, WindowReport } from './lane/protocol.js';
+import {
+  type AudioDecoderOptions,
+  type AudioEncodeOptions,
+  type AudioInput,
+  type AudioLoadOptions,
+  type AudioPlan,
+  type AudioVectorOptions,
+  audioList,
+  checkAudioEncodeOptions,
+  checkAudioLoadOptions,
+} from './options.js';
+
+const LANE = new URL('./lane/main.js', import.meta.url);
+
+const ENCODER = { stem: 'encoder_model' };
+const DECODER = { stem: 'decoder_model' };
+
+/** Vectors of the windows of one sound, in order. */
+export interface AudioWindows {
+  /** One row per window. */
+  embeddings: Embeddings;
+  /** Seconds from the beginning of the sound at which each window starts and ends. */
+  times: { start: number; end: number }[];
+}
+
+type LoadSettings = ReturnType<typeof checkAudioLoadOptions>;
+
+/**
+ * Turns sounds into vectors with a Whisper model's encoder, with the numbers of transformers.
+ *
+ * Decoding, log-mel features and inference happen in a child process: no call blocks the event loop. Sounds of any
+ * length are taken in windows of 30 s with bounded memory.
+ *
+ * @example
+ * const model = await AudioEmbedder.load('openai/whisper-base');
+ * const vectors = await model.encode(['hello.wav', 'music.mp3'], { normalize: true });
+ * await model.close();
+ */
+export class AudioEmbedder {
+  readonly #lane: Lane<Loaded>;
+  readonly #id: string;
+  readonly #config: AudioModelConfig;
+  readonly #dimensions: number;
+  readonly #decoder: boolean;
+
+  private constructor(
+    lane: Lane<Loaded>,
+    id: string,
+    config: AudioModelConfig,
+    loaded: Loaded,
+    decoder: boolean,
+  ) {
+    this.#lane = lane;
+    this.#id = id;
+    this.#config = config;
+    this.#dimensions = loaded.dimensions;
+    this.#decoder = decoder;
+  }
+
+  /**
+   * Loads a Whisper model: `encoder_model.onnx` and, with `decoder: true`, `decoder_model.onnx`.
+   *
+   * @param model path of a folder (absolute, or starting with `./` or `../`), or `org/name` or `org/name@revision` on
+   *   the Hugging Face Hub
+   * @throws {EmbedlaneError} what `TextEmbedder.load` throws
+   */
+  static async load(model: string, options?: AudioLoadOptions): Promise<AudioEmbedder> {
+    const settings = checkAudioLoadOptions(options);
+    const { dtype, decoder, hub, signal } = settings;
+    throwIfAborted(signal);
+    const select = onnxModelFiles(({ name, files }) =>
+      [ENCODER, ...(decoder ? [DECODER] : [])].map((graph) => pickOnnxFile(files, dtype, name, graph)),
+    );
+    const location = await resolveModel(model, { select, hub, signal });
+    return loadRepairing(location, () => AudioEmbedder.#open(location, settings));
+  }
+
+  static async #open({ id, folder }: ModelLocation, settings: LoadSettings): Promise<AudioEmbedder> {
+    const { dtype, decoder, threads, signal } = settings;
+    const config = await readAudioModelConfig(folder);
+    const params: LoadParams = {
+      encoderFile: await chooseOnnxFile(folder, dtype, ENCODER),
+      decoderFile: decoder ? await chooseOnnxFile(folder, dtype, DECODER) : undefined,
+      features: config.features,
+      threads: threads ?? defaultThreads(),
+      spin: 0,
+    };
+    throwIfAborted(signal);
+    const lane = new Lane<Loaded>(LANE, params);
+    const onAbort = () => void lane.close();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const loaded = await lane.load();
+      throwIfAborted(signal);
+      return new AudioEmbedder(lane, id, config, loaded, decoder);
+    } catch (error) {
+      await lane.close();
+      throw signal?.aborted ? abortError(signal) : error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Path that the model was loaded from, or `org/name` with any `@revision`. */
+  get modelId(): string {
+    return this.#id;
+  }
+
+  /** Width of an embedding. */
+  get dimensions(): number {
+    return this.#dimensions;
+  }
+
+  /** Rate in Hz at which the model hears. */
+  get sampleRate(): number {
+    return this.#config.features.sampleRate;
+  }
+
+  /** Length of a window in seconds. */
+  get windowSeconds(): number {
+    return this.#config.features.windowSamples / this.sampleRate;
+  }
+
+  /**
+   * One vector per sound: the mean of the encoder's states over the frames that have sound in them.
+   *
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG`; `ERR_AUDIO` naming the sound that cannot be used; `ERR_IO`,
+   *   `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID`, `ERR_RUNTIME`
+   */
+  async encode(
+    inputs: AudioInput | readonly AudioInput[],
+    options?: AudioVectorOptions,
+  ): Promise<Embeddings> {
+    const plan = this.#plan(options, ['normalize']);
+    const sounds = await this.#embed(inputs, 'mean', plan);
+    const data = new Float32Array(sounds.length * this.#dimensions);
+    sounds.forEach((windows, i) => {
+      data.set(weightedMean(windows, this.#dimensions), i * this.#dimensions);
+    });
+    return finished(new Embeddings(data, sounds.length, this.#dimensions), plan);
+  }
+
+  /** A vector for each window of each sound, with its place in time. Throws what {@link encode} throws. */
+  async encodeWindows(
+    inputs: AudioInput | readonly AudioInput[],
+    options?: AudioVectorOptions,
+  ): Promise<AudioWindows[]> {
+    const plan = this.#plan(options, ['normalize']);
+    return (await this.#embed(inputs, 'mean', plan)).map((windows) => ({
+      embeddings: finished(this.#joined(windows), plan),
+      times: windows.map(({ start, end }) => ({ start, end })),
+    }));
+  }
+
+  /**
+   * The encoder's states of each sound, one row per frame of 20 ms. Throws what {@link encode} throws.
+   */
+  async encodeFrames(
+    inputs: AudioInput | readonly AudioInput[],
+    options?: AudioEncodeOptions,
+  ): Promise<Embeddings[]> {
+    const sounds = await this.#embed(inputs, 'frames', this.#plan(options, []));
+    return sounds.map((windows) => this.#joined(windows));
+  }
+
+  /**
+   * The decoder's states of each sound's first window, one row per start token: `WhisperModel(features,
+   * decoder_input_ids).last_hidden_state` of transformers. Throws what {@link encode} throws.
+   */
+  async encodeDecoder(
+    inputs: AudioInput | readonly AudioInput[],
+    options?: AudioDecoderOptions,
+  ): Promise<Embeddings[]> {
+    const plan = this.#plan(options, ['decoderInputIds']);
+    if (!this.#decoder) {
+      throw new EmbedlaneError(
+        'ERR_INVALID_ARG',
+        'Expected a model that was loaded with { decoder: true } for encodeDecoder but received one without',
+      );
+    }
+    const start = this.#config.decoderStartTokenId;
+    if (plan.decoderInputIds.length === 0) plan.decoderInputIds = [start, start];
+    plan.maxSeconds = Math.min(plan.maxSeconds ?? this.windowSeconds, this.windowSeconds);
+    const sounds = await this.#embed(inputs, 'decoder', plan);
+    return sounds.map((windows) => this.#joined(windows));
+  }
+
+  /** Ends the child process. Calls in progress reject with `ERR_CLOSED`; closing twice is fine. */
+  close(): Promise<void> {
+    return this.#lane.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #plan(
+    options: (AudioVectorOptions & AudioDecoderOptions) | undefined,
+    more: readonly ('normalize' | 'decoderInputIds')[],
+  ): AudioPlan {
+    return checkAudioEncodeOptions(options, more, this.windowSeconds);
+  }
+
+  async #embed(
+    inputs: AudioInput | readonly AudioInput[],
+    output: EmbedParams['output'],
+    plan: AudioPlan,
+  ): Promise<WindowReport[][]> {
+    const sources = audioList(inputs);
+    const sounds: WindowReport[][] = [];
+    for (const [i, source] of sources.entries()) {
+      const name = typeof source === 'string' ? source : `inputs[${i}]`;
+      sounds.push(await embedAudio(this.#lane, source, name, output, plan));
+      plan.onProgress?.({ completed: i + 1, total: sources.length });
+    }
+    return sounds;
+  }
+
+  /** All rows of all windows. */
+  #joined(windows: readonly WindowReport[]): Embeddings {
+    const data = new Float32Array(windows.reduce((sum, window) => sum + window.data.length, 0));
+    let at = 0;
+    for (const window of windows) {
+      data.set(window.data, at);
+      at += window.data.length;
+    }
+    return new Embeddings(data, data.length / this.#dimensions, this.#dimensions);
+  }
+}
+
+/** Mean over the frames of all windows. */
+function weightedMean(windows: readonly WindowReport[], dims: number): Float32Array {
+  if (windows.length === 1) return windows[0].data;
+  const sums = new Float64Array(dims);
+  let frames = 0;
+  for (const window of windows) {
+    frames += window.frames;
+    for (let d = 0; d < dims; d++) sums[d] += window.frames * window.data[d];
+  }
+  return Float32Array.from(sums, (sum) => sum / frames);
+}
+
+function finished(embeddings: Embeddings, plan: AudioPlan): Embeddings {
+  return plan.normalize ? normalize(embeddings) : embeddings;
+}

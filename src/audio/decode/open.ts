@@ -1,0 +1,130 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { EmbedlaneError } from '../../core/errors.js';
+import { flacDecoder, mp3Decoder, vorbisDecoder } from './compressed.js';
+import { decodeWithFfmpeg } from './ffmpeg.js';
+import { audioError, type MonoPcm, type Pcm, type PcmDecoder, toMono } from './pcm.js';
+import { WavDecoder } from './wav.js';
+
+/** A sound as it comes to the lane: path of a file, its bytes, or samples. */
+export type AudioSource = string | Uint8Array | MonoPcm;
+
+/** Rates of speech, music and measurement; beyond them a header is wrong. */
+const RATES = { least: 1000, most: 768_000 };
+const READ_SIZE = 256 * 1024;
+/** A decoder gets at most this much at a time, so that what it returns stays small too. */
+const PIECE = 64 * 1024;
+
+/**
+ * Decodes a sound to one channel, piece by piece, at its own rate.
+ *
+ * @throws {EmbedlaneError} `ERR_AUDIO` for what is no audio, has no samples or impossible ones; `ERR_IO`
+ */
+export async function* openAudio(source: AudioSource): AsyncGenerator<MonoPcm> {
+  let rate: number | undefined;
+  let total = 0;
+  for await (const piece of pieces(source)) {
+    const { sampleRate, samples } = piece;
+    if (!(sampleRate >= RATES.least && sampleRate <= RATES.most)) {
+      throw audioError(`a sample rate between ${RATES.least} and ${RATES.most} Hz`, `${sampleRate} Hz`);
+    }
+    if (rate !== undefined && sampleRate !== rate) {
+      throw audioError(`one sample rate, ${rate} Hz`, `a change to ${sampleRate} Hz`);
+    }
+    rate = sampleRate;
+    total += samples.length;
+    if (!samples.every(Number.isFinite)) throw audioError('finite samples', 'NaN or Infinity');
+    yield piece;
+  }
+  if (total === 0) throw audioError('at least one sample', 'none');
+}
+
+async function* pieces(source: AudioSource): AsyncGenerator<MonoPcm> {
+  if (typeof source === 'object' && 'samples' in source) {
+    yield source;
+    return;
+  }
+  for await (const pcm of decode(source)) yield toMono(pcm);
+}
+
+async function* decode(source: string | Uint8Array): AsyncGenerator<Pcm> {
+  const bytes = typeof source === 'string' ? await readPieces(source) : bytePieces(source);
+  const first = await bytes.next();
+  if (first.done) throw audioError('at least one byte of audio', 'none');
+  const open = DECODERS[sniff(first.value) ?? 'other'];
+  if (!open) {
+    await bytes.return(undefined);
+    yield* decodeWithFfmpeg(source);
+    return;
+  }
+  const decoder = await open();
+  try {
+    for (const piece of split(first.value)) yield* some(await decoder.decode(piece));
+    for await (const more of bytes) {
+      for (const piece of split(more)) yield* some(await decoder.decode(piece));
+    }
+    yield* some(await decoder.flush());
+  } catch (cause) {
+    if (cause instanceof EmbedlaneError) throw cause;
+    throw audioError('audio that can be decoded', (cause as Error).message, cause);
+  } finally {
+    decoder.free();
+  }
+}
+
+type Format = 'wav' | 'flac' | 'mp3' | 'vorbis' | 'other';
+
+const DECODERS: Record<Format, (() => Promise<PcmDecoder> | PcmDecoder) | undefined> = {
+  wav: () => new WavDecoder(),
+  flac: flacDecoder,
+  mp3: mp3Decoder,
+  vorbis: vorbisDecoder,
+  other: undefined,
+};
+
+/** Tells the format by the first bytes, whatever the file is called. */
+export function sniff(bytes: Uint8Array): Format | undefined {
+  const text = String.fromCharCode(...bytes.subarray(0, 64));
+  if (text.startsWith('RIFF') && text.startsWith('WAVE', 8)) return 'wav';
+  if (text.startsWith('fLaC')) return 'flac';
+  if (text.startsWith('OggS') && text.startsWith('\x01vorbis', 28)) return 'vorbis';
+  if (text.startsWith('ID3')) return 'mp3';
+  // A frame header of MPEG audio: eleven set bits, a version, a layer and a bit rate that exist.
+  const [a, b, c] = bytes;
+  const isFrame = a === 0xff && (b & 0xe0) === 0xe0 && (b & 0x18) !== 0x08 && (b & 0x06) !== 0;
+  return isFrame && (c & 0xf0) !== 0xf0 && (c & 0x0c) !== 0x0c ? 'mp3' : undefined;
+}
+
+async function readPieces(path: string): Promise<AsyncGenerator<Uint8Array>> {
+  try {
+    const found = await stat(path);
+    if (!found.isFile()) throw audioError(`a file at ${path}`, found.isDirectory() ? 'a folder' : 'no file');
+  } catch (cause) {
+    if (cause instanceof EmbedlaneError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new EmbedlaneError('ERR_IO', `Expected an audio file at ${path} but received ${code}`, { cause });
+  }
+  return (async function* () {
+    try {
+      for await (const bytes of createReadStream(path, { highWaterMark: READ_SIZE }))
+        yield bytes as Uint8Array;
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      throw new EmbedlaneError('ERR_IO', `Expected a readable audio file at ${path} but received ${code}`, {
+        cause,
+      });
+    }
+  })();
+}
+
+async function* bytePieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
+function* split(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += PIECE) yield bytes.subarray(start, start + PIECE);
+}
+
+function* some(pcm: Pcm | undefined): Generator<Pcm> {
+  if (pcm) yield pcm;
+}

@@ -1,0 +1,30 @@
+import type { AudioSource } from '../decode/open.js';
+import type { PieceParams, WireSource } from './protocol.js';
+
+/** Sounds that arrived ahead of their call. */
+const arrived = new Map<number, PieceParams['piece'][]>();
+
+export function receivePiece({ key, piece }: PieceParams): void {
+  const pieces = arrived.get(key);
+  if (pieces) pieces.push(piece);
+  else arrived.set(key, [piece]);
+}
+
+export function dropPieces({ key }: { key: number }): void {
+  arrived.delete(key);
+}
+
+/** The sound that a call is about. */
+export function receiveAudio(source: WireSource): AudioSource {
+  if ('path' in source) return source.path;
+  const pieces = arrived.get(source.key) ?? [];
+  arrived.delete(source.key);
+  if (source.sampleRate === undefined) return Buffer.concat(pieces as Uint8Array[]);
+  const samples = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    samples.set(piece, at);
+    at += piece.length;
+  }
+  return { samples, sampleRate: source.sampleRate };
+}

@@ -1,0 +1,53 @@
+import type { WhisperFeatureConfig } from '../features/whisper.js';
+
+export interface LoadParams {
+  encoderFile: string;
+  /** Absent where only the encoder is used. */
+  decoderFile: string | undefined;
+  features: WhisperFeatureConfig;
+  threads: number;
+  spin: number;
+}
+
+export interface Loaded {
+  /** Width of the encoder's states. */
+  dimensions: number;
+}
+
+/** A sound: a file that the lane opens, or the key of what was sent ahead: bytes, or samples if it has a rate. */
+export type WireSource = { path: string } | { key: number; sampleRate?: number };
+
+export interface PieceParams {
+  key: number;
+  piece: Uint8Array | Float32Array;
+}
+
+export interface EmbedParams {
+  job: number;
+  source: WireSource;
+  /** Seconds that neighbouring windows share. */
+  overlap: number;
+  /** Seconds of the audio that count; undefined for all. */
+  maxSeconds: number | undefined;
+  /** What each window is reported as. */
+  output: 'mean' | 'frames' | 'decoder';
+  /** Whether the silence that fills up a window counts. */
+  padding: boolean;
+  /** For output `'decoder'`. */
+  decoderInputIds: number[];
+}
+
+/** One window's result. */
+export interface WindowReport {
+  /** Seconds from the beginning. */
+  start: number;
+  end: number;
+  /** Encoder frames that went into it. */
+  frames: number;
+  /** Row-major `[rows, dimensions]`: one row for `'mean'`, one per frame or decoder token for the others. */
+  data: Float32Array;
+}
+
+export interface CancelParams {
+  job: number;
+}

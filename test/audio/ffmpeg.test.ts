@@ -1,0 +1,109 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cosine } from 'embedlane/vectors';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openAudio } from '#dist/audio/decode/open.js';
+import { collect, sound } from './support.js';
+
+const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
+if (!hasFfmpeg) console.warn('SKIPPED: ffmpeg is not on the PATH, so decoding through it is not tested');
+
+const audioError = (message: RegExp) =>
+  expect.objectContaining({ code: 'ERR_AUDIO', message: expect.stringMatching(message) as string });
+
+let folder: string;
+const { PATH } = process.env;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'embedlane-ffmpeg-'));
+});
+afterEach(() => {
+  process.env.PATH = PATH;
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Puts a program called ffmpeg before all others on the PATH. */
+function fakeFfmpeg(script: string): void {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, 'ffmpeg'), `#!/bin/sh\n${script}\n`);
+  chmodSync(join(bin, 'ffmpeg'), 0o755);
+  process.env.PATH = `${bin}:${PATH}`;
+}
+
+const temporaryFolders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('embedlane-audio-'));
+
+describe.skipIf(!hasFfmpeg)('audio through ffmpeg', () => {
+  const make = (name: string, ...args: string[]) => {
+    const path = join(folder, name);
+    execFileSync('ffmpeg', ['-v', 'error', '-y', ...args, `file:${path}`]);
+    return path;
+  };
+
+  it.each(['m4a', 'webm', 'opus', 'aiff'])('decodes %s from a path and from bytes', async (suffix) => {
+    const source = sound('speech_5s_16k.flac');
+    const path = make(`speech.${suffix}`, '-i', source, ...(suffix === 'm4a' ? [] : ['-ar', '48000']));
+    const samples = await collect(openAudio(path));
+    const before = temporaryFolders();
+    expect(await collect(openAudio(readFileSync(path)))).toEqual(samples);
+    expect(temporaryFolders()).toEqual(before);
+    if (suffix === 'aiff') return;
+    // Lossy, and with a little silence before or after: the loudness over time must be that of the original.
+    const loudness = (x: Float32Array) =>
+      Float32Array.from({ length: 50 }, (_, i) => {
+        const part = x.subarray((i * x.length) / 50, ((i + 1) * x.length) / 50);
+        return Math.sqrt(part.reduce((sum, value) => sum + value * value, 0) / part.length);
+      });
+    expect(cosine(loudness(samples), loudness(await collect(openAudio(source))))).toBeGreaterThan(0.95);
+  });
+
+  it('takes hostile names for names', async () => {
+    for (const name of ['-i.m4a', 'a;touch b.m4a', 'concat:x.m4a', '$(id) "x".m4a']) {
+      expect(
+        (await collect(openAudio(make(name, '-i', sound('tone_1s_16k_s16.wav'))))).length,
+      ).toBeGreaterThan(0);
+    }
+  });
+
+  it('refuses text, playlists and films without sound', async () => {
+    const text = join(folder, 'words.wav');
+    writeFileSync(text, 'This is no sound at all.\n'.repeat(100));
+    await expect(collect(openAudio(text))).rejects.toThrow(audioError(/ffmpeg/));
+    const list = join(folder, 'list.m3u8');
+    const entry = `#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n${sound('tone_1s_16k_s16.wav')}\n#EXT-X-ENDLIST\n`;
+    writeFileSync(list, entry);
+    await expect(collect(openAudio(list))).rejects.toThrow(audioError(/ffmpeg/));
+    const film = make('silent.mp4', '-f', 'lavfi', '-i', 'color=s=32x32:d=1');
+    await expect(collect(openAudio(film))).rejects.toThrow(audioError(/without audio/));
+  });
+
+  it('ends ffmpeg when nobody listens any more', async () => {
+    const path = make('long.m4a', '-f', 'lavfi', '-i', 'sine=duration=600');
+    for await (const { samples } of openAudio(path)) {
+      expect(samples.length).toBeGreaterThan(0);
+      break;
+    }
+    const running = execFileSync('ps', ['-eo', 'stat,args'], { encoding: 'utf8' });
+    expect(running.split('\n').filter((line) => line.includes(path) && !/^Z/.test(line))).toEqual([]);
+  });
+});
+
+describe('without a working ffmpeg', () => {
+  const unknown = Buffer.from('....ftypM4A and more');
+
+  it('says what is missing', async () => {
+    process.env.PATH = '';
+    await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/ffmpeg on the PATH.*ENOENT/));
+  });
+
+  it('reports one that dies, with its words', async () => {
+    const before = temporaryFolders();
+    fakeFfmpeg('echo "out of luck" >&2; exit 3');
+    await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/out of luck/));
+    fakeFfmpeg('kill -9 $$');
+    await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/ffmpeg/));
+    expect(temporaryFolders()).toEqual(before);
+  });
+});
