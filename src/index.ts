@@ -20,12 +20,14 @@ export {
   type Id,
   type IndexDtype,
   type IndexHit,
+  type IndexMetric,
   type IndexRangeOptions,
   type IndexRangeSyncOptions,
   type IndexRow,
   type IndexSearchOptions,
   type IndexSearchSyncOptions,
   type IndexStats,
+  type RowsLike,
   SearchResult,
 } from './index/index.js';
 export type { PoolingMode } from './native/binding.js';

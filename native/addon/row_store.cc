@@ -20,6 +20,25 @@ void require_rows(Napi::Env env, const Span<uint32_t>& positions, const RowStore
   }
 }
 
+// The names of INDEX_DTYPES.
+Dtype dtype_argument(const Napi::CallbackInfo& info, size_t index) {
+  const std::string name = string(info, index);
+  if (name == "f32") return Dtype::kF32;
+  if (name == "f16") return Dtype::kF16;
+  if (name == "bf16") return Dtype::kBf16;
+  if (name == "i8") return Dtype::kI8;
+  if (name == "b1") return Dtype::kB1;
+  throw_error(info.Env(), "ERR_INVALID_ARG", "Expected the dtype of an index but received '" + name + "'");
+}
+
+// The scales of `count` rows, or null if the dtype has none.
+float* scales_argument(const Napi::CallbackInfo& info, size_t index, const RowStore& store, size_t count) {
+  if (!store.codec().has_scales()) return nullptr;
+  const Span<float> scales = floats(info, index);
+  if (scales.length != count) throw_error(info.Env(), "ERR_DIMENSION", "Expected a scale for every row");
+  return scales.data;
+}
+
 template <class Add>
 auto adding(Napi::Env env, const Add& add) {
   try {
@@ -46,7 +65,9 @@ Napi::Function RowStoreObject::define(Napi::Env env) {
 }
 
 RowStoreObject::RowStoreObject(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), store_(std::make_unique<RowStore>(integer(info, 0, 1, 0xffffffff))) {}
+    : ObjectWrap(info),
+      store_(std::make_unique<RowStore>(RowCodec(dtype_argument(info, 1), integer(info, 0, 1, 0xffffffff)))) {
+}
 
 void RowStoreObject::Finalize(Napi::BasicEnv env) {
   store_.reset();
@@ -70,7 +91,7 @@ Napi::Value RowStoreObject::rows(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value RowStoreObject::stride(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), double(store(info.Env()).stride()));
+  return Napi::Number::New(info.Env(), double(store(info.Env()).codec().stride()));
 }
 
 Napi::Value RowStoreObject::memory_bytes(const Napi::CallbackInfo& info) {
@@ -85,7 +106,7 @@ Napi::Value RowStoreObject::append(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RowStore& rows = store(env);
   const Span<float> data = floats(info, 0);
-  const size_t count = rows_of(env, data.length, rows.dims());
+  const size_t count = rows_of(env, data.length, rows.codec().dims());
   const ptrdiff_t refused = adding(env, [&] { return rows.append(data.data, count); });
   report_memory(env);
   return Napi::Number::New(env, double(refused));
@@ -94,8 +115,9 @@ Napi::Value RowStoreObject::append(const Napi::CallbackInfo& info) {
 void RowStoreObject::append_stored(const Napi::CallbackInfo& info) {
   RowStore& rows = store(info.Env());
   const Span<uint8_t> data = bytes(info, 0);
-  const size_t count = rows_of(info.Env(), data.length, rows.stride());
-  adding(info.Env(), [&] { rows.append_stored(data.data, count); });
+  const size_t count = rows_of(info.Env(), data.length, rows.codec().stride());
+  const float* const scales = scales_argument(info, 1, rows, count);
+  adding(info.Env(), [&] { rows.append_stored(data.data, scales, count); });
   report_memory(info.Env());
 }
 
@@ -105,8 +127,9 @@ Napi::Value RowStoreObject::map(const Napi::CallbackInfo& info) {
   const size_t length = integer(info, 1, 1, 0x1p53);
   const size_t offset = integer(info, 2, 0, 0x1p53);
   const size_t count = integer(info, 3, 1, 0xffffffff);
+  const float* const scales = scales_argument(info, 4, rows, count);
   try {
-    return Napi::Boolean::New(info.Env(), rows.map(path, length, offset, count));
+    return Napi::Boolean::New(info.Env(), rows.map(path, length, offset, scales, count));
   } catch (const std::system_error& error) {
     throw_io(info.Env(), path, error);
   }
@@ -118,11 +141,15 @@ void RowStoreObject::gather(const Napi::CallbackInfo& info) {
   const Span<uint32_t> positions = words(info, 0);
   const Span<uint8_t> out = bytes(info, 1);
   require_rows(env, positions, rows);
-  if (out.length != product(env, positions.length, rows.stride())) {
+  if (out.length != product(env, positions.length, rows.codec().stride())) {
     throw_error(env, "ERR_DIMENSION", "Expected room for every row");
   }
+  float* const scales = scales_argument(info, 2, rows, positions.length);
+  const size_t stride = rows.codec().stride();
   for (size_t i = 0; i < positions.length; i++) {
-    std::memcpy(out.data + i * rows.stride(), rows.row(positions.data[i]), rows.stride());
+    float scale;
+    std::memcpy(out.data + i * stride, rows.row(positions.data[i], &scale), stride);
+    if (scales != nullptr) scales[i] = scale;
   }
 }
 
@@ -132,11 +159,14 @@ void RowStoreObject::read(const Napi::CallbackInfo& info) {
   const Span<uint32_t> positions = words(info, 0);
   const Span<float> out = floats(info, 1);
   require_rows(env, positions, rows);
-  if (out.length != product(env, positions.length, rows.dims())) {
+  if (out.length != product(env, positions.length, rows.codec().dims())) {
     throw_error(env, "ERR_DIMENSION", "Expected room for every row");
   }
+  const Kernels& kernels = current_kernels();
   for (size_t i = 0; i < positions.length; i++) {
-    std::memcpy(out.data + i * rows.dims(), rows.row(positions.data[i]), rows.dims() * sizeof(float));
+    float scale;
+    const uint8_t* row = rows.row(positions.data[i], &scale);
+    rows.codec().decode(kernels, row, scale, out.data + i * rows.codec().dims());
   }
 }
 

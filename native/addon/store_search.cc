@@ -19,11 +19,13 @@ namespace {
 // A search and everything that it reads: whatever becomes of the store and of the caller's arrays, they stay.
 class StoreSearch : public AsyncJob {
  public:
-  StoreSearch(const SearchInput& input, std::vector<RowSegment> segments, const float* queries,
-              const Span<uint32_t>& allowed)
+  StoreSearch(const SearchInput& input, const RowCodec& codec, std::vector<RowSegment> segments,
+              const float* queries, const Span<uint32_t>& allowed)
       : segments_(std::move(segments)),
-        queries_(queries, queries + input.query_count * input.dims),
+        queries_(input.query_count * row_bytes(input.dtype, input.dims)),
+        scales_(codec.has_scales() ? input.query_count : 0),
         allowed_(allowed.length / 2 + allowed.length % 2) {
+    encode_queries(codec, queries, input.query_count);
     if (allowed.length > 0) std::memcpy(allowed_.data(), allowed.data, allowed.length * sizeof(uint32_t));
     search_ = std::make_unique<TopKSearch>(complete(input), current_level());
   }
@@ -64,13 +66,28 @@ class StoreSearch : public AsyncJob {
   }
 
  private:
+  // As the rows are, but without padding.
+  void encode_queries(const RowCodec& codec, const float* queries, size_t count) {
+    const Kernels& kernels = current_kernels();
+    const size_t used = row_bytes(codec.dtype(), codec.dims());
+    std::vector<uint8_t> row(codec.stride());
+    for (size_t q = 0; q < count; q++) {
+      float scale;
+      codec.encode(kernels, queries + q * codec.dims(), row.data(), &scale);
+      std::memcpy(queries_.data() + q * used, row.data(), used);
+      if (codec.has_scales()) scales_[q] = scale;
+    }
+  }
+
   SearchInput complete(SearchInput input) {
     input.queries = queries_.data();
+    if (!scales_.empty()) input.query_scales = scales_.data();
     input.allowed = allowed_.empty() ? nullptr : allowed_.data();
     size_t first = 0;
     for (const RowSegment& segment : segments_) {
       RowBlock block;
       block.rows = segment.rows;
+      block.scales = segment.scales;
       block.stride = segment.stride;
       block.count = segment.count;
       block.first_row = uint32_t(first);
@@ -82,7 +99,8 @@ class StoreSearch : public AsyncJob {
   }
 
   std::vector<RowSegment> segments_;
-  std::vector<float> queries_;
+  std::vector<uint8_t> queries_;
+  std::vector<float> scales_;
   std::vector<uint64_t> allowed_;
   size_t query_count_ = 0;
   std::unique_ptr<TopKSearch> search_;
@@ -98,8 +116,10 @@ Arguments arguments(const Napi::CallbackInfo& info, const RowStore& store) {
   const Napi::Env env = info.Env();
   const Span<float> queries = floats(info, 0);
   SearchInput input;
-  input.dims = store.dims();
-  input.query_count = rows_of(env, queries.length, store.dims());
+  const RowCodec& codec = store.codec();
+  input.dtype = codec.dtype();
+  input.dims = codec.dims();
+  input.query_count = rows_of(env, queries.length, codec.dims());
   input.metric = metric(info, 1);
   input.k = integer(info, 2, 1, 0xffffffff);
   if (!info[3].IsNull()) {
@@ -108,13 +128,17 @@ Arguments arguments(const Napi::CallbackInfo& info, const RowStore& store) {
   const size_t threads = std::min(integer(info, 4, 1, 0xffffffff), ThreadPool::kMaxThreads);
   const size_t rows = integer(info, 5, 1, 0xffffffff);
   const Span<uint32_t> allowed = info[6].IsNull() ? Span<uint32_t>{nullptr, 0} : words(info, 6);
-  if (input.query_count == 0 || input.metric == Metric::kL1 || rows > store.rows() ||
+  if (input.query_count == 0 || rows > store.rows() ||
       (allowed.data != nullptr && allowed.length < (rows + 31) / 32)) {
     throw_error(env, "ERR_INVALID_ARG",
                 "Expected a query, a search metric, rows of the store and their bits");
   }
+  if (codec.first_unfit(queries.data, input.query_count) >= 0) {
+    throw_error(env, "ERR_INVALID_ARG", "Expected queries that the dtype can hold");
+  }
   try {
-    return {std::make_shared<StoreSearch>(input, store.snapshot(rows), queries.data, allowed), threads};
+    return {std::make_shared<StoreSearch>(input, codec, store.snapshot(rows), queries.data, allowed),
+            threads};
   } catch (const std::exception& error) {
     throw_error(env, "ERR_RUNTIME", std::string("A search could not start: ") + error.what());
   }

@@ -18,11 +18,12 @@ namespace {
 constexpr size_t kSmallestChunk = size_t(64) << 10;
 constexpr size_t kLargestChunk = size_t(64) << 20;
 constexpr size_t kHugePage = size_t(2) << 20;
+constexpr size_t kAlignment = 64;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 std::shared_ptr<uint8_t> allocate_rows(size_t bytes) {
-  const std::align_val_t alignment{bytes >= kHugePage ? kHugePage : RowStore::kRowAlignment};
+  const std::align_val_t alignment{bytes >= kHugePage ? kHugePage : kAlignment};
   uint8_t* memory = static_cast<uint8_t*>(::operator new(bytes, alignment));
 #if defined(MADV_HUGEPAGE)
   // A scan over 4 KiB pages reaches about two thirds of the memory's bandwidth.
@@ -31,37 +32,33 @@ std::shared_ptr<uint8_t> allocate_rows(size_t bytes) {
   return {memory, [alignment](uint8_t* p) { ::operator delete(p, alignment); }};
 }
 
-bool all_finite(const float* x, size_t n) {
-  // The sum carries into the sign bit exactly if every bit of the exponent is set.
-  uint32_t carries = 0;
-  for (size_t i = 0; i < n; i++) {
-    uint32_t bits;
-    std::memcpy(&bits, x + i, sizeof bits);
-    carries |= (bits & 0x7f800000u) + 0x00800000u;
-  }
-  return carries >> 31 == 0;
-}
+// A mapped file and the scales of its rows.
+struct MappedRows {
+  explicit MappedRows(const std::string& path) : file(path) {}
+  MappedFile file;
+  std::vector<float> scales;
+};
 
 }  // namespace
-
-RowStore::RowStore(size_t dims) : dims_(dims), stride_(round_up(dims * sizeof(float), kRowAlignment)) {}
 
 size_t RowStore::reserve(size_t count) {
   const bool has_room = !segments_.empty() && segments_.back().count < segments_.back().capacity;
   const size_t room = has_room ? segments_.back().capacity - segments_.back().count : 0;
-  if (count > room) {
-    if (count - room > SIZE_MAX / 4 / stride_) throw std::bad_alloc();
-    const size_t needed = (count - room) * stride_;
-    const size_t wanted = std::clamp(memory_bytes_, kSmallestChunk, kLargestChunk);
-    const size_t bytes = round_up(std::max(needed, wanted), needed >= kHugePage ? kHugePage : kRowAlignment);
-    segments_.reserve(segments_.size() + 1);
-    std::shared_ptr<uint8_t> memory = allocate_rows(bytes);
-    uint8_t* start = memory.get();
-    segments_.push_back({std::move(memory), start, start, rows_ + room, 0, bytes / stride_});
-    memory_bytes_ += bytes;
-    return segments_.size() - (has_room ? 2 : 1);
-  }
-  return segments_.size() - 1;
+  if (count <= room) return segments_.size() - 1;
+  const size_t row_bytes = codec_.stride() + (codec_.has_scales() ? sizeof(float) : 0);
+  if (count - room > SIZE_MAX / 4 / row_bytes) throw std::bad_alloc();
+  const size_t needed = (count - room) * row_bytes;
+  const size_t wanted = std::clamp(memory_bytes_, kSmallestChunk, kLargestChunk);
+  const size_t bytes = round_up(std::max(needed, wanted), needed >= kHugePage ? kHugePage : kAlignment);
+  segments_.reserve(segments_.size() + 1);
+  std::shared_ptr<uint8_t> memory = allocate_rows(bytes);
+  uint8_t* start = memory.get();
+  const size_t capacity = bytes / row_bytes;
+  float* scales =
+      codec_.has_scales() ? reinterpret_cast<float*>(start + capacity * codec_.stride()) : nullptr;
+  segments_.push_back({std::move(memory), start, start, scales, rows_ + room, 0, capacity});
+  memory_bytes_ += bytes;
+  return segments_.size() - (has_room ? 2 : 1);
 }
 
 template <class Write>
@@ -72,7 +69,9 @@ void RowStore::write_rows(size_t count, const Write& write) {
     Segment& segment = segments_[index++];
     const size_t part = std::min(count - done, segment.capacity - segment.count);
     for (size_t i = 0; i < part; i++) {
-      write(done + i, segment.memory + (segment.count + i) * stride_);
+      const size_t at = segment.count + i;
+      write(done + i, segment.memory + at * codec_.stride(),
+            segment.scales == nullptr ? nullptr : segment.scales + at);
     }
     segment.count += part;
     done += part;
@@ -81,47 +80,53 @@ void RowStore::write_rows(size_t count, const Write& write) {
 }
 
 ptrdiff_t RowStore::append(const float* data, size_t count) {
-  // Checked before anything is written: twice over the data, but the second time is as fast as memory allows,
-  // and an error changes nothing.
-  for (size_t i = 0; i < count; i++) {
-    if (!all_finite(data + i * dims_, dims_)) return ptrdiff_t(i);
-  }
-  const size_t used = dims_ * sizeof(float);
-  write_rows(count, [&](size_t i, uint8_t* row) {
-    std::memcpy(row, data + i * dims_, used);
-    std::memset(row + used, 0, stride_ - used);
+  // Checked before anything is written, so that an error changes nothing.
+  const ptrdiff_t unfit = codec_.first_unfit(data, count);
+  if (unfit >= 0) return unfit;
+  const Kernels& kernels = current_kernels();
+  write_rows(count, [&](size_t i, uint8_t* row, float* scale) {
+    codec_.encode(kernels, data + i * codec_.dims(), row, scale);
   });
   return -1;
 }
 
-void RowStore::append_stored(const uint8_t* bytes, size_t count) {
-  write_rows(count, [&](size_t i, uint8_t* row) { std::memcpy(row, bytes + i * stride_, stride_); });
+void RowStore::append_stored(const uint8_t* bytes, const float* scales, size_t count) {
+  const size_t stride = codec_.stride();
+  write_rows(count, [&](size_t i, uint8_t* row, float* scale) {
+    std::memcpy(row, bytes + i * stride, stride);
+    if (scale != nullptr) *scale = scales[i];
+  });
 }
 
-bool RowStore::map(const std::string& path, size_t bytes, size_t offset, size_t count) {
-  if (offset % kRowAlignment != 0 || offset > bytes || count == 0 || count > (bytes - offset) / stride_) {
+bool RowStore::map(const std::string& path, size_t bytes, size_t offset, const float* scales, size_t count) {
+  if (offset % kAlignment != 0 || offset > bytes || count == 0 ||
+      count > (bytes - offset) / codec_.stride()) {
     return false;
   }
-  const auto file = std::make_shared<const MappedFile>(path);
-  if (file->size() != bytes) return false;
-  segments_.push_back({file, nullptr, file->data() + offset, rows_, count, count});
+  const auto mapped = std::make_shared<MappedRows>(path);
+  if (mapped->file.size() != bytes) return false;
+  if (codec_.has_scales()) mapped->scales.assign(scales, scales + count);
+  segments_.push_back({mapped, nullptr, mapped->file.data() + offset,
+                       codec_.has_scales() ? mapped->scales.data() : nullptr, rows_, count, count});
   rows_ += count;
   mapped_bytes_ += bytes;
   return true;
 }
 
-const uint8_t* RowStore::row(size_t row) const {
+const uint8_t* RowStore::row(size_t row, float* scale) const {
   const auto after = std::upper_bound(segments_.begin(), segments_.end(), row,
                                       [](size_t at, const Segment& segment) { return at < segment.first; });
   const Segment& segment = *std::prev(after);
-  return segment.rows + (row - segment.first) * stride_;
+  *scale = segment.scales == nullptr ? 1 : segment.scales[row - segment.first];
+  return segment.rows + (row - segment.first) * codec_.stride();
 }
 
 std::vector<RowSegment> RowStore::snapshot(size_t rows) const {
   std::vector<RowSegment> taken;
   for (const Segment& segment : segments_) {
     if (segment.first >= rows) break;
-    taken.push_back({segment.owner, segment.rows, stride_, std::min(segment.count, rows - segment.first)});
+    taken.push_back({segment.owner, segment.rows, segment.scales, codec_.stride(),
+                     std::min(segment.count, rows - segment.first)});
   }
   return taken;
 }

@@ -6,12 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "row_codec.h"
+
 namespace embedlane {
 
 // Consecutive rows of a store: in memory of its own, or in a mapped file.
 struct RowSegment {
   std::shared_ptr<const void> owner;  // keeps the rows' memory alive
   const uint8_t* rows;
+  const float* scales;  // null: the dtype has none
   size_t stride;
   size_t count;
 };
@@ -21,28 +24,25 @@ struct RowSegment {
 // by one thread.
 class RowStore {
  public:
-  // Rows are padded to a multiple of this, for aligned loads and whole cache lines.
-  static constexpr size_t kRowAlignment = 64;
+  explicit RowStore(const RowCodec& codec) : codec_(codec) {}
 
-  explicit RowStore(size_t dims);
-
-  size_t dims() const { return dims_; }
+  const RowCodec& codec() const { return codec_; }
   size_t rows() const { return rows_; }
-  size_t stride() const { return stride_; }
   size_t memory_bytes() const { return memory_bytes_; }
   size_t mapped_bytes() const { return mapped_bytes_; }
 
-  // Adds `count` rows of `dims` floats. Returns -1, or the first row with a value that is not finite; then,
-  // and when it throws std::bad_alloc, nothing was added.
+  // Adds `count` rows of floats. Returns -1, or the first row that the dtype cannot hold; then, and when it
+  // throws std::bad_alloc, nothing was added.
   ptrdiff_t append(const float* data, size_t count);
-  // Adds `count` rows of `stride` bytes.
-  void append_stored(const uint8_t* bytes, size_t count);
-  // Adds the rows of a file of `bytes` bytes; they begin at `offset`. Throws std::system_error if it cannot
-  // be mapped. Returns false, adding nothing, if the file has another length or the rows do not fit into it.
-  bool map(const std::string& path, size_t bytes, size_t offset, size_t count);
+  // Adds `count` rows of `stride` bytes, with their scales if the dtype has such.
+  void append_stored(const uint8_t* bytes, const float* scales, size_t count);
+  // Adds the rows of a file of `bytes` bytes; they begin at `offset`. Scales are copied. Throws
+  // std::system_error if it cannot be mapped. Returns false, adding nothing, if the file has another length
+  // or the rows do not fit into it.
+  bool map(const std::string& path, size_t bytes, size_t offset, const float* scales, size_t count);
 
-  // The bytes of a row, `stride` of them; `row` is less than rows().
-  const uint8_t* row(size_t row) const;
+  // The bytes of a row and its scale; `row` is less than rows().
+  const uint8_t* row(size_t row, float* scale) const;
 
   // The first `rows` rows.
   std::vector<RowSegment> snapshot(size_t rows) const;
@@ -52,6 +52,7 @@ class RowStore {
     std::shared_ptr<const void> owner;
     uint8_t* memory;  // null: a mapped file
     const uint8_t* rows;
+    float* scales;
     size_t first;  // position of its first row
     size_t count;
     size_t capacity;
@@ -62,8 +63,7 @@ class RowStore {
   template <class Write>
   void write_rows(size_t count, const Write& write);
 
-  size_t dims_;
-  size_t stride_;
+  RowCodec codec_;
   size_t rows_ = 0;
   size_t memory_bytes_ = 0;
   size_t mapped_bytes_ = 0;

@@ -5,6 +5,7 @@ import type { CheckedMatrix } from '../vectors/matrix.js';
 import { Bitmap } from './bitmap.js';
 import type { Id } from './ids/id.js';
 import { IdTable } from './ids/table.js';
+import type { IndexDtype, IndexSpec } from './spec.js';
 
 /** Most rows that an index can hold, removed ones included: positions are 32-bit. */
 export const MAX_ROWS = 2 ** 32 - 1;
@@ -19,15 +20,15 @@ const COPY_BYTES = 4 * 2 ** 20;
  * rows are a snapshot. The rows' memory is released with the last holder.
  */
 export class Contents {
-  readonly dims: number;
+  readonly spec: IndexSpec;
   readonly rows: RowStore;
   readonly ids = new IdTable();
   readonly live = new Bitmap();
   #holders = 1;
 
-  constructor(dims: number) {
-    this.dims = dims;
-    this.rows = loadBinding().createRowStore(dims);
+  constructor(spec: IndexSpec) {
+    this.spec = spec;
+    this.rows = loadBinding().createRowStore(spec.dims, spec.dtype);
   }
 
   /** Keeps the rows until {@link release}. */
@@ -52,7 +53,7 @@ export class Contents {
     if (ids === undefined && !Number.isSafeInteger(this.ids.nextId + matrix.rows)) {
       throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected ids, because the default ones have run out');
     }
-    refuseNonFinite(name, this.rows.append(matrix.data));
+    refuseNonFinite(name, this.rows.append(matrix.data), this.spec.dtype);
     if (ids === undefined) this.ids.addSequence(matrix.rows);
     else this.ids.addList(ids);
     this.live.extend(matrix.rows);
@@ -76,7 +77,7 @@ export class Contents {
 
   /** The row at `position` as floats. */
   vector(position: number): Float32Array {
-    const out = new Float32Array(this.dims);
+    const out = new Float32Array(this.spec.dims);
     this.rows.read(Uint32Array.of(position), out);
     return out;
   }
@@ -100,28 +101,45 @@ export class Contents {
     if (filled > 0) yield batch.subarray(0, filled);
   }
 
+  /** The rows at `positions` as they are stored; their scales where the dtype has such. */
+  gather(positions: Uint32Array): StoredRows {
+    const bytes = new Uint8Array(positions.length * this.rows.stride);
+    const scales = hasScales(this.spec) ? new Float32Array(positions.length) : null;
+    this.rows.gather(positions, bytes, scales);
+    return { bytes, scales };
+  }
+
   /** Copies the rows at `positions`, with their ids, to the end of `other`. */
   copyTo(other: Contents, positions: Uint32Array): void {
-    const bytes = new Uint8Array(positions.length * this.rows.stride);
-    this.rows.gather(positions, bytes);
-    other.rows.appendStored(bytes);
+    const { bytes, scales } = this.gather(positions);
+    other.rows.appendStored(bytes, scales);
     other.ids.addList(Array.from(positions, (position) => this.ids.at(position)));
     other.live.extend(positions.length);
   }
 
   /** The live rows alone, in the same order. */
   compacted(): Contents {
-    const compact = new Contents(this.dims);
+    const compact = new Contents(this.spec);
     for (const positions of this.batches(this.live)) this.copyTo(compact, positions);
     compact.ids.nextId = this.ids.nextId;
     return compact;
   }
 }
 
-export function refuseNonFinite(name: string, row: number): void {
+/** Rows as stores and files hold them. */
+export interface StoredRows {
+  bytes: Uint8Array<ArrayBuffer>;
+  scales: Float32Array<ArrayBuffer> | null;
+}
+
+export const hasScales = ({ dtype }: Pick<IndexSpec, 'dtype'>) => dtype === 'i8';
+
+/** Throws if `row`, the first one with such a value, is not -1. */
+export function refuseNonFinite(name: string, row: number, dtype: IndexDtype): void {
   if (row < 0) return;
+  const range = dtype === 'f16' ? ' below 65,520' : '';
   throw new EmbedlaneError(
     'ERR_INVALID_ARG',
-    `Expected finite values for ${name} but received NaN or Infinity in row ${row}`,
+    `Expected finite values${range} for ${name} but received NaN, Infinity or a larger one in row ${row}`,
   );
 }

@@ -1,13 +1,16 @@
-import type { MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError } from '../core/errors.js';
-import { integer, oneOf, optionalBoolean, optionsObject } from '../core/validate.js';
-import type { Metric } from '../native/binding.js';
-import { loadBinding } from '../native/load.js';
 import { Contents } from './contents.js';
 import { distinctIdsArgument, type Id, idArgument, idsArgument } from './ids/id.js';
-import type { FlatIndexOpenOptions, FlatIndexOptions, IndexRow, IndexStats } from './options.js';
+import {
+  type FlatIndexOpenOptions,
+  type FlatIndexOptions,
+  type IndexRow,
+  type IndexStats,
+  openArguments,
+  specArgument,
+} from './options.js';
 import type { SearchResult } from './result.js';
-import { rowsArgument } from './rows.js';
+import { type RowsLike, rowsArgument } from './rows.js';
 import {
   type IndexRangeOptions,
   type IndexRangeSyncOptions,
@@ -18,7 +21,7 @@ import {
   searchSync,
   topKArguments,
 } from './search.js';
-import { INDEX_DTYPES, INDEX_METRICS, type IndexDtype, type IndexSpec, MAX_DIMS } from './spec.js';
+import type { IndexDtype, IndexMetric, IndexSpec } from './spec.js';
 import { type LoadedIndex, loadIndex } from './storage/load.js';
 import { folderArgument, isSameFolder } from './storage/path.js';
 import type { LoadOptions } from './storage/segment-reader.js';
@@ -61,13 +64,8 @@ export class FlatIndex implements Iterable<IndexRow> {
 
   /** @throws {EmbedlaneError} `ERR_INVALID_ARG` */
   constructor(options: FlatIndexOptions) {
-    const known = optionsObject('options', options, ['dims', 'metric', 'dtype']);
-    const { metric = 'cosine', dtype = 'f32' } = known;
-    const dims = integer('options.dims', known.dims, 1, MAX_DIMS);
-    oneOf('options.metric', metric, INDEX_METRICS);
-    oneOf('options.dtype', dtype, INDEX_DTYPES);
-    this.#spec = { dims, metric, dtype };
-    this.#contents = new Contents(dims);
+    this.#spec = specArgument(options);
+    this.#contents = new Contents(this.#spec);
   }
 
   /**
@@ -77,15 +75,8 @@ export class FlatIndex implements Iterable<IndexRow> {
    * version wrote it, `ERR_LOCKED` if it is to be locked and is already
    */
   static async open(path: string, options?: FlatIndexOpenOptions): Promise<FlatIndex> {
-    const known = optionsObject('options', options, ['mode', 'verify', 'readOnly']);
-    const { verify = 'lazy' } = known;
-    let { mode = 'mmap' } = known;
-    oneOf('options.mode', mode, ['mmap', 'memory']);
-    oneOf('options.verify', verify, ['lazy', 'full']);
-    const readOnly = optionalBoolean('options.readOnly', known.readOnly);
+    const { mode, verify, readOnly } = openArguments(options);
     const folder = folderArgument(path);
-    // The fallback cannot map files.
-    if (loadBinding().backend === 'typescript') mode = 'memory';
     const unlock = readOnly === false ? lockFolder(folder) : undefined;
     try {
       const loaded = await loadIndex(folder, { mode, verify });
@@ -112,7 +103,7 @@ export class FlatIndex implements Iterable<IndexRow> {
     return this.#spec.dims;
   }
 
-  get metric(): Metric {
+  get metric(): IndexMetric {
     return this.#spec.metric;
   }
 
@@ -128,7 +119,7 @@ export class FlatIndex implements Iterable<IndexRow> {
    * @throws {EmbedlaneError} `ERR_INVALID_ARG` (also for NaN and infinite values), `ERR_DIMENSION`, `ERR_DTYPE`,
    * `ERR_READ_ONLY`, `ERR_LOCKED`; nothing is added then
    */
-  add(embeddings: MatrixLike, ids?: Iterable<Id>): void {
+  add(embeddings: RowsLike, ids?: Iterable<Id>): void {
     const contents = this.#open();
     const matrix = rowsArgument('embeddings', embeddings, this.#spec);
     const checked = ids === undefined ? undefined : distinctIdsArgument('ids', ids, matrix.rows);
@@ -151,16 +142,16 @@ export class FlatIndex implements Iterable<IndexRow> {
    * @param ids ids of rows in the index, one for each new row
    * @throws {EmbedlaneError} as {@link add}, and `ERR_INVALID_ARG` for an id that the index does not have
    */
-  update(embeddings: MatrixLike, ids: Iterable<Id>): void {
+  update(embeddings: RowsLike, ids: Iterable<Id>): void {
     this.#replace(embeddings, ids, true);
   }
 
   /** {@link update} for ids that the index has, {@link add} for the others. */
-  upsert(embeddings: MatrixLike, ids: Iterable<Id>): void {
+  upsert(embeddings: RowsLike, ids: Iterable<Id>): void {
     this.#replace(embeddings, ids, false);
   }
 
-  #replace(embeddings: MatrixLike, ids: Iterable<Id>, mustExist: boolean): void {
+  #replace(embeddings: RowsLike, ids: Iterable<Id>, mustExist: boolean): void {
     const contents = this.#open();
     const matrix = rowsArgument('embeddings', embeddings, this.#spec);
     const checked = distinctIdsArgument('ids', ids, matrix.rows);
@@ -241,13 +232,13 @@ export class FlatIndex implements Iterable<IndexRow> {
    * @throws {EmbedlaneError} `ERR_DTYPE`, `ERR_DIMENSION`, `ERR_INVALID_ARG` (also for NaN and infinite values),
    * `ERR_ABORTED`, `ERR_CLOSED`; all as rejections
    */
-  async search(queries: MatrixLike, options: IndexSearchOptions): Promise<SearchResult> {
+  async search(queries: RowsLike, options: IndexSearchOptions): Promise<SearchResult> {
     const contents = this.#open();
     return search(this.#spec, contents, topKArguments(this.#spec, queries, options, true));
   }
 
   /** {@link search} on the calling thread (which other threads help): it returns when the search is done. */
-  searchSync(queries: MatrixLike, options: IndexSearchSyncOptions): SearchResult {
+  searchSync(queries: RowsLike, options: IndexSearchSyncOptions): SearchResult {
     const contents = this.#open();
     return searchSync(this.#spec, contents, topKArguments(this.#spec, queries, options, false));
   }
@@ -257,13 +248,13 @@ export class FlatIndex implements Iterable<IndexRow> {
    *
    * @throws {EmbedlaneError} as {@link search}
    */
-  async rangeSearch(queries: MatrixLike, options: IndexRangeOptions): Promise<SearchResult> {
+  async rangeSearch(queries: RowsLike, options: IndexRangeOptions): Promise<SearchResult> {
     const contents = this.#open();
     return search(this.#spec, contents, rangeArguments(this.#spec, queries, options, true));
   }
 
   /** {@link rangeSearch} on the calling thread. */
-  rangeSearchSync(queries: MatrixLike, options: IndexRangeSyncOptions): SearchResult {
+  rangeSearchSync(queries: RowsLike, options: IndexRangeSyncOptions): SearchResult {
     const contents = this.#open();
     return searchSync(this.#spec, contents, rangeArguments(this.#spec, queries, options, false));
   }

@@ -3,10 +3,11 @@ export { FlatIndex } from './flat-index.js';
 export type { Id } from './ids/id.js';
 export type { FlatIndexOpenOptions, FlatIndexOptions, IndexRow, IndexStats } from './options.js';
 export { type IndexHit, SearchResult } from './result.js';
+export type { RowsLike } from './rows.js';
 export type {
   IndexRangeOptions,
   IndexRangeSyncOptions,
   IndexSearchOptions,
   IndexSearchSyncOptions,
 } from './search.js';
-export type { IndexDtype } from './spec.js';
+export type { IndexDtype, IndexMetric } from './spec.js';

@@ -1,13 +1,29 @@
-import type { Metric } from '../native/binding.js';
+import { EmbedlaneError } from '../core/errors.js';
+import { integer, oneOf, optionalBoolean, optionsObject } from '../core/validate.js';
+import { loadBinding } from '../native/load.js';
 import type { Id } from './ids/id.js';
-import type { IndexDtype } from './spec.js';
+import {
+  INDEX_DTYPES,
+  INDEX_METRICS,
+  type IndexDtype,
+  type IndexMetric,
+  type IndexSpec,
+  isMetricOf,
+  MAX_DIMS,
+} from './spec.js';
+import type { LoadOptions } from './storage/segment-reader.js';
 
 export interface FlatIndexOptions {
   /** Values per row, 1 to 65,536. */
   dims: number;
-  /** @default 'cosine' */
-  metric?: Metric;
-  /** @default 'f32' */
+  /** @default 'cosine', or 'hamming' for dtype 'b1' */
+  metric?: IndexMetric;
+  /**
+   * How rows are kept: `'f32'` as they are; `'f16'` and `'bf16'` rounded; `'i8'` as bytes with a scale for each row;
+   * `'b1'` as signs, one bit each. Queries are rounded alike, and scores are exact for what is kept.
+   *
+   * @default 'f32'
+   */
   dtype?: IndexDtype;
 }
 
@@ -46,4 +62,28 @@ export interface IndexStats {
   memoryBytes: number;
   /** Bytes of files that are mapped. */
   mappedBytes: number;
+}
+
+export function specArgument(options: FlatIndexOptions): IndexSpec {
+  const known = optionsObject('options', options, ['dims', 'metric', 'dtype']);
+  const dims = integer('options.dims', known.dims, 1, MAX_DIMS);
+  const dtype = oneOf('options.dtype', known.dtype ?? 'f32', INDEX_DTYPES);
+  const { metric = dtype === 'b1' ? 'hamming' : 'cosine' } = known;
+  oneOf('options.metric', metric, INDEX_METRICS);
+  if (!isMetricOf(dtype, metric)) {
+    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected metric 'hamming' for dtype 'b1', and for no other`);
+  }
+  return { dims, metric, dtype };
+}
+
+export function openArguments(
+  options: FlatIndexOpenOptions | undefined,
+): LoadOptions & { readOnly: boolean | undefined } {
+  const known = optionsObject('options', options, ['mode', 'verify', 'readOnly']);
+  const { verify = 'lazy', mode = 'mmap' } = known;
+  oneOf('options.mode', mode, ['mmap', 'memory']);
+  oneOf('options.verify', verify, ['lazy', 'full']);
+  const readOnly = optionalBoolean('options.readOnly', known.readOnly);
+  // The fallback cannot map files.
+  return { mode: loadBinding().backend === 'native' ? mode : 'memory', verify, readOnly };
 }

@@ -1,30 +1,58 @@
-import type { MatrixLike } from '../core/embeddings.js';
+import { Embeddings, HALF_DTYPES, type MatrixLike, type Precision } from '../core/embeddings.js';
 import { EmbedlaneError } from '../core/errors.js';
-import { type CheckedMatrix, matrixArgument } from '../vectors/matrix.js';
+import { loadBinding } from '../native/load.js';
+import { allocateFloats } from '../native/memory.js';
+import { type CheckedMatrix, embeddingsArgument, matrixArgument } from '../vectors/matrix.js';
 import { refuseNonFinite } from './contents.js';
 import type { IndexSpec } from './spec.js';
 
 /**
- * Checks a matrix of rows for an index.
- *
- * @param finite look for NaN and infinite values too (rows that are added are looked at when they are copied)
+ * What an index takes as rows and as queries: floats, as a matrix `{ data, rows, dims }`, or Embeddings of 16-bit
+ * floats or of bits (which count as 1 and 0).
  */
-export function rowsArgument(
-  name: string,
-  value: MatrixLike,
-  spec: IndexSpec,
-  finite?: 'finite',
-): CheckedMatrix {
-  const matrix = matrixArgument(name, value);
+export type RowsLike = MatrixLike | Embeddings<'float16' | 'bfloat16' | 'binary' | 'ubinary'>;
+
+/** Checks rows for an index and makes them floats. Whether they are finite is seen when they are copied. */
+export function rowsArgument(name: string, value: RowsLike, spec: IndexSpec): CheckedMatrix {
+  const isPacked = value instanceof Embeddings && (value.precision as Precision) !== 'float32';
+  const matrix = isPacked
+    ? unpacked(name, value as Embeddings<'float16'>)
+    : matrixArgument(name, value as MatrixLike);
   if (matrix.rows > 0 && matrix.dims !== spec.dims) {
     throw new EmbedlaneError(
       'ERR_DIMENSION',
       `Expected rows of ${spec.dims} values for ${name} but received rows of ${matrix.dims}`,
     );
   }
-  if (finite && matrix.rows > 0) {
-    const bad = matrix.data.findIndex((x) => !Number.isFinite(x));
-    refuseNonFinite(name, bad < 0 ? -1 : Math.floor(bad / matrix.dims));
-  }
   return matrix;
+}
+
+/** The same for queries, which must be finite in the index's dtype. */
+export function queriesArgument(name: string, value: RowsLike, spec: IndexSpec): CheckedMatrix {
+  const matrix = rowsArgument(name, value, spec);
+  const limit = spec.dtype === 'f16' ? 65_520 : spec.dtype === 'bf16' ? 2 ** 128 - 2 ** 119 : Infinity;
+  const unfit = matrix.data.findIndex((x) => !(Math.abs(x) < limit));
+  refuseNonFinite(name, unfit < 0 ? -1 : Math.floor(unfit / matrix.dims), spec.dtype);
+  return matrix;
+}
+
+function unpacked(name: string, value: Embeddings<Precision>): CheckedMatrix {
+  const { data, rows, dims, precision } = embeddingsArgument(name, value);
+  const out = allocateFloats(rows * dims);
+  switch (precision) {
+    case 'float16':
+    case 'bfloat16':
+      loadBinding().fromHalf(HALF_DTYPES[precision], data as Uint16Array, out);
+      break;
+    case 'binary':
+    case 'ubinary':
+      if (rows > 0) loadBinding().unpackBits(data as Uint8Array, dims, out);
+      break;
+    default:
+      throw new EmbedlaneError(
+        'ERR_DTYPE',
+        `Expected floats or bits for ${name} but received '${precision}', which means nothing without its ranges`,
+      );
+  }
+  return { data: out, rows, dims };
 }

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { abortError, throwIfAborted } from '../core/abort.js';
-import type { MatrixLike } from '../core/embeddings.js';
 import { invalidArgument } from '../core/errors.js';
 import { integer, optionalSignal, optionsObject } from '../core/validate.js';
 import type { FoundRows, StoreSearch } from '../native/row-store.js';
@@ -16,7 +15,7 @@ import {
   isQuick,
 } from './filter.js';
 import { SearchResult } from './result.js';
-import { rowsArgument } from './rows.js';
+import { queriesArgument, type RowsLike } from './rows.js';
 import type { IndexSpec } from './spec.js';
 
 const MAX_THREADS = 128;
@@ -35,7 +34,7 @@ interface CommonOptions {
 export interface IndexSearchSyncOptions extends CommonOptions {
   /** How many rows to find per query, at least 1; more than there are means all. */
   k: number;
-  /** Only rows whose score is at least this; for `'l2'`, whose distance is at most this. */
+  /** Only rows whose score is at least this; for distances (`'l2'`, `'hamming'`), at most this. */
   radius?: number;
 }
 
@@ -45,7 +44,7 @@ export interface IndexSearchOptions extends IndexSearchSyncOptions {
 }
 
 export interface IndexRangeSyncOptions extends CommonOptions {
-  /** Rows whose score is at least this; for `'l2'`, whose distance is at most this. */
+  /** Rows whose score is at least this; for distances (`'l2'`, `'hamming'`), at most this. */
   radius: number;
 }
 
@@ -57,7 +56,7 @@ export interface IndexRangeOptions extends IndexRangeSyncOptions {
 /** A search whose arguments have been checked. */
 interface CheckedSearch {
   rows: number;
-  queries: Float32Array;
+  queries: Float32Array<ArrayBuffer>;
   k: number;
   radius: number | null;
   threads: number;
@@ -70,7 +69,7 @@ const RANGE_OPTIONS = ['radius', 'filter', 'threads'] as const;
 
 export function topKArguments(
   spec: IndexSpec,
-  queries: MatrixLike,
+  queries: RowsLike,
   options: IndexSearchOptions,
   asynchronous: boolean,
 ): CheckedSearch {
@@ -81,7 +80,7 @@ export function topKArguments(
 
 export function rangeArguments(
   spec: IndexSpec,
-  queries: MatrixLike,
+  queries: RowsLike,
   options: IndexRangeOptions,
   asynchronous: boolean,
 ): CheckedSearch {
@@ -94,7 +93,7 @@ export function rangeArguments(
   return check(spec, queries, { ...known, k: MAX_ROWS });
 }
 
-function check(spec: IndexSpec, queries: MatrixLike, options: IndexSearchOptions): CheckedSearch {
+function check(spec: IndexSpec, queries: RowsLike, options: IndexSearchOptions): CheckedSearch {
   const { k, radius, threads = Math.min(availableParallelism(), MAX_THREADS) } = options;
   if (radius !== undefined && (typeof radius !== 'number' || Number.isNaN(radius))) {
     throw invalidArgument('options.radius', 'a number', radius);
@@ -102,7 +101,7 @@ function check(spec: IndexSpec, queries: MatrixLike, options: IndexSearchOptions
   integer('options.threads', threads, 1, MAX_THREADS);
   const filter = filterArgument('options.filter', options.filter);
   const signal = optionalSignal('options.signal', options.signal);
-  const { data, rows } = rowsArgument('queries', queries, spec, 'finite');
+  const { data, rows } = queriesArgument('queries', queries, spec);
   return { rows, queries: data, k, radius: radius ?? null, threads, filter, signal };
 }
 
@@ -162,7 +161,8 @@ function storeSearch(
   if (rows === 0 || allowed.count === 0) return;
   return {
     queries,
-    metric,
+    // Of bits, the Manhattan distance is Hamming's.
+    metric: metric === 'hamming' ? 'l1' : metric,
     k: Math.min(k, allowed.count),
     radius,
     threads,

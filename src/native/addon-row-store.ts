@@ -52,9 +52,9 @@ export function adaptRowStore(
       return store.mappedBytes;
     },
     append: guard((data) => store.append(data)),
-    appendStored: guard((bytes) => store.appendStored(bytes)),
-    map: guard((path, bytes, offset, rows) => store.map(path, bytes, offset, rows)),
-    gather: guard((positions, out) => store.gather(positions, out)),
+    appendStored: guard((bytes, scales) => store.appendStored(bytes, scales)),
+    map: guard((path, bytes, offset, rows, scales) => store.map(path, bytes, offset, rows, scales)),
+    gather: guard((positions, out, scales) => store.gather(positions, out, scales)),
     read: guard((positions, out) => store.read(positions, out)),
     search: guard((search): StoreTask => {
       const task = store.search(...spread(search));

@@ -62,7 +62,7 @@ type Addon = Omit<
   'backend' | 'scores' | 'pool' | 'topKSync' | 'topK' | 'createRowStore' | keyof AddonWordPiece
 > &
   AddonWordPiece & {
-    RowStore: new (dims: number) => AddonRowStore;
+    RowStore: new (...args: Parameters<NativeBinding['createRowStore']>) => AddonRowStore;
     pool(...args: [...Parameters<NativeBinding['pool']>, out: Float32Array]): void;
     topKSync(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKArrays;
     topK(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKTask;
@@ -221,7 +221,9 @@ function wrap(native: Addon): NativeBinding {
     }),
     groupSums: guard((...args) => translated(native.groupSums(...args))),
     scatterMatrix: guard((...args) => translated(native.scatterMatrix(...args))),
-    createRowStore: guard((dims) => adaptRowStore(new native.RowStore(dims), dims, guard, translate)),
+    createRowStore: guard((dims, dtype) =>
+      adaptRowStore(new native.RowStore(dims, dtype), dims, guard, translate),
+    ),
     crc32c: guard(native.crc32c),
     lockFile: guard(native.lockFile),
     logMel: guard((...args) => translated(native.logMel(...args))),

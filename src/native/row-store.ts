@@ -1,5 +1,19 @@
 import type { Metric } from './binding.js';
 
+/** How a store keeps its rows; `'i8'` with a scale for each row, `'b1'` the signs of the values. */
+export type StoreDtype = 'f32' | 'f16' | 'bf16' | 'i8' | 'b1';
+
+/** `'l1'` is the Manhattan distance; of bits, the Hamming distance. */
+export type StoreMetric = Metric | 'l1';
+
+const ELEMENT_BITS = { f32: 32, f16: 16, bf16: 16, i8: 8, b1: 1 } as const;
+
+/** Bytes from row to row as stores and files have them: whole cache lines, for bits whole words. */
+export function storedStride(dtype: StoreDtype, dims: number): number {
+  const step = dtype === 'b1' ? 8 : 64;
+  return Math.ceil((ELEMENT_BITS[dtype] * dims) / 8 / step) * step;
+}
+
 /** What a search of a {@link RowStore} found; hits of query `i` are at `offsets[i]` to `offsets[i + 1]`. */
 export interface FoundRows {
   /** One entry more than there are queries. */
@@ -18,8 +32,8 @@ export interface StoreTask {
 
 export interface StoreSearch {
   /** Row-major, whole rows. Copied before the call returns. */
-  queries: Float32Array;
-  metric: Metric;
+  queries: Float32Array<ArrayBuffer>;
+  metric: StoreMetric;
   /** The most rows to find per query; more than there are means all. */
   k: number;
   /** Only rows whose score is at least this (for distances: at most this); null: all. */
@@ -44,7 +58,7 @@ export interface StoreSearch {
 export interface RowStore {
   /** Rows held. */
   readonly rows: number;
-  /** Distance between rows as they are stored, in bytes: a multiple of 64. */
+  /** Distance between rows as they are stored, see {@link storedStride}. */
   readonly stride: number;
   /** Bytes of memory of its own, without mapped files. */
   readonly memoryBytes: number;
@@ -52,27 +66,28 @@ export interface RowStore {
   readonly mappedBytes: number;
 
   /**
-   * Adds rows of finite values.
+   * Adds rows of floats.
    *
    * @param data row-major, whole rows
-   * @returns -1, or the first row with a value that is not finite; then nothing was added
+   * @returns -1, or the first row with a value that is not finite in the store's dtype; then nothing was added
    * @throws {EmbedlaneError} `ERR_RUNTIME` if memory is short; then nothing was added
    */
-  append(data: Float32Array): number;
-  /** Adds rows as {@link gather} gives them. */
-  appendStored(bytes: Uint8Array): void;
+  append(data: Float32Array<ArrayBuffer>): number;
+  /** Adds rows, and for `'i8'` their scales, as {@link gather} gives them. */
+  appendStored(bytes: Uint8Array, scales: Float32Array | null): void;
   /**
    * Adds the rows of a file, mapped read-only.
    *
    * @param bytes length that the file must have
    * @param offset where the first row begins, a multiple of 64
+   * @param scales for `'i8'`; copied
    * @returns false, adding nothing, if the file has another length or the rows do not fit into it
    * @throws {EmbedlaneError} `ERR_IO` if the file cannot be mapped
    */
-  map(path: string, bytes: number, offset: number, rows: number): boolean;
-  /** Copies rows as they are stored: `positions.length × stride` bytes. */
-  gather(positions: Uint32Array, out: Uint8Array): void;
-  /** Copies rows as floats: `positions.length × dims` values. */
+  map(path: string, bytes: number, offset: number, rows: number, scales: Float32Array | null): boolean;
+  /** Copies rows as they are stored: `positions.length × stride` bytes, and for `'i8'` a scale for each. */
+  gather(positions: Uint32Array, out: Uint8Array, scales: Float32Array | null): void;
+  /** Copies rows as the floats that they stand for: `positions.length × dims` values. */
   read(positions: Uint32Array, out: Float32Array): void;
 
   search(search: StoreSearch): StoreTask;
@@ -84,8 +99,8 @@ export interface RowStore {
 
 /** The part of the binding that an index stands on. */
 export interface StorageBinding {
-  /** An empty store for rows of `dims` floats. */
-  createRowStore(dims: number): RowStore;
+  /** An empty store for rows of `dims` values. */
+  createRowStore(dims: number, dtype: StoreDtype): RowStore;
   /** CRC-32C (RFC 3720) of `bytes`; `previous` is the CRC of the bytes before them, 0 at the beginning. */
   crc32c(bytes: Uint8Array, previous: number): number;
   /**

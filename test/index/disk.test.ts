@@ -90,9 +90,12 @@ describe('save and open', () => {
     await second.save(path);
     expect(contentsOf(reader)).toEqual(contentsOf(first));
     expect(contentsOf(await FlatIndex.open(path))).toEqual(contentsOf(second));
-    expect((await readdir(path)).sort().map((name) => name.replace(/^[0-9a-f]{16}/, 'id'))).toEqual(
-      ['LOCK', 'MANIFEST', 'id.log', 'id.seg'].sort(),
-    );
+    expect((await readdir(path)).map((name) => name.replace(/^[0-9a-f]{16}/, 'id')).sort()).toEqual([
+      'LOCK',
+      'MANIFEST',
+      'id.log',
+      'id.seg',
+    ]);
   });
 
   it('over the very folder that is mapped keeps everything (safetensors #762)', async () => {

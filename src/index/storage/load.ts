@@ -25,7 +25,7 @@ const ATTEMPTS = 100;
 export async function loadIndex(folder: string, options: LoadOptions): Promise<LoadedIndex> {
   for (let attempt = 1; ; attempt++) {
     const { manifest, text } = await readManifest(folder);
-    const contents = new Contents(manifest.dims);
+    const contents = new Contents(manifest);
     try {
       for (const segment of manifest.segments)
         await loadSegment(folder, manifest, segment, contents, options);

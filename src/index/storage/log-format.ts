@@ -74,13 +74,10 @@ export function* encodeBatch(
   const step = Math.min(MAX_RECORD_ROWS, Math.max(1, Math.floor(RECORD_BYTES / stride)));
   for (let start = rows.start; start < rows.end; start += step) {
     const count = Math.min(step, rows.end - start);
-    const bytes = Buffer.alloc(count * stride);
-    contents.rows.gather(
-      Uint32Array.from({ length: count }, (_, i) => start + i),
-      bytes,
-    );
+    const { bytes, scales } = contents.gather(Uint32Array.from({ length: count }, (_, i) => start + i));
     const ids = encodeIds(contents.ids.slice(start, start + count));
-    yield record(RECORD.rows, count, batch, Buffer.concat([ids, bytes]));
+    const scaleBytes = Buffer.from(scales?.buffer ?? new ArrayBuffer(0));
+    yield record(RECORD.rows, count, batch, Buffer.concat([ids, bytes, scaleBytes]));
   }
   for (let start = 0; start < removed.length; start += RECORD_BYTES / 4) {
     const part = Uint32Array.from(removed.slice(start, start + RECORD_BYTES / 4));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
-import type { Contents } from '../contents.js';
+import { type Contents, hasScales } from '../contents.js';
 import { decodeIds } from '../ids/codec.js';
 import { withFile } from './files.js';
 import { corrupt, crc32c, logName } from './format.js';
@@ -128,11 +128,16 @@ function applyBatch(contents: Contents, records: readonly LogRecord[], path: str
 
 function addRows(contents: Contents, count: number, payload: Buffer, path: string): void {
   const ids = decodeIds(payload, count);
-  const rows = payload.subarray(ids?.length ?? 0);
-  if (ids === undefined || rows.length !== count * contents.rows.stride) {
+  const scales = hasScales(contents.spec) ? new Float32Array(count) : null;
+  const scalesAt = (ids?.length ?? 0) + count * contents.rows.stride;
+  if (ids === undefined || payload.length !== scalesAt + (scales?.byteLength ?? 0)) {
     throw corrupt(path, `${count} ids and rows`, 'something else');
   }
-  contents.rows.appendStored(rows);
+  if (scales) Buffer.from(scales.buffer).set(payload.subarray(scalesAt));
+  if (scales?.some((scale) => !(scale >= 0 && scale < Number.POSITIVE_INFINITY))) {
+    throw corrupt(path, 'scales of rows', 'something else');
+  }
+  contents.rows.appendStored(payload.subarray(ids.length, scalesAt), scales);
   for (const column of ids.columns) contents.ids.addColumn(column);
   contents.live.extend(count);
 }

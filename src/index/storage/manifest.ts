@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
 import { MAX_ROWS } from '../contents.js';
-import { INDEX_DTYPES, INDEX_METRICS, type IndexSpec, MAX_DIMS } from '../spec.js';
+import {
+  INDEX_DTYPES,
+  INDEX_METRICS,
+  type IndexDtype,
+  type IndexMetric,
+  type IndexSpec,
+  isMetricOf,
+  MAX_DIMS,
+} from '../spec.js';
 import { files, withFile } from './files.js';
 import {
   corrupt,
@@ -88,6 +96,7 @@ function isManifest(value: Partial<Manifest>): value is Manifest {
     isCount(dims, 1, MAX_DIMS) &&
     INDEX_METRICS.includes(metric as never) &&
     INDEX_DTYPES.includes(dtype as never) &&
+    isMetricOf(dtype as IndexDtype, metric as IndexMetric) &&
     Number.isSafeInteger(nextId) &&
     Array.isArray(segments) &&
     segments.every(isSegmentReference) &&

@@ -1,4 +1,5 @@
-import { MAX_ROWS } from '../contents.js';
+import { storedStride } from '../../native/row-store.js';
+import { hasScales, MAX_ROWS } from '../contents.js';
 import { INDEX_DTYPES, type IndexDtype, MAX_DIMS } from '../spec.js';
 import { corrupt, crc32c, ENDIAN_TAG, FORMAT_VERSION, roundUp, wrongVersion } from './format.js';
 
@@ -20,7 +21,7 @@ export interface SegmentHeader {
   /** Length and CRC-32C of the ids. */
   idBytes: number;
   idCrc: number;
-  /** CRC-32C of the table of the rows' checksums. */
+  /** CRC-32C of the table of the rows' checksums and of the scales behind it. */
   tableCrc: number;
 }
 
@@ -33,19 +34,25 @@ export interface SegmentLayout {
   blockRows: number;
   blocks: number;
   tableOffset: number;
+  scalesOffset: number;
   idsOffset: number;
   fileBytes: number;
 }
 
-export function segmentLayout(header: Pick<SegmentHeader, 'dims' | 'rows' | 'idBytes'>): SegmentLayout {
-  const { dims, rows, idBytes } = header;
-  const stride = roundUp(dims * 4, ALIGNMENT);
+export function segmentLayout(
+  { dims, dtype }: Pick<SegmentHeader, 'dims' | 'dtype'>,
+  rows: number,
+  idBytes: number,
+): SegmentLayout {
+  const stride = storedStride(dtype, dims);
   const rowsOffset = HEADER_BYTES;
   const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / stride));
   const blocks = Math.ceil(rows / blockRows);
   const tableOffset = rowsOffset + rows * stride;
-  const idsOffset = roundUp(tableOffset + blocks * 4, ALIGNMENT);
-  return { stride, rowsOffset, blockRows, blocks, tableOffset, idsOffset, fileBytes: idsOffset + idBytes };
+  const scalesOffset = tableOffset + blocks * 4;
+  const idsOffset = roundUp(scalesOffset + (hasScales({ dtype }) ? rows * 4 : 0), ALIGNMENT);
+  const fileBytes = idsOffset + idBytes;
+  return { stride, rowsOffset, blockRows, blocks, tableOffset, scalesOffset, idsOffset, fileBytes };
 }
 
 /** Offsets of the header's fields. */
@@ -69,7 +76,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   MAGIC.copy(page, AT.magic);
   page.writeUInt32LE(FORMAT_VERSION, AT.version);
   page.writeUInt32LE(ENDIAN_TAG, AT.endian);
-  page.writeBigUInt64LE(BigInt(segmentLayout(header).fileBytes), AT.fileBytes);
+  page.writeBigUInt64LE(BigInt(segmentLayout(header, header.rows, header.idBytes).fileBytes), AT.fileBytes);
   page.write(header.id, AT.id, 'hex');
   page.writeUInt32LE(INDEX_DTYPES.indexOf(header.dtype), AT.dtype);
   page.writeUInt32LE(header.dims, AT.dims);
@@ -116,7 +123,7 @@ export function parseSegmentHeader(page: Buffer, fileBytes: number, path: string
     rows <= MAX_ROWS &&
     Number.isSafeInteger(idBytes);
   if (!inRange) throw corrupt(path, 'a header with values in range', 'others');
-  const expected = segmentLayout(header).fileBytes;
+  const expected = segmentLayout(header, rows, idBytes).fileBytes;
   if (Number(page.readBigUInt64LE(AT.fileBytes)) !== expected || fileBytes !== expected) {
     throw corrupt(path, `${expected} bytes`, `${fileBytes}`);
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
-import type { Contents } from '../contents.js';
+import { type Contents, hasScales } from '../contents.js';
 import { decodeIds } from '../ids/codec.js';
 import type { IdColumn } from '../ids/columns.js';
 import type { IndexSpec } from '../spec.js';
@@ -29,20 +29,16 @@ export async function loadSegment(
 ): Promise<void> {
   const path = join(folder, segmentName(reference.id));
   await withFile(path, 'r', async (file) => {
-    const { table, columns } = await readFrame(file, spec, reference);
+    const { table, scales, columns } = await readFrame(file, spec, reference);
     const memory = mode === 'memory';
     if (memory || verify === 'full') {
-      await readRows(
-        file,
-        reference,
-        spec,
-        table,
-        memory ? (rows) => contents.rows.appendStored(rows) : undefined,
-      );
+      await readRows(file, reference, spec, table, (bytes, first, count) => {
+        if (memory) contents.rows.appendStored(bytes, scales?.subarray(first, first + count) ?? null);
+      });
     }
     if (!memory) {
-      const { rowsOffset } = segmentLayout({ dims: spec.dims, rows: reference.rows, idBytes: 0 });
-      if (!contents.rows.map(path, reference.bytes, rowsOffset, reference.rows)) {
+      const { rowsOffset } = segmentLayout(spec, reference.rows, 0);
+      if (!contents.rows.map(path, reference.bytes, rowsOffset, reference.rows, scales)) {
         throw corrupt(path, `${reference.bytes} bytes`, 'another length');
       }
     }
@@ -56,23 +52,20 @@ async function readFrame(
   file: OpenFile,
   spec: IndexSpec,
   reference: SegmentReference,
-): Promise<{ table: Uint32Array; columns: IdColumn[] }> {
+): Promise<{ table: Uint32Array; scales: Float32Array | null; columns: IdColumn[] }> {
   const { path } = file;
   const fileBytes = await file.size();
   const page = await readExactly(file, Math.min(HEADER_BYTES, fileBytes), 0);
   const header = parseSegmentHeader(page, fileBytes, path);
   requireSame(path, header, page, spec, reference);
-  const layout = segmentLayout(header);
-  const tableBytes = await readExactly(file, layout.blocks * 4, layout.tableOffset);
-  // Zeros between the table and the ids: nothing in the file is unchecked.
-  const padding = await readExactly(
-    file,
-    layout.idsOffset - layout.tableOffset - tableBytes.length,
-    layout.tableOffset + tableBytes.length,
-  );
-  const idBytes = await readExactly(file, header.idBytes, layout.idsOffset);
+  const layout = segmentLayout(spec, header.rows, header.idBytes);
+  const frame = await readExactly(file, layout.fileBytes - layout.tableOffset, layout.tableOffset);
+  const scalesEnd = layout.scalesOffset + (hasScales(spec) ? header.rows * 4 : 0) - layout.tableOffset;
+  const idBytes = frame.subarray(layout.idsOffset - layout.tableOffset);
+  const padding = frame.subarray(scalesEnd, layout.idsOffset - layout.tableOffset);
+  // Nothing in the file is unchecked, not even the zeros between.
   const intact =
-    crc32c(tableBytes) === header.tableCrc &&
+    crc32c(frame.subarray(0, scalesEnd)) === header.tableCrc &&
     crc32c(idBytes) === header.idCrc &&
     padding.every((byte) => byte === 0);
   if (!intact) throw corrupt(path, 'checksums and ids that match the header', 'damaged ones');
@@ -81,8 +74,17 @@ async function readFrame(
     throw corrupt(path, `${header.rows} ids`, 'something else');
   }
   const table = new Uint32Array(layout.blocks);
-  Buffer.from(table.buffer).set(tableBytes);
-  return { table, columns: ids.columns };
+  Buffer.from(table.buffer).set(frame.subarray(0, table.byteLength));
+  let scales: Float32Array<ArrayBuffer> | null = null;
+  if (hasScales(spec)) {
+    scales = new Float32Array(header.rows);
+    Buffer.from(scales.buffer).set(frame.subarray(table.byteLength, scalesEnd));
+    // Negative or infinite ones would break the search's bounds.
+    if (!scales.every((scale) => scale >= 0 && scale < Number.POSITIVE_INFINITY)) {
+      throw corrupt(path, 'scales of rows', 'something else');
+    }
+  }
+  return { table, scales, columns: ids.columns };
 }
 
 /** Whether this is the segment that the manifest means. */
@@ -106,11 +108,11 @@ function requireSame(
 async function readRows(
   file: OpenFile,
   { rows }: SegmentReference,
-  { dims }: IndexSpec,
+  spec: IndexSpec,
   table: Uint32Array,
-  use: ((rows: Uint8Array) => void) | undefined,
+  use: (bytes: Uint8Array, first: number, count: number) => void,
 ): Promise<void> {
-  const { stride, rowsOffset, blockRows } = segmentLayout({ dims, rows, idBytes: 0 });
+  const { stride, rowsOffset, blockRows } = segmentLayout(spec, rows, 0);
   const step = Math.max(1, Math.floor(READ_BYTES / (blockRows * stride))) * blockRows;
   for (let row = 0; row < rows; row += step) {
     const count = Math.min(step, rows - row);
@@ -121,7 +123,7 @@ async function readRows(
         throw corrupt(file.path, `rows ${row + at} and following with their checksum`, 'damaged ones');
       }
     }
-    use?.(bytes);
+    use(bytes, row, count);
   }
 }
 

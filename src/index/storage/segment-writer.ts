@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { Contents } from '../contents.js';
+import { type Contents, hasScales } from '../contents.js';
 import { encodeIds, encodeSequence, GROUP_IDS } from '../ids/codec.js';
 import type { Id } from '../ids/id.js';
 import type { IndexSpec } from '../spec.js';
@@ -25,10 +25,9 @@ export async function writeSegment(
   const id = newId();
   return withFile(join(folder, segmentName(id)), 'wx+', async (file) => {
     const ids = new IdGroups();
-    const rowCrcs = await writeRows(file, spec, contents, batches, rows, ids);
+    const { table, tableCrc } = await writeRows(file, spec, contents, batches, rows, ids);
     const { groups, bytes: idBytes } = ids.finish();
-    const layout = segmentLayout({ dims: spec.dims, rows, idBytes });
-    const table = Buffer.from(rowCrcs.buffer);
+    const layout = segmentLayout(spec, rows, idBytes);
     await file.write(table, layout.tableOffset);
     let idCrc = 0;
     let at = layout.idsOffset;
@@ -38,28 +37,29 @@ export async function writeSegment(
       at += group.length;
     }
     const { dims, dtype } = spec;
-    const page = encodeSegmentHeader({ id, dtype, dims, rows, idBytes, idCrc, tableCrc: crc32c(table) });
+    const page = encodeSegmentHeader({ id, dtype, dims, rows, idBytes, idCrc, tableCrc });
     await file.write(page, 0);
     await file.sync();
     return { id, rows, bytes: layout.fileBytes, headerCrc: page.readUInt32LE(HEADER_BYTES - 4) };
   });
 }
 
-/** Writes the rows and returns the checksum of each block. */
+/** Writes the rows and their scales, and returns the table of the blocks' checksums. */
 async function writeRows(
   file: OpenFile,
-  { dims }: IndexSpec,
+  spec: IndexSpec,
   contents: Contents,
   batches: Iterable<Uint32Array>,
   rows: number,
   ids: IdGroups,
-): Promise<Uint32Array<ArrayBuffer>> {
-  const { stride, rowsOffset, blockRows, blocks } = segmentLayout({ dims, rows, idBytes: 0 });
+): Promise<{ table: Buffer; tableCrc: number }> {
+  const { stride, rowsOffset, blockRows, blocks, scalesOffset } = segmentLayout(spec, rows, 0);
   const crcs = new Uint32Array(blocks);
+  const allScales = new Float32Array(hasScales(spec) ? rows : 0);
   let row = 0;
   for (const positions of batches) {
-    const bytes = new Uint8Array(positions.length * stride);
-    contents.rows.gather(positions, bytes);
+    const { bytes, scales } = contents.gather(positions);
+    if (scales) allScales.set(scales, row);
     const first = row;
     for (let at = 0; at < positions.length; ) {
       const block = Math.floor(row / blockRows);
@@ -75,7 +75,10 @@ async function writeRows(
       await setImmediate();
     }
   }
-  return crcs;
+  const table = Buffer.from(crcs.buffer);
+  const scaleBytes = Buffer.from(allScales.buffer);
+  await file.write(scaleBytes, scalesOffset);
+  return { table, tableCrc: crc32c(scaleBytes, crc32c(table)) };
 }
 
 /** Groups of ids, in which sequences that continue each other become one. */

@@ -102,7 +102,7 @@ export class IndexWriter {
         removed: [],
         total: live.count,
       });
-      const compact = new Contents(before.dims);
+      const compact = new Contents(before.spec);
       for (const segment of manifest.segments) {
         await loadSegment(this.#folder, manifest, segment, compact, this.#load);
       }

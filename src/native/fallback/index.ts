@@ -38,7 +38,7 @@ export function createFallback(): NativeBinding {
     ...image,
     groupSums,
     scatterMatrix,
-    createRowStore: (dims) => new HeapRowStore(dims),
+    createRowStore: (dims, dtype) => new HeapRowStore(dims, dtype),
     crc32c,
     lockFile,
     ...audio,

@@ -1,20 +1,33 @@
-import { setImmediate } from 'node:timers/promises';
 import { EmbedlaneError } from '../../core/errors.js';
-import type { Metric } from '../binding.js';
 import { allocateFloats, allocateTopK } from '../memory.js';
-import type { FoundRows, RowStore, StoreSearch, StoreTask } from '../row-store.js';
-import { cosineOf, dotSum, squaredL2Sum } from './kernels.js';
+import {
+  type FoundRows,
+  type RowStore,
+  type StoreDtype,
+  type StoreMetric,
+  type StoreSearch,
+  type StoreTask,
+  storedStride,
+} from '../row-store.js';
+import { conversions } from './conversions.js';
+import { cosineOf, dotSum, l1Sum, squaredL2Sum } from './kernels.js';
+import { runInSlices, SLICE } from './slices.js';
 import { BestRows } from './topk.js';
 
-/** Multiply-adds between two looks at the event loop: a few milliseconds. */
-const SLICE = 1_000_000;
 /** Floats of the first chunk and of the largest one: chunks double between, so that growth never copies. */
 const FIRST_CHUNK = 16 * 1024;
 const LARGEST_CHUNK = 16 * 1024 * 1024;
 
-/** A run of consecutive rows. Floats, each row padded to a multiple of 64 bytes. */
+/** Values of this size and above become infinite. */
+const LIMITS: Partial<Record<StoreDtype, number>> = { f16: 65520, bf16: 2 ** 128 - 2 ** 119 };
+
+/**
+ * A run of consecutive rows, as the floats that their elements stand for (the codes themselves where rows have
+ * scales, 1 and 0 for bits): exact, and one kind of arithmetic for all.
+ */
 interface Chunk {
-  data: Float32Array;
+  data: Float32Array<ArrayBuffer>;
+  scales: Float32Array<ArrayBuffer>;
   rows: number;
 }
 
@@ -24,49 +37,52 @@ export class HeapRowStore implements RowStore {
   readonly mappedBytes = 0;
   rows = 0;
   readonly #dims: number;
+  readonly #dtype: StoreDtype;
   #chunks: Chunk[] = [];
 
-  constructor(dims: number) {
+  constructor(dims: number, dtype: StoreDtype) {
     this.#dims = dims;
-    this.stride = Math.ceil(dims / 16) * 64;
+    this.#dtype = dtype;
+    this.stride = storedStride(dtype, dims);
   }
 
   get memoryBytes(): number {
-    return this.#chunks.reduce((sum, { data }) => sum + data.byteLength, 0);
+    return this.#chunks.reduce((sum, { data, scales }) => sum + data.byteLength + scales.byteLength, 0);
   }
 
-  append(data: Float32Array): number {
-    const bad = data.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) return Math.floor(bad / this.#dims);
+  append(data: Float32Array<ArrayBuffer>): number {
+    const limit = LIMITS[this.#dtype] ?? Number.POSITIVE_INFINITY;
+    const unfit = data.findIndex((value) => !(Math.abs(value) < limit));
+    if (unfit >= 0) return Math.floor(unfit / this.#dims);
     this.#add(data.length / this.#dims, (row, out) => {
-      out.set(data.subarray(row * this.#dims, (row + 1) * this.#dims));
+      return encode(this.#dtype, data.subarray(row * this.#dims, (row + 1) * this.#dims), out);
     });
     return -1;
   }
 
-  appendStored(bytes: Uint8Array): void {
+  appendStored(bytes: Uint8Array, scales: Float32Array | null): void {
     const { stride } = this;
     this.#add(bytes.length / stride, (row, out) => {
-      new Uint8Array(out.buffer, out.byteOffset, stride).set(
-        bytes.subarray(row * stride, (row + 1) * stride),
-      );
+      unpack(this.#dtype, bytes.slice(row * stride, (row + 1) * stride), out);
+      return scales?.[row] ?? 1;
     });
   }
 
-  #add(count: number, write: (row: number, out: Float32Array) => void): void {
-    const width = this.stride / 4;
+  #add(count: number, write: (row: number, out: Float32Array<ArrayBuffer>) => number): void {
+    const dims = this.#dims;
     const last = this.#chunks.at(-1);
-    const room = last ? last.data.length / width - last.rows : 0;
+    const room = last ? last.scales.length - last.rows : 0;
     if (count > room) {
       const size = Math.min(Math.max(this.memoryBytes / 4, FIRST_CHUNK), LARGEST_CHUNK);
-      const rows = Math.max(Math.floor(size / width), count - room);
-      this.#chunks.push({ data: allocateFloats(rows * width), rows: 0 });
+      const rows = Math.max(Math.floor(size / dims), count - room);
+      this.#chunks.push({ data: allocateFloats(rows * dims), scales: allocateFloats(rows), rows: 0 });
     }
     let index = last && room > 0 ? this.#chunks.indexOf(last) : this.#chunks.length - 1;
     for (let row = 0; row < count; row++) {
-      if (this.#chunks[index].rows * width === this.#chunks[index].data.length) index++;
+      if (this.#chunks[index].rows === this.#chunks[index].scales.length) index++;
       const chunk = this.#chunks[index];
-      write(row, chunk.data.subarray(chunk.rows * width, ++chunk.rows * width));
+      chunk.scales[chunk.rows] = write(row, chunk.data.subarray(chunk.rows * dims, (chunk.rows + 1) * dims));
+      chunk.rows++;
     }
     this.rows += count;
   }
@@ -75,46 +91,58 @@ export class HeapRowStore implements RowStore {
     throw new EmbedlaneError('ERR_NATIVE_LOAD', `Expected the addon for mapping ${path} but received none`);
   }
 
-  gather(positions: Uint32Array, out: Uint8Array): void {
+  gather(positions: Uint32Array, out: Uint8Array, scales: Float32Array | null): void {
     positions.forEach((position, i) => {
-      const row = this.#stored(position);
-      out.set(new Uint8Array(row.buffer, row.byteOffset, row.byteLength), i * this.stride);
+      const { values, scale } = this.#at(position);
+      out.set(pack(this.#dtype, values, this.stride), i * this.stride);
+      if (scales) scales[i] = scale;
     });
   }
 
   read(positions: Uint32Array, out: Float32Array): void {
     positions.forEach((position, i) => {
-      out.set(this.#stored(position).subarray(0, this.#dims), i * this.#dims);
+      const { values, scale } = this.#at(position);
+      out.set(this.#dtype === 'i8' ? values.map((code) => code * scale) : values, i * this.#dims);
     });
   }
 
-  #stored(position: number): Float32Array {
-    const width = this.stride / 4;
+  #at(position: number): { values: Float32Array<ArrayBuffer>; scale: number } {
     let at = position;
-    for (const { data, rows } of this.#chunks) {
-      if (at < rows) return data.subarray(at * width, (at + 1) * width);
+    for (const { data, scales, rows } of this.#chunks) {
+      if (at < rows) {
+        return { values: data.subarray(at * this.#dims, (at + 1) * this.#dims), scale: scales[at] };
+      }
       at -= rows;
     }
     throw new RangeError(`There is no row ${position}`);
   }
 
   search(search: StoreSearch): StoreTask {
-    // Copied here: the caller may change them after the call.
-    const queries = search.queries.slice();
+    // Copied here: the caller may change it after the call.
     const allowed = search.allowed?.slice() ?? null;
-    return inSlices(scan(this.#snapshot(), { ...search, queries, allowed }));
+    return runInSlices(scan(this.#snapshot(), this.#encoded(search.queries), { ...search, allowed }));
   }
 
   searchSync(search: StoreSearch): FoundRows {
-    const steps = scan(this.#snapshot(), search);
+    const steps = scan(this.#snapshot(), this.#encoded(search.queries), search);
     for (;;) {
       const step = steps.next();
       if (step.done) return step.value;
     }
   }
 
+  /** The queries as if they were rows. */
+  #encoded(queries: Float32Array<ArrayBuffer>): Chunk {
+    const store = new HeapRowStore(this.#dims, this.#dtype);
+    if (store.append(queries) >= 0) {
+      throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected queries that the dtype can hold');
+    }
+    return store.#chunks[0];
+  }
+
   #snapshot(): Snapshot {
-    return { dims: this.#dims, width: this.stride / 4, chunks: this.#chunks.map((chunk) => ({ ...chunk })) };
+    const chunks = this.#chunks.map((chunk) => ({ ...chunk }));
+    return { dims: this.#dims, scaled: this.#dtype === 'i8', chunks };
   }
 
   close(): void {
@@ -123,57 +151,75 @@ export class HeapRowStore implements RowStore {
   }
 }
 
+/** Writes the floats that a row's elements stand for and returns its scale. */
+function encode(dtype: StoreDtype, row: Float32Array<ArrayBuffer>, out: Float32Array<ArrayBuffer>): number {
+  if (dtype === 'i8') {
+    const codes = new Int8Array(row.length);
+    const scale = new Float32Array(1);
+    conversions.quantizeScaled(row, row.length, codes, scale);
+    out.set(codes);
+    return scale[0];
+  }
+  if (dtype === 'f32') out.set(row);
+  else unpack(dtype, pack(dtype, row, storedStride(dtype, row.length)), out);
+  return 1;
+}
+
+/** A row as it is stored. */
+function pack(dtype: StoreDtype, values: Float32Array<ArrayBuffer>, stride: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(stride);
+  const dims = values.length;
+  if (dtype === 'f32') new Float32Array(bytes.buffer).set(values);
+  else if (dtype === 'i8') bytes.set(Int8Array.from(values));
+  else if (dtype === 'b1') conversions.packBits(values, dims, bytes.subarray(0, Math.ceil(dims / 8)));
+  else conversions.toHalf(dtype, values, new Uint16Array(bytes.buffer, 0, dims));
+  return bytes;
+}
+
+/** @param bytes memory of its own */
+function unpack(dtype: StoreDtype, bytes: Uint8Array<ArrayBuffer>, out: Float32Array<ArrayBuffer>): void {
+  const dims = out.length;
+  const { buffer, byteOffset } = bytes;
+  if (dtype === 'f32') out.set(new Float32Array(buffer, byteOffset, dims));
+  else if (dtype === 'i8') out.set(new Int8Array(buffer, byteOffset, dims));
+  else if (dtype === 'b1') conversions.unpackBits(bytes.subarray(0, Math.ceil(dims / 8)), dims, out);
+  else conversions.fromHalf(dtype, new Uint16Array(buffer, byteOffset, dims), out);
+}
+
 interface Snapshot {
   dims: number;
-  /** Floats from row to row. */
-  width: number;
+  /** Elements are codes; scores take the scales into account. */
+  scaled: boolean;
   chunks: Chunk[];
 }
 
-type Steps = Generator<undefined, FoundRows>;
-
-function inSlices(steps: Steps): StoreTask {
-  let cancelled = false;
-  const run = async () => {
-    for (;;) {
-      await setImmediate();
-      if (cancelled) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
-      const step = steps.next();
-      if (step.done) return step.value;
-    }
-  };
-  return {
-    promise: run(),
-    cancel: () => {
-      cancelled = true;
-    },
-  };
-}
-
 /** The canonical score of every pair, in slices. */
-function* scan({ dims, width, chunks }: Snapshot, search: StoreSearch): Steps {
-  const { queries, metric, allowed } = search;
-  const sign = metric === 'l2' ? -1 : 1;
-  const worst = search.radius === null ? null : sign * search.radius;
+function* scan(
+  { dims, scaled, chunks }: Snapshot,
+  queries: Chunk,
+  search: StoreSearch,
+): Generator<undefined, FoundRows> {
+  const { metric, allowed } = search;
+  const sign = metric === 'l2' || metric === 'l1' ? -1 : 1;
+  const worst = search.radius === null ? null : sign * Math.fround(search.radius);
   const k = Math.min(search.k, search.rows);
   const found: { indices: Uint32Array; goodness: Float32Array }[] = [];
   let work = 0;
-  for (let start = 0; start < queries.length; start += dims) {
-    const square = dotSum(queries, start, queries, start, dims);
+  for (let query = 0; query < queries.rows; query++) {
     const best = new BestRows(k);
     let first = 0;
-    for (const { data, rows } of chunks) {
-      for (let row = 0; row < Math.min(rows, search.rows - first); row++) {
+    for (const chunk of chunks) {
+      for (let row = 0; row < Math.min(chunk.rows, search.rows - first); row++) {
         if (++work * dims > SLICE) {
           work = 0;
           yield;
         }
         const position = first + row;
         if (allowed && ((allowed[position >>> 5] >>> (position & 31)) & 1) === 0) continue;
-        const goodness = sign * score(metric, queries, start, square, data, row * width, dims);
+        const goodness = sign * scoreOf(metric, scaled, dims, queries, query, chunk, row);
         if (worst === null || goodness >= worst) best.push(goodness, position);
       }
-      first += rows;
+      first += chunk.rows;
     }
     const indices = new Uint32Array(best.size);
     const goodness = new Float32Array(best.size);
@@ -195,16 +241,25 @@ function join(found: { indices: Uint32Array; goodness: Float32Array }[], sign: n
   return { offsets, indices, scores };
 }
 
-function score(
-  metric: Metric,
-  a: Float32Array,
-  aStart: number,
-  aSquare: number,
-  b: Float32Array,
-  bStart: number,
+/** native/search/scores.cc in TypeScript. */
+function scoreOf(
+  metric: StoreMetric,
+  scaled: boolean,
   dims: number,
+  a: Chunk,
+  aRow: number,
+  b: Chunk,
+  bRow: number,
 ): number {
-  if (metric === 'l2') return Math.fround(Math.sqrt(squaredL2Sum(a, aStart, b, bStart, dims)));
-  const dot = dotSum(a, aStart, b, bStart, dims);
-  return Math.fround(metric === 'dot' ? dot : cosineOf(dot, aSquare, dotSum(b, bStart, b, bStart, dims)));
+  const [i, j] = [aRow * dims, bRow * dims];
+  if (metric === 'l1') return Math.fround(l1Sum(a.data, i, b.data, j, dims));
+  if (metric === 'l2' && !scaled) return Math.fround(Math.sqrt(squaredL2Sum(a.data, i, b.data, j, dims)));
+  const dot = dotSum(a.data, i, b.data, j, dims);
+  const [aScale, bScale] = [a.scales[aRow], b.scales[bRow]];
+  if (metric === 'dot') return Math.fround(scaled ? dot * (aScale * bScale) : dot);
+  const aSquare = dotSum(a.data, i, a.data, i, dims);
+  const bSquare = dotSum(b.data, j, b.data, j, dims);
+  if (metric === 'cosine') return Math.fround(cosineOf(dot, aSquare, bSquare));
+  const squares = aScale * aScale * aSquare + bScale * bScale * bSquare;
+  return Math.fround(Math.sqrt(Math.max(0, squares - 2 * (aScale * bScale * dot))));
 }
