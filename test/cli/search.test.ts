@@ -82,8 +82,9 @@ describe('embedlane index and search', () => {
   });
 
   it('finds damage in every file of an index', async () => {
-    for (const name of await readdir(index)) {
-      const path = join(index, name);
+    const entries = await readdir(index, { recursive: true, withFileTypes: true });
+    for (const { name, parentPath } of entries.filter((entry) => entry.isFile() && entry.name !== 'LOCK')) {
+      const path = join(parentPath, name);
       const bytes = await readFile(path);
       const damaged = Buffer.from(bytes);
       damaged[bytes.length >> 1] ^= 0x20;
@@ -103,7 +104,7 @@ describe('embedlane index and search', () => {
   it('refuses an index that a newer version wrote', async () => {
     const path = join(index, 'manifest.json');
     const manifest = await readFile(path, 'utf8');
-    await writeFile(path, manifest.replace('"version": 1', '"version": 2'));
+    await writeFile(path, manifest.replace('"version": 2', '"version": 3'));
     expect((await cli(['search', 'x', '--index', index])).stderr).toContain('[ERR_VERSION]');
     await writeFile(path, manifest);
   });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { topK } from '../../vectors/index.js';
+import type { IndexHit } from '../../index/index.js';
 import type { CliContext } from '../context.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags } from '../options.js';
 import { count, duration } from '../output/format.js';
@@ -42,7 +42,7 @@ Examples:
 }
 
 async function search(questions: string[], flags: SearchFlags, { signal }: CliContext): Promise<void> {
-  const index = await openPassageIndex(flags.index);
+  await using index = await openPassageIndex(flags.index);
   const { id, dtype } = index.manifest.model;
   // The question has to go through the very model that the passages went through.
   const wanted = { model: id, dtype: dtype as ModelFlags['dtype'], threads: flags.threads };
@@ -50,7 +50,7 @@ async function search(questions: string[], flags: SearchFlags, { signal }: CliCo
   const embedStarted = performance.now();
   const queries = await model.encodeQuery(questions, { signal });
   const searchStarted = performance.now();
-  const top = await topK(queries, index.vectors, { k: flags.k, metric: 'cosine', signal });
+  const top = await index.vectors.search(queries, { k: flags.k, signal });
   const finished = performance.now();
 
   questions.forEach((question, row) => {
@@ -67,8 +67,8 @@ async function search(questions: string[], flags: SearchFlags, { signal }: CliCo
   }
 }
 
-function toHit(index: PassageIndex, hit: { index: number; score: number }, rank: number): Hit {
-  return { rank, score: hit.score, ...index.passages[hit.index] };
+function toHit(index: PassageIndex, { id, score }: IndexHit, rank: number): Hit {
+  return { rank, score, ...index.passages[id as number] };
 }
 
 function render(question: string, hits: readonly Hit[], full = false): string {

@@ -1,28 +1,25 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Embeddings } from '../../core/embeddings.js';
+import type { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import { io } from '../../core/io.js';
+import { FlatIndex } from '../../index/index.js';
 import { AtomicFile } from '../output/atomic-file.js';
-import { npyHeader, parseNpy } from '../output/npy.js';
 import type { Passage } from './collect.js';
 
 /**
- * An index folder holds three files: `passages-<hash>.jsonl`, `vectors-<hash>.npy` and `manifest.json`, which
- * names the other two with their lengths and SHA-256. The manifest is renamed into place last, so a reader
- * finds the old index or the new one, whatever happens in between.
+ * A folder of passages holds `passages-<hash>.jsonl`, `vectors-<id>/` (a FlatIndex whose ids are the passages'
+ * numbers) and `manifest.json`, which names the other two. The manifest is renamed into place last, so a reader
+ * finds the old state or the new one, whatever happens in between.
  */
 const MANIFEST = 'manifest.json';
 const FORMAT = 'embedlane-passages';
-const VERSION = 1;
-const DATA_FILE = /^(passages|vectors)-[0-9a-f]{16}\.(jsonl|npy)$/;
-
-interface DataFile {
-  name: string;
-  bytes: number;
-  sha256: string;
-}
+const VERSION = 2;
+const PASSAGES = /^passages-[0-9a-f]{16}\.jsonl$/;
+const VECTORS = /^vectors-[0-9a-f]{16}$/;
+/** What earlier versions wrote, so that it can be replaced. */
+const OLD_DATA = /^vectors-[0-9a-f]{16}\.npy$/;
 
 export interface Manifest {
   format: typeof FORMAT;
@@ -33,30 +30,23 @@ export interface Manifest {
   model: { id: string; dtype: string };
   rows: number;
   dims: number;
-  passages: DataFile;
-  vectors: DataFile;
+  passages: { name: string; bytes: number; sha256: string };
+  vectors: { name: string; bytes: number };
 }
 
-export interface PassageIndex {
+export interface PassageIndex extends AsyncDisposable {
   manifest: Manifest;
   passages: Passage[];
-  vectors: Embeddings;
+  vectors: FlatIndex;
 }
 
-/** Writes an index folder, replacing an index that is there. */
+/** Writes a folder of passages, replacing one that is there. */
 export async function writePassageIndex(
   folder: string,
   content: { source: string; model: { id: string; dtype: string }; passages: Passage[]; vectors: Embeddings },
 ): Promise<Manifest> {
   const { passages, vectors, source, model } = content;
   await io(folder, () => mkdir(folder, { recursive: true }));
-  const lines = Buffer.from(passages.map((passage) => `${JSON.stringify(passage)}\n`).join(''));
-  const { data } = vectors;
-  const matrix = [
-    npyHeader(vectors.rows, vectors.dims),
-    Buffer.from(data.buffer, data.byteOffset, data.byteLength),
-  ];
-
   const manifest: Manifest = {
     format: FORMAT,
     version: VERSION,
@@ -65,19 +55,19 @@ export async function writePassageIndex(
     model,
     rows: vectors.rows,
     dims: vectors.dims,
-    passages: await writeData(folder, 'passages', 'jsonl', [lines]),
-    vectors: await writeData(folder, 'vectors', 'npy', matrix),
+    passages: await writePassages(folder, passages),
+    vectors: await writeVectors(folder, vectors),
   };
-  await writeFile(join(folder, MANIFEST), [Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`)]);
+  await writeFile(join(folder, MANIFEST), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
   await removeOldData(folder, manifest);
   return manifest;
 }
 
 /**
- * Reads an index folder and checks every byte of it.
+ * Opens a folder of passages and checks every byte of it.
  *
- * @throws {EmbedlaneError} `ERR_IO` when there is no index, `ERR_VERSION` for one that a newer embedlane wrote,
- * `ERR_CORRUPT` for a damaged one
+ * @throws {EmbedlaneError} `ERR_IO` when there is none, `ERR_VERSION` for one that another version of embedlane
+ * wrote, `ERR_CORRUPT` for a damaged one
  */
 export async function openPassageIndex(folder: string): Promise<PassageIndex> {
   const path = join(folder, MANIFEST);
@@ -92,36 +82,46 @@ export async function openPassageIndex(folder: string): Promise<PassageIndex> {
     );
   }
   const manifest = parseManifest(text, path);
-  const lines = await readData(folder, manifest.passages);
-  const { data, rows, dims } = parseNpy(await readData(folder, manifest.vectors), manifest.vectors.name);
-  const passages = parsePassages(lines, manifest.passages.name);
-  if (rows !== manifest.rows || dims !== manifest.dims || passages.length !== rows) {
+  const passages = await readPassages(folder, manifest.passages);
+  const vectors = await FlatIndex.open(join(folder, manifest.vectors.name), {
+    verify: 'full',
+    readOnly: true,
+  });
+  const { rows, dims } = manifest;
+  if (vectors.size !== rows || vectors.dims !== dims || passages.length !== rows) {
     throw new EmbedlaneError(
       'ERR_CORRUPT',
-      `Expected ${manifest.rows} × ${manifest.dims} vectors and as many passages in ${folder} but received ${rows} × ${dims} and ${passages.length}`,
+      `Expected ${rows} × ${dims} vectors and as many passages in ${folder} but received ${vectors.size} × ${vectors.dims} and ${passages.length}`,
     );
   }
-  return { manifest, passages, vectors: new Embeddings(data, rows, dims) };
+  return { manifest, passages, vectors, [Symbol.asyncDispose]: () => vectors.close() };
 }
 
-async function writeData(
-  folder: string,
-  kind: string,
-  extension: string,
-  parts: Uint8Array[],
-): Promise<DataFile> {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  const sha256 = hash.digest('hex');
-  const name = `${kind}-${sha256.slice(0, 16)}.${extension}`;
-  await writeFile(join(folder, name), parts);
-  return { name, bytes: parts.reduce((sum, part) => sum + part.length, 0), sha256 };
+async function writePassages(folder: string, passages: readonly Passage[]): Promise<Manifest['passages']> {
+  const lines = Buffer.from(passages.map((passage) => `${JSON.stringify(passage)}\n`).join(''));
+  const sha256 = createHash('sha256').update(lines).digest('hex');
+  const name = `passages-${sha256.slice(0, 16)}.jsonl`;
+  await writeFile(join(folder, name), lines);
+  return { name, bytes: lines.length, sha256 };
 }
 
-async function writeFile(path: string, parts: Uint8Array[]): Promise<void> {
+async function writeVectors(folder: string, vectors: Embeddings): Promise<Manifest['vectors']> {
+  const name = `vectors-${randomBytes(8).toString('hex')}`;
+  const path = join(folder, name);
+  await using index = new FlatIndex({ dims: vectors.dims });
+  index.add(vectors);
+  await index.save(path);
+  const files = await io(path, () => readdir(path));
+  const sizes = await Promise.all(
+    files.map((file) => io(path, async () => (await stat(join(path, file))).size)),
+  );
+  return { name, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+async function writeFile(path: string, content: Uint8Array): Promise<void> {
   const file = await AtomicFile.create(path);
   try {
-    for (const part of parts) await file.append(part);
+    await file.append(content);
     await file.commit();
   } catch (error) {
     await file.discard();
@@ -130,10 +130,10 @@ async function writeFile(path: string, parts: Uint8Array[]): Promise<void> {
 }
 
 async function removeOldData(folder: string, manifest: Manifest): Promise<void> {
+  const current = [manifest.passages.name, manifest.vectors.name];
   for (const name of await io(folder, () => readdir(folder))) {
-    if (DATA_FILE.test(name) && name !== manifest.passages.name && name !== manifest.vectors.name) {
-      await rm(join(folder, name), { force: true });
-    }
+    const isData = PASSAGES.test(name) || VECTORS.test(name) || OLD_DATA.test(name);
+    if (isData && !current.includes(name)) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 
@@ -149,21 +149,20 @@ function parseManifest(text: string, path: string): Manifest {
     throw corrupt(cause);
   }
   if (manifest?.format !== FORMAT || typeof manifest.version !== 'number') throw corrupt();
-  if (manifest.version > VERSION) {
+  if (manifest.version !== VERSION) {
     throw new EmbedlaneError(
       'ERR_VERSION',
       `Expected an index of version ${VERSION} in ${path} but received version ${manifest.version}; update embedlane or index again`,
     );
   }
-  const counts = [manifest.rows, manifest.dims].every(
-    (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-  );
-  const files = [manifest.passages, manifest.vectors].every((file) => file && DATA_FILE.test(file.name));
-  if (!counts || !files || typeof manifest.model?.id !== 'string') throw corrupt();
+  const { rows, dims, passages, vectors, model } = manifest;
+  const counts = [rows, dims].every((value) => Number.isSafeInteger(value) && (value as number) >= 0);
+  const names = PASSAGES.test(`${passages?.name}`) && VECTORS.test(`${vectors?.name}`);
+  if (!counts || !names || typeof model?.id !== 'string') throw corrupt();
   return manifest as Manifest;
 }
 
-async function readData(folder: string, expected: DataFile): Promise<Buffer> {
+async function readPassages(folder: string, expected: Manifest['passages']): Promise<Passage[]> {
   const path = join(folder, expected.name);
   const bytes = await io(path, () => readFile(path));
   const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -173,16 +172,12 @@ async function readData(folder: string, expected: DataFile): Promise<Buffer> {
       `Expected ${expected.bytes} bytes with the manifest's SHA-256 in ${path} but received ${bytes.length} other bytes; index again`,
     );
   }
-  return bytes;
-}
-
-function parsePassages(bytes: Buffer, name: string): Passage[] {
   const lines = bytes.toString('utf8').split('\n');
   lines.pop();
   try {
     return lines.map((line) => JSON.parse(line) as Passage);
   } catch (cause) {
-    throw new EmbedlaneError('ERR_CORRUPT', `Expected JSON lines in ${name} but received something else`, {
+    throw new EmbedlaneError('ERR_CORRUPT', `Expected JSON lines in ${path} but received something else`, {
       cause,
     });
   }
