@@ -27,8 +27,13 @@ export {
   type IndexSearchOptions,
   type IndexSearchSyncOptions,
   type IndexStats,
+  type ReadVectorsOptions,
   type RowsLike,
+  readVectors,
   SearchResult,
+  type VectorFileFormat,
+  type WriteVectorsOptions,
+  writeVectors,
 } from './index/index.js';
 export type { PoolingMode } from './native/binding.js';
 export type { Priority, RuntimeStats } from './runtime/index.js';

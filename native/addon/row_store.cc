@@ -102,6 +102,13 @@ Napi::Value RowStoreObject::mapped_bytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), double(store(info.Env()).mapped_bytes()));
 }
 
+Napi::Value RowStoreObject::first_unfit(const Napi::CallbackInfo& info) {
+  const RowCodec& codec = store(info.Env()).codec();
+  const Span<float> data = floats(info, 0);
+  const size_t count = rows_of(info.Env(), data.length, codec.dims());
+  return Napi::Number::New(info.Env(), double(codec.first_unfit(data.data, count)));
+}
+
 Napi::Value RowStoreObject::append(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   RowStore& rows = store(env);

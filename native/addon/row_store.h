@@ -22,6 +22,7 @@ class RowStoreObject : public Napi::ObjectWrap<RowStoreObject> {
   Napi::Value stride(const Napi::CallbackInfo& info);
   Napi::Value memory_bytes(const Napi::CallbackInfo& info);
   Napi::Value mapped_bytes(const Napi::CallbackInfo& info);
+  Napi::Value first_unfit(const Napi::CallbackInfo& info);
   Napi::Value append(const Napi::CallbackInfo& info);
   void append_stored(const Napi::CallbackInfo& info);
   Napi::Value map(const Napi::CallbackInfo& info);

@@ -101,6 +101,15 @@ export class Contents {
     if (filled > 0) yield batch.subarray(0, filled);
   }
 
+  /** The values of `live` rows, in batches of whole rows. */
+  *values(live: Bitmap): Generator<Float32Array<ArrayBuffer>> {
+    for (const positions of this.batches(live)) {
+      const values = new Float32Array(positions.length * this.spec.dims);
+      this.rows.read(positions, values);
+      yield values;
+    }
+  }
+
   /** The rows at `positions` as they are stored; their scales where the dtype has such. */
   gather(positions: Uint32Array): StoredRows {
     const bytes = new Uint8Array(positions.length * this.rows.stride);

@@ -234,13 +234,13 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   async search(queries: RowsLike, options: IndexSearchOptions): Promise<SearchResult> {
     const contents = this.#open();
-    return search(this.#spec, contents, topKArguments(this.#spec, queries, options, true));
+    return search(contents, topKArguments(contents, queries, options, true));
   }
 
   /** {@link search} on the calling thread (which other threads help): it returns when the search is done. */
   searchSync(queries: RowsLike, options: IndexSearchSyncOptions): SearchResult {
     const contents = this.#open();
-    return searchSync(this.#spec, contents, topKArguments(this.#spec, queries, options, false));
+    return searchSync(contents, topKArguments(contents, queries, options, false));
   }
 
   /**
@@ -250,13 +250,13 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   async rangeSearch(queries: RowsLike, options: IndexRangeOptions): Promise<SearchResult> {
     const contents = this.#open();
-    return search(this.#spec, contents, rangeArguments(this.#spec, queries, options, true));
+    return search(contents, rangeArguments(contents, queries, options, true));
   }
 
   /** {@link rangeSearch} on the calling thread. */
   rangeSearchSync(queries: RowsLike, options: IndexRangeSyncOptions): SearchResult {
     const contents = this.#open();
-    return searchSync(this.#spec, contents, rangeArguments(this.#spec, queries, options, false));
+    return searchSync(contents, rangeArguments(contents, queries, options, false));
   }
 
   /** The rows, in the order in which they were added. */
@@ -276,6 +276,12 @@ export class FlatIndex implements Iterable<IndexRow> {
   *ids(): IterableIterator<Id> {
     const { ids, live } = this.#open();
     for (const position of live.positions()) yield ids.at(position);
+  }
+
+  /** @internal The values of the rows of this moment, in batches. */
+  values(): Iterable<Float32Array> {
+    const contents = this.#open();
+    return contents.values(contents.live.copy());
   }
 
   stats(): IndexStats {

@@ -1,3 +1,11 @@
+export {
+  npyHeader,
+  type ReadVectorsOptions,
+  readVectors,
+  type VectorFileFormat,
+  type WriteVectorsOptions,
+  writeVectors,
+} from './exchange/index.js';
 export type { Filter } from './filter.js';
 export { FlatIndex } from './flat-index.js';
 export type { Id } from './ids/id.js';

@@ -3,16 +3,15 @@ import { EmbedlaneError } from '../core/errors.js';
 import { loadBinding } from '../native/load.js';
 import { allocateFloats } from '../native/memory.js';
 import { type CheckedMatrix, embeddingsArgument, matrixArgument } from '../vectors/matrix.js';
-import { refuseNonFinite } from './contents.js';
 import type { IndexSpec } from './spec.js';
 
 /**
  * What an index takes as rows and as queries: floats, as a matrix `{ data, rows, dims }`, or Embeddings of 16-bit
  * floats or of bits (which count as 1 and 0).
  */
-export type RowsLike = MatrixLike | Embeddings<'float16' | 'bfloat16' | 'binary' | 'ubinary'>;
+export type RowsLike = MatrixLike | Embeddings<'float32' | 'float16' | 'bfloat16' | 'binary' | 'ubinary'>;
 
-/** Checks rows for an index and makes them floats. Whether they are finite is seen when they are copied. */
+/** Checks rows for an index and makes them floats. Whether they are finite, the store sees. */
 export function rowsArgument(name: string, value: RowsLike, spec: IndexSpec): CheckedMatrix {
   const isPacked = value instanceof Embeddings && (value.precision as Precision) !== 'float32';
   const matrix = isPacked
@@ -24,15 +23,6 @@ export function rowsArgument(name: string, value: RowsLike, spec: IndexSpec): Ch
       `Expected rows of ${spec.dims} values for ${name} but received rows of ${matrix.dims}`,
     );
   }
-  return matrix;
-}
-
-/** The same for queries, which must be finite in the index's dtype. */
-export function queriesArgument(name: string, value: RowsLike, spec: IndexSpec): CheckedMatrix {
-  const matrix = rowsArgument(name, value, spec);
-  const limit = spec.dtype === 'f16' ? 65_520 : spec.dtype === 'bf16' ? 2 ** 128 - 2 ** 119 : Infinity;
-  const unfit = matrix.data.findIndex((x) => !(Math.abs(x) < limit));
-  refuseNonFinite(name, unfit < 0 ? -1 : Math.floor(unfit / matrix.dims), spec.dtype);
   return matrix;
 }
 

@@ -5,7 +5,7 @@ import { invalidArgument } from '../core/errors.js';
 import { integer, optionalSignal, optionsObject } from '../core/validate.js';
 import type { FoundRows, StoreSearch } from '../native/row-store.js';
 import type { Bitmap } from './bitmap.js';
-import { type Contents, MAX_ROWS } from './contents.js';
+import { type Contents, MAX_ROWS, refuseNonFinite } from './contents.js';
 import {
   allowedRows,
   allowedRowsSync,
@@ -15,7 +15,7 @@ import {
   isQuick,
 } from './filter.js';
 import { SearchResult } from './result.js';
-import { queriesArgument, type RowsLike } from './rows.js';
+import { type RowsLike, rowsArgument } from './rows.js';
 import type { IndexSpec } from './spec.js';
 
 const MAX_THREADS = 128;
@@ -68,18 +68,18 @@ const K_OPTIONS = ['k', 'radius', 'filter', 'threads'] as const;
 const RANGE_OPTIONS = ['radius', 'filter', 'threads'] as const;
 
 export function topKArguments(
-  spec: IndexSpec,
+  contents: Contents,
   queries: RowsLike,
   options: IndexSearchOptions,
   asynchronous: boolean,
 ): CheckedSearch {
   const known = optionsObject('options', options, asynchronous ? [...K_OPTIONS, 'signal'] : K_OPTIONS);
   const k = integer('options.k', known.k, 1, MAX_ROWS);
-  return check(spec, queries, { ...known, k });
+  return check(contents, queries, { ...known, k });
 }
 
 export function rangeArguments(
-  spec: IndexSpec,
+  contents: Contents,
   queries: RowsLike,
   options: IndexRangeOptions,
   asynchronous: boolean,
@@ -90,10 +90,10 @@ export function rangeArguments(
     asynchronous ? [...RANGE_OPTIONS, 'signal'] : RANGE_OPTIONS,
   );
   if (known.radius === undefined) throw invalidArgument('options.radius', 'a number', undefined);
-  return check(spec, queries, { ...known, k: MAX_ROWS });
+  return check(contents, queries, { ...known, k: MAX_ROWS });
 }
 
-function check(spec: IndexSpec, queries: RowsLike, options: IndexSearchOptions): CheckedSearch {
+function check(contents: Contents, queries: RowsLike, options: IndexSearchOptions): CheckedSearch {
   const { k, radius, threads = Math.min(availableParallelism(), MAX_THREADS) } = options;
   if (radius !== undefined && (typeof radius !== 'number' || Number.isNaN(radius))) {
     throw invalidArgument('options.radius', 'a number', radius);
@@ -101,24 +101,21 @@ function check(spec: IndexSpec, queries: RowsLike, options: IndexSearchOptions):
   integer('options.threads', threads, 1, MAX_THREADS);
   const filter = filterArgument('options.filter', options.filter);
   const signal = optionalSignal('options.signal', options.signal);
-  const { data, rows } = queriesArgument('queries', queries, spec);
+  const { data, rows } = rowsArgument('queries', queries, contents.spec);
+  refuseNonFinite('queries', contents.rows.firstUnfit(data), contents.spec.dtype);
   return { rows, queries: data, k, radius: radius ?? null, threads, filter, signal };
 }
 
 /** Searches the rows of this moment on the calling thread. */
-export function searchSync(spec: IndexSpec, contents: Contents, search: CheckedSearch): SearchResult {
+export function searchSync(contents: Contents, search: CheckedSearch): SearchResult {
   const allowed = search.filter === undefined ? contents.live : allowedRowsSync(contents, search.filter);
-  const args = storeSearch(spec, search, allowed);
+  const args = storeSearch(contents.spec, search, allowed);
   const found = args === undefined ? nothing(search) : contents.rows.searchSync(args);
   return new SearchResult(search.rows, found, contents.ids);
 }
 
 /** Searches the rows of this moment, whatever happens to the index meanwhile. */
-export async function search(
-  spec: IndexSpec,
-  contents: Contents,
-  search: CheckedSearch,
-): Promise<SearchResult> {
+export async function search(contents: Contents, search: CheckedSearch): Promise<SearchResult> {
   const { filter, signal } = search;
   throwIfAborted(signal);
   contents.hold();
@@ -136,7 +133,7 @@ export async function search(
         });
       }
     }
-    const args = storeSearch(spec, search, allowed);
+    const args = storeSearch(contents.spec, search, allowed);
     if (args === undefined) return new SearchResult(search.rows, nothing(search), contents.ids);
     const task = contents.rows.search(args);
     signal?.addEventListener('abort', task.cancel, { once: true });

@@ -30,8 +30,8 @@ export function adaptRowStore(
   guard: <A extends unknown[], R>(call: (...args: A) => R) => (...args: A) => R,
   translate: (error: unknown) => Error,
 ): RowStore {
-  const collect = ({ queries }: StoreSearch, results: AddonResults): FoundRows => {
-    const offsets = new Float64Array(queries.length / dims + 1);
+  const collect = (queries: number, results: AddonResults): FoundRows => {
+    const offsets = new Float64Array(queries + 1);
     const { indices, scores } = allocateTopK(results.total());
     results.take(offsets, indices, scores);
     return { offsets, indices, scores };
@@ -51,24 +51,27 @@ export function adaptRowStore(
     get mappedBytes() {
       return store.mappedBytes;
     },
+    firstUnfit: guard((data) => store.firstUnfit(data)),
     append: guard((data) => store.append(data)),
     appendStored: guard((bytes, scales) => store.appendStored(bytes, scales)),
     map: guard((path, bytes, offset, rows, scales) => store.map(path, bytes, offset, rows, scales)),
     gather: guard((positions, out, scales) => store.gather(positions, out, scales)),
     read: guard((positions, out) => store.read(positions, out)),
     search: guard((search): StoreTask => {
+      // The caller may have transferred them away when the search ends.
+      const queries = search.queries.length / dims;
       const task = store.search(...spread(search));
       const finish = async () => {
         try {
           await task.promise;
-          return collect(search, task);
+          return collect(queries, task);
         } catch (error) {
           throw translate(error);
         }
       };
       return { promise: finish(), cancel: task.cancel };
     }),
-    searchSync: guard((search) => collect(search, store.searchSync(...spread(search)))),
+    searchSync: guard((search) => collect(search.queries.length / dims, store.searchSync(...spread(search)))),
     close: guard(() => store.close()),
   };
 }

@@ -65,11 +65,13 @@ export interface RowStore {
   /** Bytes of mapped files. */
   readonly mappedBytes: number;
 
+  /** The first of the rows with a value that is not finite in the store's dtype, or -1. */
+  firstUnfit(data: Float32Array<ArrayBuffer>): number;
   /**
    * Adds rows of floats.
    *
    * @param data row-major, whole rows
-   * @returns -1, or the first row with a value that is not finite in the store's dtype; then nothing was added
+   * @returns {@link firstUnfit}; unless it is -1, nothing was added
    * @throws {EmbedlaneError} `ERR_RUNTIME` if memory is short; then nothing was added
    */
   append(data: Float32Array<ArrayBuffer>): number;

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
+import { AtomicFile } from '../../core/atomic-file.js';
 import type { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
-import { AtomicFile } from './atomic-file.js';
-import { npyHeader } from './npy.js';
+import { npyHeader } from '../../index/index.js';
 
 export const VECTOR_FORMATS = ['jsonl', 'npy', 'f32'] as const;
 export type VectorFormat = (typeof VECTOR_FORMATS)[number];

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { AtomicFile } from '../../core/atomic-file.js';
 import type { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import { io } from '../../core/io.js';
 import { FlatIndex } from '../../index/index.js';
-import { AtomicFile } from '../output/atomic-file.js';
 import type { Passage } from './collect.js';
 
 /**

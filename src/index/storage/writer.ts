@@ -11,8 +11,11 @@ import { type Manifest, publishManifest } from './manifest.js';
 import { type LoadOptions, loadSegment } from './segment-reader.js';
 import { lockFolder, removeUnnamed, writeState } from './write-index.js';
 
-/** A log that has grown longer becomes a segment. Opening reads the log whole, so this bounds how long it takes. */
-const MAX_LOG_BYTES = 32 * 2 ** 20;
+/**
+ * A log that would grow longer than `logBytes` becomes a segment. Opening reads the log whole, so this bounds how
+ * long it takes. Tests lower it.
+ */
+export const LIMITS = { logBytes: 32 * 2 ** 20 };
 
 /**
  * Writes the changes of an open index to its folder.
@@ -187,7 +190,7 @@ export class IndexWriter {
     const rows = { start: this.#written, end: contents.live.length };
     const removed = this.#removed;
     if (rows.start === rows.end && removed.length === 0) return;
-    if ((rows.end - rows.start) * contents.rows.stride + this.#logBytes > MAX_LOG_BYTES) {
+    if ((rows.end - rows.start) * contents.rows.stride + this.#logBytes > LIMITS.logBytes) {
       await this.#seal();
       return;
     }

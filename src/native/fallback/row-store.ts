@@ -50,10 +50,15 @@ export class HeapRowStore implements RowStore {
     return this.#chunks.reduce((sum, { data, scales }) => sum + data.byteLength + scales.byteLength, 0);
   }
 
-  append(data: Float32Array<ArrayBuffer>): number {
+  firstUnfit(data: Float32Array<ArrayBuffer>): number {
     const limit = LIMITS[this.#dtype] ?? Number.POSITIVE_INFINITY;
     const unfit = data.findIndex((value) => !(Math.abs(value) < limit));
-    if (unfit >= 0) return Math.floor(unfit / this.#dims);
+    return unfit < 0 ? -1 : Math.floor(unfit / this.#dims);
+  }
+
+  append(data: Float32Array<ArrayBuffer>): number {
+    const unfit = this.firstUnfit(data);
+    if (unfit >= 0) return unfit;
     this.#add(data.length / this.#dims, (row, out) => {
       return encode(this.#dtype, data.subarray(row * this.#dims, (row + 1) * this.#dims), out);
     });

@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { io } from '../../core/io.js';
+import { io } from './io.js';
 
 /**
  * A file that appears under its name only once it is complete: bytes go to a temporary name beside it, are
