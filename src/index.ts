@@ -13,6 +13,7 @@ export { EmbedlaneError, type ErrorCode } from './core/errors.js';
 export type { OnProgress, Progress } from './core/progress.js';
 export type { DownloadProgress, Dtype, HubOptions } from './hub/index.js';
 export {
+  type Accelerate,
   type Filter,
   FlatIndex,
   type FlatIndexOpenOptions,

@@ -31,6 +31,14 @@ Dtype dtype_argument(const Napi::CallbackInfo& info, size_t index) {
   throw_error(info.Env(), "ERR_INVALID_ARG", "Expected the dtype of an index but received '" + name + "'");
 }
 
+bool coded_argument(const Napi::CallbackInfo& info) {
+  const bool coded = boolean(info, 2);
+  if (coded && dtype_argument(info, 1) != Dtype::kF32) {
+    throw_error(info.Env(), "ERR_INVALID_ARG", "Expected f32 for rows with codes");
+  }
+  return coded;
+}
+
 // The scales of `count` rows, or null if the dtype has none.
 float* scales_argument(const Napi::CallbackInfo& info, size_t index, const RowStore& store, size_t count) {
   if (!store.codec().has_scales()) return nullptr;
@@ -56,18 +64,20 @@ Napi::Function RowStoreObject::define(Napi::Env env) {
       {InstanceAccessor<&RowStoreObject::rows>("rows"), InstanceAccessor<&RowStoreObject::stride>("stride"),
        InstanceAccessor<&RowStoreObject::memory_bytes>("memoryBytes"),
        InstanceAccessor<&RowStoreObject::mapped_bytes>("mappedBytes"),
+       InstanceMethod<&RowStoreObject::first_unfit>("firstUnfit"),
        InstanceMethod<&RowStoreObject::append>("append"),
        InstanceMethod<&RowStoreObject::append_stored>("appendStored"),
-       InstanceMethod<&RowStoreObject::map>("map"), InstanceMethod<&RowStoreObject::gather>("gather"),
-       InstanceMethod<&RowStoreObject::read>("read"), InstanceMethod<&RowStoreObject::search>("search"),
+       InstanceMethod<&RowStoreObject::map>("map"), InstanceMethod<&RowStoreObject::prepare>("prepare"),
+       InstanceMethod<&RowStoreObject::gather>("gather"), InstanceMethod<&RowStoreObject::read>("read"),
+       InstanceMethod<&RowStoreObject::search>("search"),
        InstanceMethod<&RowStoreObject::search_sync>("searchSync"),
        InstanceMethod<&RowStoreObject::close>("close")});
 }
 
 RowStoreObject::RowStoreObject(const Napi::CallbackInfo& info)
     : ObjectWrap(info),
-      store_(std::make_unique<RowStore>(RowCodec(dtype_argument(info, 1), integer(info, 0, 1, 0xffffffff)))) {
-}
+      store_(std::make_unique<RowStore>(RowCodec(dtype_argument(info, 1), integer(info, 0, 1, 0xffffffff)),
+                                        coded_argument(info))) {}
 
 void RowStoreObject::Finalize(Napi::BasicEnv env) {
   store_.reset();
@@ -140,6 +150,14 @@ Napi::Value RowStoreObject::map(const Napi::CallbackInfo& info) {
   } catch (const std::system_error& error) {
     throw_io(info.Env(), path, error);
   }
+}
+
+Napi::Value RowStoreObject::prepare(const Napi::CallbackInfo& info) {
+  RowStore& rows = store(info.Env());
+  const size_t count = integer(info, 0, 1, 0xffffffff);
+  const bool more = adding(info.Env(), [&] { return rows.prepare(count); });
+  report_memory(info.Env());
+  return Napi::Boolean::New(info.Env(), more);
 }
 
 void RowStoreObject::gather(const Napi::CallbackInfo& info) {

@@ -25,6 +25,7 @@ class RowStoreObject : public Napi::ObjectWrap<RowStoreObject> {
   Napi::Value first_unfit(const Napi::CallbackInfo& info);
   Napi::Value append(const Napi::CallbackInfo& info);
   void append_stored(const Napi::CallbackInfo& info);
+  Napi::Value prepare(const Napi::CallbackInfo& info);
   Napi::Value map(const Napi::CallbackInfo& info);
   void gather(const Napi::CallbackInfo& info);
   void read(const Napi::CallbackInfo& info);

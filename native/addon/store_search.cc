@@ -48,6 +48,7 @@ class StoreSearch : public AsyncJob {
     for (size_t q = 0; q < query_count_; q++) sum += search_->found(q);
     return sum;
   }
+  uint64_t scored() const { return search_->scored(); }
   void take(double* offsets, uint32_t* indices, float* scores) const {
     size_t at = 0;
     for (size_t q = 0; q < query_count_; q++) {
@@ -88,6 +89,10 @@ class StoreSearch : public AsyncJob {
       RowBlock block;
       block.rows = segment.rows;
       block.scales = segment.scales;
+      if (segment.codes) {
+        block.norms = segment.codes->norms;
+        block.int8 = &segment.codes->view;
+      }
       block.stride = segment.stride;
       block.count = segment.count;
       block.first_row = uint32_t(first);
@@ -158,6 +163,9 @@ Napi::Object results_of(Napi::Env env, const std::shared_ptr<StoreSearch>& searc
   task["total"] = Napi::Function::New(env, [search](const Napi::CallbackInfo& info) {
     if (!search->finished()) throw_error(info.Env(), "ERR_INVALID_ARG", "Expected a finished search");
     return Napi::Number::New(info.Env(), double(search->total()));
+  });
+  task["scored"] = Napi::Function::New(env, [search](const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), double(search->scored()));
   });
   task["take"] = Napi::Function::New(env, [search](const Napi::CallbackInfo& info) {
     const Span<double> offsets = doubles(info, 0);

@@ -41,6 +41,45 @@ struct MappedRows {
 
 }  // namespace
 
+std::shared_ptr<SegmentCodes> RowStore::allocate_codes(size_t capacity) {
+  const size_t stride = round_up(codec_.dims(), kAlignment);
+  const size_t bytes = capacity * (stride + 3 * sizeof(float));
+  const auto codes = std::make_shared<SegmentCodes>();
+  codes->memory = allocate_rows(bytes);
+  codes->codes = reinterpret_cast<int8_t*>(codes->memory.get());
+  codes->scales = reinterpret_cast<float*>(codes->memory.get() + capacity * stride);
+  codes->errors = codes->scales + capacity;
+  codes->norms = codes->errors + capacity;
+  codes->view = {codes->codes, stride, codes->scales, codes->errors};
+  memory_bytes_ += bytes;
+  return codes;
+}
+
+void RowStore::make_codes(Segment& segment, size_t rows) {
+  SegmentCodes& codes = *segment.codes;
+  const size_t from = codes.count;
+  const size_t count = std::min(rows, segment.count - from);
+  const size_t stride = codes.view.stride;
+  make_int8_codes(current_kernels(), segment.rows + from * codec_.stride(), codec_.stride(), count,
+                  codec_.dims(), codes.codes + from * stride, stride, codes.scales + from,
+                  codes.errors + from, codes.norms + from);
+  codes.count += count;
+}
+
+bool RowStore::prepare(size_t rows) {
+  if (!coded_) return false;
+  for (Segment& segment : segments_) {
+    if (!segment.codes) segment.codes = allocate_codes(segment.capacity);
+    if (segment.codes->count == segment.count) continue;
+    if (rows == 0) return true;
+    const size_t before = segment.codes->count;
+    make_codes(segment, rows);
+    rows -= segment.codes->count - before;
+    if (segment.codes->count < segment.count) return true;
+  }
+  return false;
+}
+
 size_t RowStore::reserve(size_t count) {
   const bool has_room = !segments_.empty() && segments_.back().count < segments_.back().capacity;
   const size_t room = has_room ? segments_.back().capacity - segments_.back().count : 0;
@@ -56,7 +95,8 @@ size_t RowStore::reserve(size_t count) {
   const size_t capacity = bytes / row_bytes;
   float* scales =
       codec_.has_scales() ? reinterpret_cast<float*>(start + capacity * codec_.stride()) : nullptr;
-  segments_.push_back({std::move(memory), start, start, scales, rows_ + room, 0, capacity});
+  std::shared_ptr<SegmentCodes> codes = coded_ ? allocate_codes(capacity) : nullptr;
+  segments_.push_back({std::move(memory), start, start, scales, rows_ + room, 0, capacity, std::move(codes)});
   memory_bytes_ += bytes;
   return segments_.size() - (has_room ? 2 : 1);
 }
@@ -74,6 +114,7 @@ void RowStore::write_rows(size_t count, const Write& write) {
             segment.scales == nullptr ? nullptr : segment.scales + at);
     }
     segment.count += part;
+    if (segment.codes) make_codes(segment, part);
     done += part;
   }
   rows_ += count;
@@ -107,7 +148,7 @@ bool RowStore::map(const std::string& path, size_t bytes, size_t offset, const f
   if (mapped->file.size() != bytes) return false;
   if (codec_.has_scales()) mapped->scales.assign(scales, scales + count);
   segments_.push_back({mapped, nullptr, mapped->file.data() + offset,
-                       codec_.has_scales() ? mapped->scales.data() : nullptr, rows_, count, count});
+                       codec_.has_scales() ? mapped->scales.data() : nullptr, rows_, count, count, nullptr});
   rows_ += count;
   mapped_bytes_ += bytes;
   return true;
@@ -125,8 +166,10 @@ std::vector<RowSegment> RowStore::snapshot(size_t rows) const {
   std::vector<RowSegment> taken;
   for (const Segment& segment : segments_) {
     if (segment.first >= rows) break;
-    taken.push_back({segment.owner, segment.rows, segment.scales, codec_.stride(),
-                     std::min(segment.count, rows - segment.first)});
+    const size_t count = std::min(segment.count, rows - segment.first);
+    const bool coded = segment.codes && segment.codes->count >= count;
+    taken.push_back({segment.owner, segment.rows, segment.scales, coded ? segment.codes : nullptr,
+                     codec_.stride(), count});
   }
   return taken;
 }

@@ -28,7 +28,7 @@ export class Contents {
 
   constructor(spec: IndexSpec) {
     this.spec = spec;
-    this.rows = loadBinding().createRowStore(spec.dims, spec.dtype);
+    this.rows = loadBinding().createRowStore(spec.dims, spec.dtype, spec.accelerate !== null);
   }
 
   /** Keeps the rows until {@link release}. */

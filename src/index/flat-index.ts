@@ -80,8 +80,8 @@ export class FlatIndex implements Iterable<IndexRow> {
     const unlock = readOnly === false ? lockFolder(folder) : undefined;
     try {
       const loaded = await loadIndex(folder, { mode, verify });
-      const { dims, metric, dtype } = loaded.manifest;
-      const index = new FlatIndex({ dims, metric, dtype });
+      const { dims, metric, dtype, accelerate } = loaded.manifest;
+      const index = new FlatIndex({ dims, metric, dtype, accelerate: accelerate ?? undefined });
       index.#contents.release();
       index.#contents = loaded.contents;
       index.#origin = { folder, loaded, options: { mode, verify }, readOnly: readOnly === true };

@@ -18,4 +18,4 @@ export type {
   IndexSearchOptions,
   IndexSearchSyncOptions,
 } from './search.js';
-export type { IndexDtype, IndexMetric } from './spec.js';
+export type { Accelerate, IndexDtype, IndexMetric } from './spec.js';

@@ -3,6 +3,8 @@ import { integer, oneOf, optionalBoolean, optionsObject } from '../core/validate
 import { loadBinding } from '../native/load.js';
 import type { Id } from './ids/id.js';
 import {
+  ACCELERATIONS,
+  type Accelerate,
   INDEX_DTYPES,
   INDEX_METRICS,
   type IndexDtype,
@@ -25,6 +27,11 @@ export interface FlatIndexOptions {
    * @default 'f32'
    */
   dtype?: IndexDtype;
+  /**
+   * `'int8'`, for dtype `'f32'`: keeps the rows in 8 bits besides (a quarter more memory), scans those, and scores
+   * every row that their error bounds leave a chance. The results are those without, row for row.
+   */
+  accelerate?: Accelerate;
 }
 
 export interface FlatIndexOpenOptions {
@@ -65,7 +72,7 @@ export interface IndexStats {
 }
 
 export function specArgument(options: FlatIndexOptions): IndexSpec {
-  const known = optionsObject('options', options, ['dims', 'metric', 'dtype']);
+  const known = optionsObject('options', options, ['dims', 'metric', 'dtype', 'accelerate']);
   const dims = integer('options.dims', known.dims, 1, MAX_DIMS);
   const dtype = oneOf('options.dtype', known.dtype ?? 'f32', INDEX_DTYPES);
   const { metric = dtype === 'b1' ? 'hamming' : 'cosine' } = known;
@@ -73,7 +80,15 @@ export function specArgument(options: FlatIndexOptions): IndexSpec {
   if (!isMetricOf(dtype, metric)) {
     throw new EmbedlaneError('ERR_INVALID_ARG', `Expected metric 'hamming' for dtype 'b1', and for no other`);
   }
-  return { dims, metric, dtype };
+  const accelerate = known.accelerate ?? null;
+  if (accelerate !== null) oneOf('options.accelerate', accelerate, ACCELERATIONS);
+  if (accelerate !== null && dtype !== 'f32') {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected dtype 'f32' for options.accelerate but received '${dtype}'`,
+    );
+  }
+  return { dims, metric, dtype, accelerate };
 }
 
 export function openArguments(

@@ -22,6 +22,11 @@ export class SearchResult {
   readonly offsets: Float64Array;
   /** Scores of all hits, query after query. */
   readonly scores: Float32Array;
+  /**
+   * How many pairs of query and row got their exact score. The rest of queries × rows was ruled out by the bounds of a
+   * cheaper one.
+   */
+  readonly scored: number;
   readonly #positions: Uint32Array;
   readonly #table: IdTable;
   #ids: Id[] | undefined;
@@ -31,6 +36,7 @@ export class SearchResult {
     this.rows = rows;
     this.offsets = found.offsets;
     this.scores = found.scores;
+    this.scored = found.scored;
     this.#positions = found.indices;
     this.#table = table;
     let k = 0;

@@ -173,5 +173,6 @@ function nothing({ rows }: CheckedSearch): FoundRows {
     offsets: new Float64Array(rows + 1),
     indices: new Uint32Array(0),
     scores: new Float32Array(0),
+    scored: 0,
   };
 }

@@ -20,6 +20,7 @@ type SearchArguments = [
 /** Results of a finished search. */
 interface AddonResults {
   total(): number;
+  scored(): number;
   take(offsets: Float64Array, indices: Uint32Array, scores: Float32Array): void;
 }
 
@@ -34,7 +35,7 @@ export function adaptRowStore(
     const offsets = new Float64Array(queries + 1);
     const { indices, scores } = allocateTopK(results.total());
     results.take(offsets, indices, scores);
-    return { offsets, indices, scores };
+    return { offsets, indices, scores, scored: results.scored() };
   };
   const spread = (search: StoreSearch): SearchArguments => {
     const { queries, metric, k, radius, threads, rows, allowed } = search;
@@ -55,6 +56,7 @@ export function adaptRowStore(
     append: guard((data) => store.append(data)),
     appendStored: guard((bytes, scales) => store.appendStored(bytes, scales)),
     map: guard((path, bytes, offset, rows, scales) => store.map(path, bytes, offset, rows, scales)),
+    prepare: guard((rows) => store.prepare(rows)),
     gather: guard((positions, out, scales) => store.gather(positions, out, scales)),
     read: guard((positions, out) => store.read(positions, out)),
     search: guard((search): StoreTask => {

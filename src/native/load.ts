@@ -221,8 +221,8 @@ function wrap(native: Addon): NativeBinding {
     }),
     groupSums: guard((...args) => translated(native.groupSums(...args))),
     scatterMatrix: guard((...args) => translated(native.scatterMatrix(...args))),
-    createRowStore: guard((dims, dtype) =>
-      adaptRowStore(new native.RowStore(dims, dtype), dims, guard, translate),
+    createRowStore: guard((dims, dtype, coded) =>
+      adaptRowStore(new native.RowStore(dims, dtype, coded), dims, guard, translate),
     ),
     crc32c: guard(native.crc32c),
     lockFile: guard(native.lockFile),

@@ -21,6 +21,8 @@ export interface FoundRows {
   /** Positions of rows, for each query best first. */
   indices: Uint32Array;
   scores: Float32Array;
+  /** How many pairs of query and row got their exact score; the others could be ruled out without. */
+  scored: number;
 }
 
 /** A search under way on native threads. */
@@ -87,6 +89,8 @@ export interface RowStore {
    * @throws {EmbedlaneError} `ERR_IO` if the file cannot be mapped
    */
   map(path: string, bytes: number, offset: number, rows: number, scales: Float32Array | null): boolean;
+  /** Makes the codes of up to `rows` mapped rows that have none yet; returns whether any are left. */
+  prepare(rows: number): boolean;
   /** Copies rows as they are stored: `positions.length × stride` bytes, and for `'i8'` a scale for each. */
   gather(positions: Uint32Array, out: Uint8Array, scales: Float32Array | null): void;
   /** Copies rows as the floats that they stand for: `positions.length × dims` values. */
@@ -101,8 +105,12 @@ export interface RowStore {
 
 /** The part of the binding that an index stands on. */
 export interface StorageBinding {
-  /** An empty store for rows of `dims` values. */
-  createRowStore(dims: number, dtype: StoreDtype): RowStore;
+  /**
+   * An empty store for rows of `dims` values.
+   *
+   * @param coded keep rows of `'f32'` in 8 bits besides, for faster searches with the same results
+   */
+  createRowStore(dims: number, dtype: StoreDtype, coded: boolean): RowStore;
   /** CRC-32C (RFC 3720) of `bytes`; `previous` is the CRC of the bytes before them, 0 at the beginning. */
   crc32c(bytes: Uint8Array, previous: number): number;
   /**

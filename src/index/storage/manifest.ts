@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
 import { MAX_ROWS } from '../contents.js';
 import {
+  ACCELERATIONS,
   INDEX_DTYPES,
   INDEX_METRICS,
   type IndexDtype,
@@ -91,12 +92,13 @@ export function parseManifest(text: string, path: string): Manifest {
 }
 
 function isManifest(value: Partial<Manifest>): value is Manifest {
-  const { dims, metric, dtype, nextId, segments, log } = value;
+  const { dims, metric, dtype, accelerate, nextId, segments, log } = value;
   return (
     isCount(dims, 1, MAX_DIMS) &&
     INDEX_METRICS.includes(metric as never) &&
     INDEX_DTYPES.includes(dtype as never) &&
     isMetricOf(dtype as IndexDtype, metric as IndexMetric) &&
+    (accelerate === null || (ACCELERATIONS.includes(accelerate as never) && dtype === 'f32')) &&
     Number.isSafeInteger(nextId) &&
     Array.isArray(segments) &&
     segments.every(isSegmentReference) &&

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { EmbedlaneError } from '../../core/errors.js';
 import { type Contents, hasScales } from '../contents.js';
 import { decodeIds } from '../ids/codec.js';
@@ -11,6 +12,8 @@ import { HEADER_BYTES, parseSegmentHeader, type SegmentHeader, segmentLayout } f
 
 /** Bytes of rows that are read at a time. */
 const READ_BYTES = 4 * 2 ** 20;
+/** Rows between two turns of the event loop while codes are made: a few milliseconds. */
+const PREPARED_ROWS = 4096;
 
 export interface LoadOptions {
   /** Read the rows into memory, or map the file. */
@@ -41,6 +44,7 @@ export async function loadSegment(
       if (!contents.rows.map(path, reference.bytes, rowsOffset, reference.rows, scales)) {
         throw corrupt(path, `${reference.bytes} bytes`, 'another length');
       }
+      while (contents.rows.prepare(PREPARED_ROWS)) await setImmediate();
     }
     for (const column of columns) contents.ids.addColumn(column);
     contents.live.extend(reference.rows);

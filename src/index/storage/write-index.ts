@@ -65,6 +65,7 @@ export async function writeState(
     dims: spec.dims,
     metric: spec.metric,
     dtype: spec.dtype,
+    accelerate: spec.accelerate,
     nextId,
     segments,
     log: { id: log, bytes },

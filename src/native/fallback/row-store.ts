@@ -96,6 +96,11 @@ export class HeapRowStore implements RowStore {
     throw new EmbedlaneError('ERR_NATIVE_LOAD', `Expected the addon for mapping ${path} but received none`);
   }
 
+  prepare(): boolean {
+    // Every pair gets its exact score here: codes would only take time.
+    return false;
+  }
+
   gather(positions: Uint32Array, out: Uint8Array, scales: Float32Array | null): void {
     positions.forEach((position, i) => {
       const { values, scale } = this.#at(position);
@@ -210,6 +215,7 @@ function* scan(
   const k = Math.min(search.k, search.rows);
   const found: { indices: Uint32Array; goodness: Float32Array }[] = [];
   let work = 0;
+  let scored = 0;
   for (let query = 0; query < queries.rows; query++) {
     const best = new BestRows(k);
     let first = 0;
@@ -221,6 +227,7 @@ function* scan(
         }
         const position = first + row;
         if (allowed && ((allowed[position >>> 5] >>> (position & 31)) & 1) === 0) continue;
+        scored++;
         const goodness = sign * scoreOf(metric, scaled, dims, queries, query, chunk, row);
         if (worst === null || goodness >= worst) best.push(goodness, position);
       }
@@ -231,10 +238,13 @@ function* scan(
     best.sortInto(indices, goodness);
     found.push({ indices, goodness });
   }
-  return join(found, sign);
+  return { ...join(found, sign), scored };
 }
 
-function join(found: { indices: Uint32Array; goodness: Float32Array }[], sign: number): FoundRows {
+function join(
+  found: { indices: Uint32Array; goodness: Float32Array }[],
+  sign: number,
+): Omit<FoundRows, 'scored'> {
   const offsets = new Float64Array(found.length + 1);
   for (const [i, { indices }] of found.entries()) offsets[i + 1] = offsets[i] + indices.length;
   const { indices, scores } = allocateTopK(offsets[found.length]);
