@@ -11,6 +11,17 @@ export type { Embedder, EmbedOptions } from './core/embedder.js';
 export { Embeddings, type Matrix, type MatrixLike, type Precision } from './core/embeddings.js';
 export { EmbedlaneError, type ErrorCode } from './core/errors.js';
 export type { OnProgress, Progress } from './core/progress.js';
+export {
+  CrossEncoder,
+  type CrossEncoderActivation,
+  type HeadLoadOptions,
+  type PredictOptions,
+  type RankedDocument,
+  type RankOptions,
+  SparseEmbedder,
+  type SparseEncodeOptions,
+  type SparseVector,
+} from './heads/index.js';
 export type { DownloadProgress, Dtype, HubOptions } from './hub/index.js';
 export {
   type Accelerate,

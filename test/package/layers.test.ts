@@ -16,6 +16,7 @@ const LAYERS = [
   'text',
   'static',
   'audio',
+  'heads',
   'providers',
   'server',
   'cli',

@@ -110,6 +110,22 @@ export class TextTokenizer {
     return this.#truncating.encodeBatch(texts);
   }
 
+  /** Encodes pairs of texts, special tokens included, not truncated. */
+  encodePairs(pairs: [string, string][]): Promise<Encoding[]> {
+    // One by one: the library's batches take single texts only, whatever their type says.
+    return Promise.all(pairs.map(([first, second]) => this.#untruncated().encode(first, second)));
+  }
+
+  /** Id of a token by its spelling; undefined if there is none. */
+  tokenId(token: string): number | undefined {
+    return this.#truncating.tokenToId(token) ?? undefined;
+  }
+
+  /** Spelling of each token; `''` for ids that it does not know. */
+  spell(ids: readonly number[]): string[] {
+    return ids.map((id) => this.#truncating.idToToken(id) ?? '');
+  }
+
   /** What a call's wish means for this tokenizer, whose own limit stays one. */
   truncation(wish: TruncationWish | undefined): Truncation | undefined {
     if (wish === undefined) return undefined;

@@ -27,15 +27,18 @@ export class Dense {
     this.#projection = projection;
   }
 
-  /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the weights are missing, damaged or of other shapes */
-  static async open(config: DenseConfig, binding: NativeBinding): Promise<Dense> {
+  /**
+   * @param prefix of the tensors' names
+   * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the weights are missing, damaged or of other shapes
+   */
+  static async open(config: DenseConfig, binding: NativeBinding, prefix = 'linear'): Promise<Dense> {
     const { inFeatures, outFeatures, bias, residual, weights } = config;
     const file = await Safetensors.open(weights);
     return new Dense(
       config,
       binding,
-      await file.floats('linear.weight', [outFeatures, inFeatures]),
-      bias ? await file.floats('linear.bias', [outFeatures]) : undefined,
+      await file.floats(`${prefix}.weight`, [outFeatures, inFeatures]),
+      bias ? await file.floats(`${prefix}.bias`, [outFeatures]) : undefined,
       residual && inFeatures !== outFeatures
         ? await file.floats('residual.weight', [outFeatures, inFeatures])
         : undefined,

@@ -1,0 +1,207 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { oneOf, optionalBoolean, optionalInteger, optionsObject, textList } from '../core/validate.js';
+import { readJsonObject } from '../text/config/json-file.js';
+import { lastSegment, readModules } from '../text/config/modules.js';
+import type { HeadParams } from './lane/protocol.js';
+import {
+  CALL_OPTIONS,
+  type CallOptions,
+  checkCallOptions,
+  type HeadLoadOptions,
+  type LoadedHead,
+  loadHead,
+} from './load.js';
+
+/** What is made of a model's logits. */
+export const ACTIVATIONS = ['identity', 'sigmoid', 'softmax'] as const;
+export type CrossEncoderActivation = (typeof ACTIVATIONS)[number];
+
+/** Options of `predict`. */
+export interface PredictOptions extends CallOptions {
+  /** Default: the model's own; without one, sigmoid for one label and identity for several. */
+  activation?: CrossEncoderActivation;
+}
+
+/** Options of `rank`. */
+export interface RankOptions extends PredictOptions {
+  /** How many documents to return. Default: all. */
+  topK?: number;
+  /** Return the documents' texts, too. */
+  returnDocuments?: boolean;
+}
+
+/** A document and how well it answers the query. */
+export interface RankedDocument {
+  /** Place in the list that was given. */
+  corpusId: number;
+  score: number;
+  text?: string;
+}
+
+interface Config {
+  path: string;
+  head: HeadParams;
+  activation: CrossEncoderActivation | undefined;
+}
+
+const MAX_TOP_K = 2 ** 32 - 1;
+
+/**
+ * Scores pairs of texts together, which is more exact than comparing their vectors and cannot be prepared in
+ * advance: to rerank what a search has found. The scores are those of sentence-transformers' CrossEncoder.
+ *
+ * Works in a child process, as `TextEmbedder` does.
+ *
+ * @example
+ * const reranker = await CrossEncoder.load('./ms-marco-MiniLM-L6-v2');
+ * const best = await reranker.rank('Who naps a lot?', ['Cats sleep all day.', 'Rates rose.'], { topK: 1 });
+ * await reranker.close();
+ */
+export class CrossEncoder implements AsyncDisposable {
+  readonly #model: LoadedHead<Config>;
+
+  private constructor(model: LoadedHead<Config>) {
+    this.#model = model;
+  }
+
+  /**
+   * Loads a model with logits per sequence.
+   *
+   * @param model as for `TextEmbedder.load`
+   * @throws {EmbedlaneError} what `TextEmbedder.load` throws
+   */
+  static async load(model: string, options?: HeadLoadOptions): Promise<CrossEncoder> {
+    return new CrossEncoder(await loadHead(model, options, readConfig));
+  }
+
+  get modelId(): string {
+    return this.#model.id;
+  }
+
+  /** How many scores a pair gets. */
+  get labels(): number {
+    return this.#model.widths.scores;
+  }
+
+  /** Longest pair in tokens, special tokens included; of longer ones, the longer text is cut. */
+  get maxTokens(): number {
+    return this.#model.maxTokens ?? Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Scores pairs.
+   *
+   * @param pairs `[text, text]` each
+   * @returns row-major, {@link labels} scores per pair
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID`, `ERR_RUNTIME`
+   */
+  async predict(
+    pairs: readonly (readonly [string, string])[],
+    options?: PredictOptions,
+  ): Promise<Float32Array> {
+    const given = optionsObject<PredictOptions>('options', options, ['activation', ...CALL_OPTIONS]);
+    if (!Array.isArray(pairs)) throw invalidArgument('pairs', 'an array of pairs of strings', pairs);
+    pairs.forEach((pair, i) => {
+      if (!Array.isArray(pair) || pair.length !== 2 || pair.some((text) => typeof text !== 'string')) {
+        throw invalidArgument(`pairs[${i}]`, 'a pair of strings', pair);
+      }
+    });
+    return this.#scores(
+      pairs.map(([first]) => first),
+      pairs.map(([, second]) => second),
+      given,
+    );
+  }
+
+  /**
+   * Sorts documents by how well they answer a query, best first; ties by the order given.
+   *
+   * @throws {EmbedlaneError} as {@link predict}; `ERR_INVALID_ARG` for a model with several labels
+   */
+  async rank(query: string, documents: readonly string[], options?: RankOptions): Promise<RankedDocument[]> {
+    const given = optionsObject<RankOptions>('options', options, [
+      'activation',
+      'topK',
+      'returnDocuments',
+      ...CALL_OPTIONS,
+    ]);
+    if (typeof query !== 'string') throw invalidArgument('query', 'a string', query);
+    if (!Array.isArray(documents)) throw invalidArgument('documents', 'an array of strings', documents);
+    const texts = textList('documents', documents);
+    const topK = optionalInteger('topK', given.topK, 1, MAX_TOP_K) ?? texts.length;
+    const withText = optionalBoolean('returnDocuments', given.returnDocuments) ?? false;
+    if (this.labels !== 1) {
+      throw new EmbedlaneError(
+        'ERR_INVALID_ARG',
+        `Expected a model with one label to rank but it has ${this.labels}`,
+      );
+    }
+    const scores = await this.#scores(new Array<string>(texts.length).fill(query), texts, given);
+    const order = Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
+    return order.slice(0, topK).map((corpusId) => {
+      const found = { corpusId, score: scores[corpusId] };
+      return withText ? { ...found, text: texts[corpusId] } : found;
+    });
+  }
+
+  /** Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. */
+  async close(): Promise<void> {
+    await this.#model.lane.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #scores(texts: string[], seconds: string[], options: Partial<PredictOptions>): Promise<Float32Array> {
+    const { labels } = this;
+    const wanted =
+      options.activation === undefined ? undefined : oneOf('activation', options.activation, ACTIVATIONS);
+    const activation = wanted ?? this.#model.config.activation ?? (labels === 1 ? 'sigmoid' : 'identity');
+    const rows = await this.#model.lane.run(texts, seconds, checkCallOptions(options));
+    const out = new Float32Array(texts.length * labels);
+    rows.forEach(({ scores }, i) => {
+      out.set(activate(scores.values, activation), i * labels);
+    });
+    return out;
+  }
+}
+
+function activate(logits: Float32Array, activation: CrossEncoderActivation): ArrayLike<number> {
+  switch (activation) {
+    case 'identity':
+      return logits;
+    case 'sigmoid':
+      return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
+    case 'softmax': {
+      const highest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+      const powers = Float64Array.from(logits, (logit) => Math.exp(logit - highest));
+      const sum = powers.reduce((a, b) => a + b, 0);
+      return powers.map((power) => power / sum);
+    }
+  }
+}
+
+/** The activation stands in any of three places, by the age of the library that wrote the model. */
+async function readConfig(folder: string): Promise<Config> {
+  const [modules, sentence, model] = await Promise.all([
+    readModules(folder),
+    readJsonObject(folder, 'config_sentence_transformers.json'),
+    readJsonObject(folder, 'config.json'),
+  ]);
+  const nested = model?.get('sentence_transformers') as { activation_fn?: unknown } | undefined;
+  const name =
+    sentence?.string('activation_fn') ??
+    (typeof nested?.activation_fn === 'string' ? nested.activation_fn : undefined) ??
+    model?.string('sbert_ce_default_activation_function');
+  const short = name && lastSegment(name).toLowerCase();
+  const activation = ACTIVATIONS.find((known) => known === short);
+  if (short !== undefined && activation === undefined) {
+    throw new EmbedlaneError(
+      'ERR_MODEL_INVALID',
+      `Expected one of torch's ${ACTIVATIONS.join(', ')} for 'activation_fn' but received '${name}'`,
+    );
+  }
+  return { path: modules?.[0]?.path ?? '', head: { kind: 'scores' }, activation };
+}

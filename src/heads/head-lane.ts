@@ -1,0 +1,178 @@
+import { abortError, throwIfAborted } from '../core/abort.js';
+import { EmbedlaneError } from '../core/errors.js';
+import type { OnProgress } from '../core/progress.js';
+import { Lane, type LaneProcess } from '../runtime/index.js';
+import { dropTexts, sendTexts } from '../text/send-texts.js';
+import type { HeadRows, Loaded, LoadParams, RunParams, TokenOptions } from './lane/protocol.js';
+
+const LANE = new URL('./lane/main.js', import.meta.url);
+
+/** About a millisecond of copying per window on the main thread. */
+const WINDOW = { texts: 512, characters: 256 * 1024 };
+/** With two, one is tokenised while the other is in the model. */
+const WINDOWS_IN_FLIGHT = 2;
+
+let nextJob = 0;
+
+/** A model's results for one text, by the name of the field. */
+export type TextFields = Record<string, { values: Float32Array; indices: Uint32Array | undefined }>;
+
+export interface RunOptions {
+  tokens?: TokenOptions;
+  signal: AbortSignal | undefined;
+  onProgress: OnProgress | undefined;
+}
+
+/** A model with another head than an embedding, in a process of its own. */
+export class HeadLane {
+  readonly #lane: Lane<Loaded>;
+
+  private constructor(lane: Lane<Loaded>) {
+    this.#lane = lane;
+  }
+
+  /** Throws what `load` of the model's class documents. */
+  static async load(
+    params: LoadParams,
+    signal: AbortSignal | undefined,
+  ): Promise<{ lane: HeadLane; loaded: Loaded }> {
+    throwIfAborted(signal);
+    const lane = new Lane<Loaded>(LANE, params);
+    const onAbort = () => void lane.close();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const loaded = await lane.load();
+      throwIfAborted(signal);
+      return { lane: new HeadLane(lane), loaded };
+    } catch (error) {
+      await lane.close();
+      throw signal?.aborted ? abortError(signal) : withStack(error);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /**
+   * Runs texts, or pairs of texts, through the model.
+   *
+   * @param seconds second text of each pair, or undefined
+   * @returns results in the order of the texts
+   */
+  async run(
+    texts: readonly string[],
+    seconds: readonly string[] | undefined,
+    { tokens = {}, signal, onProgress }: RunOptions,
+  ): Promise<TextFields[]> {
+    this.#assertOpen();
+    throwIfAborted(signal);
+    const job = nextJob++;
+    const out = new Array<TextFields>(texts.length);
+    let completed = 0;
+    let used = 0;
+    let stopped = false;
+    let interrupt: (reason: unknown) => void = () => {};
+    const interrupted = new Promise<never>((_, reject) => {
+      interrupt = reject;
+    });
+    const place = (start: number, { rows, fields, tokens: padded }: HeadRows) => {
+      if (stopped) return;
+      for (const row of rows) if (!out[start + row]) completed++;
+      spread(fields, rows, (row, values) => {
+        out[start + row] = values;
+      });
+      used += padded;
+      try {
+        onProgress?.({ completed, total: texts.length, tokens: used });
+      } catch (error) {
+        // The caller's own error, thrown inside a message handler: it belongs to the call.
+        interrupt(error);
+      }
+    };
+    const send = async (process: LaneProcess, start: number, end: number) => {
+      const first = await sendTexts(process, texts.slice(start, end));
+      const second = seconds && (await sendTexts(process, seconds.slice(start, end)));
+      if (stopped) {
+        dropTexts(process, first);
+        if (second) dropTexts(process, second);
+        return;
+      }
+      const params: RunParams = { job, texts: first, seconds: second, tokens };
+      await process.call('run', params, (rows: HeadRows) => place(start, rows));
+    };
+    const windows = cutWindows(texts, seconds);
+    const work = async () => {
+      for (const [start, end] of windows) {
+        if (stopped) return;
+        await this.#lane.run((process) => send(process, start, end));
+      }
+    };
+    const onAbort = () => interrupt(abortError(signal as AbortSignal));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT }, work)), interrupted]);
+      return out;
+    } catch (error) {
+      stopped = true;
+      this.#lane.note('cancel', { job });
+      throw withStack(error);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Spelling of each token id. */
+  spell(ids: readonly number[]): Promise<string[]> {
+    this.#assertOpen();
+    return this.#lane.run(async (process) => (await process.call('spell', ids)) as string[]);
+  }
+
+  /** Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. */
+  async close(): Promise<void> {
+    await this.#lane.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#lane.closed)
+      throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
+  }
+}
+
+/** Ranges of texts whose characters are few enough to be copied in one go; a longer text has one of its own. */
+function* cutWindows(
+  texts: readonly string[],
+  seconds: readonly string[] | undefined,
+): Generator<[number, number], void, undefined> {
+  for (let start = 0; start < texts.length; ) {
+    let end = start;
+    for (let characters = 0; end < texts.length && end - start < WINDOW.texts; end++) {
+      characters += texts[end].length + (seconds?.[end].length ?? 0);
+      if (characters > WINDOW.characters && end > start) break;
+    }
+    yield [start, end];
+    start = end;
+  }
+}
+
+function spread(
+  fields: HeadRows['fields'],
+  rows: Uint32Array,
+  set: (row: number, fields: TextFields) => void,
+): void {
+  const starts: Record<string, number> = {};
+  rows.forEach((row, i) => {
+    const own: TextFields = {};
+    for (const [name, { lengths, values, indices }] of Object.entries(fields)) {
+      const start = starts[name] ?? 0;
+      const end = start + lengths[i];
+      starts[name] = end;
+      own[name] = { values: values.subarray(start, end), indices: indices?.subarray(start, end) };
+    }
+    set(row, own);
+  });
+}
+
+/** Errors come from message handlers, whose stacks say nothing to the caller: takes the awaiting stack instead. */
+function withStack(error: unknown): unknown {
+  if (error instanceof EmbedlaneError) Error.captureStackTrace(error, withStack);
+  return error;
+}

@@ -1,0 +1,124 @@
+import { Safetensors } from '../../hub/safetensors.js';
+import type { NativeBinding } from '../../native/binding.js';
+import type { GraphOutput, OutputVectors, RunOutputs, TokenBatch } from '../../runtime/session.js';
+import { Dense } from '../../text/lane/modules/dense.js';
+import type { TextTokenizer } from '../../text/lane/tokenizer.js';
+import { type Head, keptLengths, keptRows, requireOutput } from './heads.js';
+import type { Field, HeadParams } from './protocol.js';
+
+/** Outputs of a graph that has bge-m3's heads in it. */
+const GRAPH_OUTPUTS = ['dense_vecs', 'sparse_vecs', 'colbert_vecs'];
+
+/** The three heads' values for one run: per text, per token, and per token but the first. */
+interface M3Outputs {
+  dense: OutputVectors;
+  /** `[batch, sequence]` */
+  weights: Float32Array;
+  /** Rows of the kept tokens, the first of each text left out. */
+  tokens: OutputVectors;
+}
+
+/**
+ * bge-m3: a dense vector (first token, normalised), a weight per token (relu of a linear layer; the largest of
+ * equal tokens counts), and a vector per token but the first (linear layer, normalised). From a graph with
+ * these outputs, or from last_hidden_state and the layers' weights.
+ */
+export async function m3Head(
+  { weights, ignored }: HeadParams & { kind: 'm3' },
+  outputs: readonly GraphOutput[],
+  tokenizer: TextTokenizer,
+  binding: NativeBinding,
+): Promise<Head> {
+  const inGraph = GRAPH_OUTPUTS.every((name) => outputs.some((output) => output.name === name));
+  const { names, read } = inGraph
+    ? { names: GRAPH_OUTPUTS, read: readGraph }
+    : await hiddenHeads(
+        weights,
+        requireOutput(outputs, ['last_hidden_state', 'token_embeddings'], 3, 'bge-m3'),
+        binding,
+      );
+  const ignoredIds = new Set(ignored.map((token) => tokenizer.tokenId(token)));
+  return {
+    outputs: names,
+    fields(batch, run, kept) {
+      const later = withoutFirst(batch, kept);
+      const { dense, weights: perToken, tokens } = read(batch, run, later);
+      const lengths = keptLengths(batch, later).map((count) => count * tokens.dims);
+      return {
+        dense: { lengths: new Uint32Array(batch.batch).fill(dense.dims), values: dense.data.slice() },
+        sparse: lexicalWeights(batch, perToken, ignoredIds),
+        tokens: { lengths, values: tokens.data },
+      };
+    },
+  };
+}
+
+function readGraph(batch: TokenBatch, run: RunOutputs, later: Uint8Array): M3Outputs {
+  const colbert = run.values('colbert_vecs');
+  // One position less than there are tokens: the first has no vector.
+  const positions = later.filter((_, token) => token % batch.sequence > 0);
+  return {
+    dense: run.textVectors('dense_vecs'),
+    weights: run.tokenVectors('sparse_vecs').data,
+    tokens: keptRows({ data: colbert.data, dims: colbert.shape[2] }, positions),
+  };
+}
+
+async function hiddenHeads(file: string, output: string, binding: NativeBinding) {
+  const { tensors } = await Safetensors.open(file);
+  const [outFeatures, inFeatures] = tensors.get('colbert_linear.weight')?.shape ?? [0, 0];
+  const layer = {
+    level: 'token_embeddings',
+    inFeatures,
+    bias: true,
+    residual: false,
+    weights: file,
+  } as const;
+  const open = (prefix: string, width: number, activation: 'ReLU' | 'Identity') =>
+    Dense.open({ type: 'dense', ...layer, outFeatures: width, activation }, binding, prefix);
+  const sparse = await open('sparse_linear', 1, 'ReLU');
+  const colbert = await open('colbert_linear', outFeatures, 'Identity');
+  const read = ({ batch, sequence, mask }: TokenBatch, run: RunOutputs, later: Uint8Array): M3Outputs => {
+    const hidden = run.tokenVectors(output);
+    const dense = binding.pool(hidden.data, mask, batch, sequence, hidden.dims, ['cls'], true, null);
+    const tokens = colbert.apply(keptRows(hidden, later));
+    binding.normalizeRows(tokens.data, tokens.dims);
+    return { dense: { data: dense, dims: hidden.dims }, weights: sparse.apply(hidden).data, tokens };
+  };
+  return { names: [output], read };
+}
+
+/** The first kept token of each row dropped. */
+function withoutFirst({ batch, sequence }: TokenBatch, kept: Uint8Array): Uint8Array {
+  const later = kept.slice();
+  for (let row = 0; row < batch; row++) {
+    const first = later.indexOf(1, row * sequence);
+    if (first !== -1 && first < (row + 1) * sequence) later[first] = 0;
+  }
+  return later;
+}
+
+/** The largest weight of each token id, ids in ascending order. */
+function lexicalWeights(
+  { batch, sequence, ids, mask }: TokenBatch,
+  weights: Float32Array,
+  ignored: ReadonlySet<number | undefined>,
+): Field {
+  const lengths = new Uint32Array(batch);
+  const indices: number[] = [];
+  const values: number[] = [];
+  for (let row = 0; row < batch; row++) {
+    const largest = new Map<number, number>();
+    for (let token = row * sequence; token < (row + 1) * sequence; token++) {
+      const [id, weight] = [ids[token], weights[token]];
+      if (mask[token] === 0 || ignored.has(id) || !(weight > (largest.get(id) ?? 0))) continue;
+      largest.set(id, weight);
+    }
+    lengths[row] = largest.size;
+    for (const [id, weight] of [...largest].sort(([a], [b]) => a - b)) {
+      indices.push(id);
+      values.push(weight);
+    }
+  }
+  return { lengths, indices: Uint32Array.from(indices), values: Float32Array.from(values) };
+}

@@ -1,0 +1,132 @@
+import type { OnProgress } from '../core/progress.js';
+import {
+  integer,
+  oneOf,
+  optionalFunction,
+  optionalInteger,
+  optionalSignal,
+  optionalString,
+  optionsObject,
+} from '../core/validate.js';
+import {
+  checkHubOptions,
+  chooseOnnxFile,
+  DTYPES,
+  type Dtype,
+  type FileSelector,
+  HUB_OPTIONS,
+  type HubOptions,
+  loadRepairing,
+  onnxModelFiles,
+  pickOnnxFile,
+  resolveModel,
+} from '../hub/index.js';
+import { DEFAULT_TOKEN_BUDGET, defaultThreads } from '../runtime/index.js';
+import { readEncoder } from '../text/config/index.js';
+import { HeadLane } from './head-lane.js';
+import type { HeadParams, Loaded } from './lane/protocol.js';
+
+/** Options that `load` of every class here takes. */
+export interface HeadLoadOptions extends HubOptions {
+  /** Which variant of the weights, as for `TextEmbedder`. Default `'auto'`, the most exact one present. */
+  dtype?: Dtype;
+  /** The ONNX file itself, relative to the model's folder or its `onnx` folder, instead of `dtype`. */
+  modelFile?: string;
+  /** Where to compute. Only `'cpu'` in this version. */
+  device?: 'cpu';
+  /** Threads for inference. Default: the physical cores. */
+  threads?: number;
+  /** Padded tokens per run of the model. Default 768. */
+  tokenBudget?: number;
+  /** Most tokens per text or pair, special tokens included, instead of the model's own limit. */
+  maxTokens?: number;
+  /** Aborts the loading, downloads included. */
+  signal?: AbortSignal;
+}
+
+/** Options of a call. */
+export interface CallOptions {
+  /** Aborts the call, which then rejects with `ERR_ABORTED`; batches not yet started are not computed. */
+  signal?: AbortSignal;
+  /** Called after every batch. */
+  onProgress?: OnProgress;
+}
+
+export const CALL_OPTIONS = ['signal', 'onProgress'] as const;
+
+const LOAD_OPTIONS = [
+  'dtype',
+  'modelFile',
+  'device',
+  'threads',
+  'tokenBudget',
+  'maxTokens',
+  'signal',
+  ...HUB_OPTIONS,
+] as const;
+
+/** Upper bounds that only catch mistakes. */
+const MAX_THREADS = 1024;
+const MAX_TOKENS = 2 ** 24;
+
+export function checkCallOptions({ signal, onProgress }: CallOptions) {
+  return {
+    signal: optionalSignal('signal', signal),
+    onProgress: optionalFunction('onProgress', onProgress),
+  };
+}
+
+/** A loaded model of any kind here. */
+export interface LoadedHead<Config> {
+  id: string;
+  config: Config;
+  maxTokens: number | undefined;
+  lane: HeadLane;
+  widths: Loaded['widths'];
+}
+
+/**
+ * Finds, checks and starts a model.
+ *
+ * @param read reads the model's own configuration: its Transformer's folder below the model's, and its head
+ * @param extra further files of a repository that it needs
+ */
+export async function loadHead<Config extends { path: string; head: HeadParams }>(
+  model: string,
+  options: HeadLoadOptions | undefined,
+  read: (folder: string) => Promise<Config>,
+  extra: (files: readonly string[]) => string[] = () => [],
+): Promise<LoadedHead<Config>> {
+  const given = optionsObject<HeadLoadOptions>('options', options, LOAD_OPTIONS);
+  if (given.device !== undefined) oneOf('device', given.device, ['cpu']);
+  const dtype = given.dtype === undefined ? 'auto' : oneOf('dtype', given.dtype, DTYPES);
+  const modelFile = optionalString('modelFile', given.modelFile);
+  const threads = optionalInteger('threads', given.threads, 1, MAX_THREADS) ?? defaultThreads();
+  const tokenBudget =
+    optionalInteger('tokenBudget', given.tokenBudget, 1, MAX_TOKENS) ?? DEFAULT_TOKEN_BUDGET;
+  const wanted = optionalInteger('maxTokens', given.maxTokens, 1, MAX_TOKENS);
+  const signal = optionalSignal('signal', given.signal);
+  const graph = onnxModelFiles(({ name, files }) =>
+    pickOnnxFile(files, dtype, name, { modelFile, subfolder: '' }),
+  );
+  const select: FileSelector = async (repository) => [
+    ...new Set([...(await graph(repository)), ...extra(repository.files)]),
+  ];
+  const location = await resolveModel(model, { select, hub: checkHubOptions(given), signal });
+  return loadRepairing(location, async () => {
+    const config = await read(location.folder);
+    const encoder = await readEncoder(location.folder, config.path);
+    if (wanted !== undefined) integer('maxTokens', wanted, 1, encoder.maxPositions ?? wanted);
+    const maxTokens = wanted ?? encoder.maxTokens;
+    const file = await chooseOnnxFile(location.folder, dtype, { modelFile, subfolder: config.path });
+    const { tokenizer, lowercase } = encoder;
+    const params = {
+      encoder: { modelFile: file, tokenizer, lowercase, maxTokens },
+      head: config.head,
+      threads,
+      tokenBudget,
+    };
+    const { lane, loaded } = await HeadLane.load(params, signal);
+    return { id: location.id, config, maxTokens, lane, widths: loaded.widths };
+  });
+}

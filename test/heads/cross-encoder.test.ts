@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CrossEncoder } from '#dist/index.js';
+import { fixture, readGolden } from '../text/goldens.js';
+
+interface Golden {
+  pairs: [string, string][];
+  logits: number[];
+  scores: number[];
+  documents: string[];
+  rank: { query: string; expected: { corpus_id: number; score: number }[] }[];
+  rank_top3_with_documents: { corpus_id: number; score: number; text: string }[];
+}
+
+function expectClose(actual: ArrayLike<number>, expected: readonly number[], tolerance: number): void {
+  expect(actual.length).toBe(expected.length);
+  expected.forEach((value, i) => {
+    expect(Math.abs(actual[i] - value), `value ${i}`).toBeLessThanOrEqual(tolerance);
+  });
+}
+
+describe('CrossEncoder', () => {
+  const golden = readGolden<Golden>('tiny/tiny-crossencoder.json');
+  let model: CrossEncoder;
+  beforeAll(async () => {
+    model = await CrossEncoder.load(fixture('models/tiny-crossencoder'));
+  });
+  afterAll(() => model.close());
+
+  it('gives the scores of sentence-transformers', async () => {
+    expect(model.labels).toBe(1);
+    expect(model.maxTokens).toBe(64);
+    expectClose(await model.predict(golden.pairs), golden.scores, 1e-4);
+    expectClose(await model.predict(golden.pairs, { activation: 'identity' }), golden.logits, 1e-4);
+    expect(await model.predict(golden.pairs.slice(0, 2), { activation: 'softmax' })).toEqual(
+      new Float32Array([1, 1]),
+    );
+  });
+
+  it('ranks as sentence-transformers does', async () => {
+    for (const { query, expected } of golden.rank) {
+      const ranked = await model.rank(query, golden.documents);
+      expectClose(
+        ranked.map(({ score }) => score),
+        expected.map(({ score }) => score),
+        1e-4,
+      );
+      expect(ranked.map(({ corpusId }) => corpusId)).toEqual(expected.map(({ corpus_id }) => corpus_id));
+    }
+    const top = await model.rank(golden.rank[0].query, golden.documents, { topK: 3, returnDocuments: true });
+    expect(top.map(({ corpusId, text }) => [corpusId, text])).toEqual(
+      golden.rank_top3_with_documents.map(({ corpus_id, text }) => [corpus_id, text]),
+    );
+  });
+
+  it('returns nothing for nothing', async () => {
+    expect(await model.predict([])).toEqual(new Float32Array(0));
+    expect(await model.rank('a', [])).toEqual([]);
+  });
+
+  it.each([
+    ['pairs that are none', ['ab', 'cd'], {}, /pairs\[0\]/],
+    ['triples', [['a', 'b', 'c']], {}, /pairs\[0\]/],
+    ['no list', 'ab', {}, /pairs/],
+    ['an unknown activation', [['a', 'b']], { activation: 'relu' }, /sigmoid/],
+    ['an unknown option', [['a', 'b']], { activaton: 'sigmoid' }, /did you mean 'activation'/],
+  ])('refuses %s', async (_, pairs, options, message) => {
+    await expect(model.predict(pairs as never, options as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('refuses to rank nonsense', async () => {
+    for (const call of [
+      model.rank(5 as never, ['a']),
+      model.rank('a', 'b' as never),
+      model.rank('a', [5 as never]),
+      model.rank('a', ['b'], { topK: 0 }),
+    ]) {
+      await expect(call).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
+    }
+  });
+
+  it('stops when it is aborted, reports progress, and passes on what its listener throws', async () => {
+    const pairs = Array.from({ length: 2000 }, (): [string, string] => ['query', 'a document']);
+    const controller = new AbortController();
+    const aborted = model.predict(pairs, { signal: controller.signal, onProgress: () => controller.abort() });
+    await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    const throwing = model.predict(pairs, {
+      onProgress: () => {
+        throw new RangeError('mine');
+      },
+    });
+    await expect(throwing).rejects.toThrow(new RangeError('mine'));
+    const seen: number[] = [];
+    await model.predict(pairs, { onProgress: ({ completed }) => seen.push(completed) });
+    expect(seen.at(-1)).toBe(2000);
+  });
+
+  it('rejects after close', async () => {
+    const other = await CrossEncoder.load(fixture('models/tiny-crossencoder'));
+    await other.close();
+    await expect(other.predict([['a', 'b']])).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
+
+  it('refuses a model of another kind', async () => {
+    await expect(CrossEncoder.load(fixture('models/tiny-bert-cls'))).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringMatching(/logits of rank 2/),
+    });
+  });
+});

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SparseEmbedder, type SparseVector } from '#dist/index.js';
+import { fixture, readGolden } from '../text/goldens.js';
+
+interface Sparse {
+  indices: number[];
+  values: number[];
+}
+
+interface Golden {
+  texts: string[];
+  vocab: number;
+  expected: Sparse[];
+  expected_max_active_dims_8: Sparse[];
+  decode_top5_first6: [string, number][][];
+  similarity_first6_dot: number[][];
+}
+
+function expectVectors(actual: SparseVector[], expected: Sparse[]): void {
+  expect(actual.length).toBe(expected.length);
+  expected.forEach(({ indices, values }, i) => {
+    expect(Array.from(actual[i].indices), `text ${i}`).toEqual(indices);
+    values.forEach((value, at) => {
+      expect(Math.abs(actual[i].values[at] - value)).toBeLessThanOrEqual(1e-4);
+    });
+  });
+}
+
+describe('SparseEmbedder', () => {
+  const golden = readGolden<Golden>('tiny/tiny-splade.json');
+  let model: SparseEmbedder;
+  beforeAll(async () => {
+    model = await SparseEmbedder.load(fixture('models/tiny-splade'));
+  });
+  afterAll(() => model.close());
+
+  it('gives the weights of sentence-transformers', async () => {
+    expectVectors(await model.encode(golden.texts), golden.expected);
+    expect(model.dimensions).toBe(golden.vocab);
+    expectVectors(await model.encode(golden.texts, { maxActiveDims: 8 }), golden.expected_max_active_dims_8);
+    expectVectors(await model.encodeQuery(golden.texts.slice(0, 2)), golden.expected.slice(0, 2));
+    expectVectors(await model.encodeDocument(golden.texts[0]), golden.expected.slice(0, 1));
+  });
+
+  it('compares by the dot product', async () => {
+    const vectors = await model.encode(golden.texts.slice(0, 6));
+    const { data, rows, cols } = model.similarity(vectors, vectors);
+    expect([rows, cols]).toEqual([6, 6]);
+    golden.similarity_first6_dot.flat().forEach((value, i) => {
+      expect(Math.abs(data[i] - value)).toBeLessThanOrEqual(1e-4);
+    });
+    expect(model.similarity(vectors[0], vectors).cols).toBe(6);
+  });
+
+  it('spells the heaviest words', async () => {
+    const vectors = await model.encode(golden.texts.slice(0, 6));
+    for (const [i, vector] of vectors.entries()) {
+      const words = await model.decode(vector, { topK: 5 });
+      expect(words.map(({ token }) => token)).toEqual(golden.decode_top5_first6[i].map(([token]) => token));
+      expect((await model.decode(vector)).length).toBe(vector.indices.length);
+    }
+  });
+
+  it('refuses misuse', async () => {
+    const wrong = { indices: Uint32Array.from([3, 1]), values: new Float32Array(2) };
+    for (const call of [
+      () => model.encode(5 as never),
+      () => model.encode('a', { maxActiveDims: 0 }),
+      () => model.encode('a', { promptName: 'nothing' }),
+      () => model.encode('a', { maxActiveDim: 5 } as never),
+      async () => model.similarity(wrong, wrong),
+      () => model.decode(wrong),
+      () => model.decode({ indices: new Uint32Array(0), values: new Float32Array(0) }, { topK: -1 }),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
+    }
+    expect(await model.encode([])).toEqual([]);
+  });
+
+  it('refuses a model of another kind', async () => {
+    await expect(SparseEmbedder.load(fixture('models/tiny-bert-cls'))).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringMatching(/SpladePooling/),
+    });
+  });
+});
