@@ -15,6 +15,13 @@ export {
   CrossEncoder,
   type CrossEncoderActivation,
   type HeadLoadOptions,
+  LateInteractionEmbedder,
+  type LateInteractionEncodeOptions,
+  type LateInteractionRankOptions,
+  M3Embedder,
+  type M3Embeddings,
+  type M3Scores,
+  type M3Weights,
   type PredictOptions,
   type RankedDocument,
   type RankOptions,
@@ -50,10 +57,15 @@ export {
 export type { PoolingMode } from './native/binding.js';
 export type { Priority, RuntimeStats } from './runtime/index.js';
 export {
+  type MostSimilarQuery,
+  type SimilarWord,
   StaticEmbedder,
   type StaticEncodeOptions,
   type StaticLibrary,
   type StaticLoadOptions,
+  type WordVectorFormat,
+  WordVectors,
+  type WordVectorsLoadOptions,
 } from './static/index.js';
 export {
   type DecodeOptions,

@@ -5,6 +5,12 @@ export {
   type RankedDocument,
   type RankOptions,
 } from './cross-encoder.js';
+export {
+  LateInteractionEmbedder,
+  type LateInteractionEncodeOptions,
+  type LateInteractionRankOptions,
+} from './late-interaction-embedder.js';
 export type { HeadLoadOptions } from './load.js';
+export { M3Embedder, type M3Embeddings, type M3Scores, type M3Weights } from './m3-embedder.js';
 export type { SparseVector } from './sparse.js';
 export { SparseEmbedder, type SparseEncodeOptions } from './sparse-embedder.js';

@@ -14,6 +14,7 @@ function examples(markdown: string): { code: string; printed: string }[] {
 
 describe.each([
   'README.md',
+  'docs/heads.md',
   'docs/text.md',
   'docs/vectors.md',
   'docs/index.md',

@@ -134,12 +134,15 @@ function nonZero(rows: Float32Array, dims: number): Field {
 }
 
 function tokensHead(layers: readonly Dense[], output: string, binding: NativeBinding): Head {
+  const widths: Record<string, number> = {};
   return {
     outputs: [output],
+    widths,
     fields(batch, outputs, kept) {
       const vectors = keptRows(outputs.tokenVectors(output), kept);
       const { data, dims } = layers.reduce((rows, layer) => layer.apply(rows), vectors);
       binding.normalizeRows(data, dims);
+      widths.tokens = dims;
       return { tokens: { lengths: keptLengths(batch, kept).map((count) => count * dims), values: data } };
     },
   };

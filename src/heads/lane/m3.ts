@@ -38,11 +38,14 @@ export async function m3Head(
         binding,
       );
   const ignoredIds = new Set(ignored.map((token) => tokenizer.tokenId(token)));
+  const widths: Record<string, number> = {};
   return {
     outputs: names,
+    widths,
     fields(batch, run, kept) {
       const later = withoutFirst(batch, kept);
       const { dense, weights: perToken, tokens } = read(batch, run, later);
+      widths.tokens = tokens.dims;
       const lengths = keptLengths(batch, later).map((count) => count * tokens.dims);
       return {
         dense: { lengths: new Uint32Array(batch.batch).fill(dense.dims), values: dense.data.slice() },
