@@ -7,6 +7,11 @@ export {
   type AudioVectorOptions,
   type AudioWindows,
 } from './audio/index.js';
+  ClipEmbedder,
+  type ClipLoadOptions,
+  type ClipTextOptions,
+  type ZeroShotOptions,
+} from './clip/index.js';
 export type { Embedder, EmbedOptions } from './core/embedder.js';
 export { Embeddings, type Matrix, type MatrixLike, type Precision } from './core/embeddings.js';
 export { EmbedlaneError, type ErrorCode } from './core/errors.js';
@@ -30,6 +35,19 @@ export {
   type SparseVector,
 } from './heads/index.js';
 export type { DownloadProgress, Dtype, HubOptions } from './hub/index.js';
+export {
+  type Classification,
+  type ClassifyOptions,
+  ImageEmbedder,
+  ImageEmbeddings,
+  type ImageEncodeOptions,
+  type ImageEncodeStreamOptions,
+  type ImageInput,
+  type ImageLoadOptions,
+  type ImagePooling,
+  type RawImage,
+  type SkippedImage,
+} from './image/index.js';
 export {
   type Accelerate,
   type Filter,

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'ERR_NATIVE_LOAD'
   | 'ERR_RUNTIME'
   | 'ERR_CLOSED'
+  | 'ERR_IMAGE'
   | 'ERR_CORRUPT'
   | 'ERR_VERSION'
   | 'ERR_LOCKED'
@@ -34,6 +35,15 @@ export class EmbedlaneError extends Error {
     this.name = 'EmbedlaneError';
     this.code = code;
   }
+}
+
+/**
+ * An error that comes from a message handler has a stack that says nothing to the caller: gives it that of the
+ * function that awaited it.
+ */
+export function withCallerStack(error: unknown): unknown {
+  if (error instanceof EmbedlaneError) Error.captureStackTrace(error, withCallerStack);
+  return error;
 }
 
 /** Longest excerpt of a received value that an error message quotes: inputs may be private or huge. */

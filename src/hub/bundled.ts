@@ -2,7 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { type OnnxVariant, onnxVariants } from './onnx-file.js';
 
 /** Models inside this package, by the short name; their folders are `models/<name>`. */
-export const BUNDLED_MODELS = ['all-MiniLM-L6-v2'] as const;
+export const BUNDLED_MODELS = ['all-MiniLM-L6-v2', 'efficientnet-lite0'] as const;
+
+/** What the bundled models embed. */
+const KINDS: Record<(typeof BUNDLED_MODELS)[number], 'text' | 'image'> = {
+  'all-MiniLM-L6-v2': 'text',
+  'efficientnet-lite0': 'image',
+};
 
 /** Names on the Hugging Face Hub of what is bundled. */
 const HUB_NAMES: Record<string, string> = { 'sentence-transformers/all-MiniLM-L6-v2': 'all-MiniLM-L6-v2' };
@@ -19,8 +25,12 @@ export function bundledFolder(name: string): string {
 }
 
 /** The bundled models and the variants of each, for listings. */
-export function bundledModels(): Promise<{ name: string; files: OnnxVariant[] }[]> {
+export function bundledModels(): Promise<{ name: string; kind: 'text' | 'image'; files: OnnxVariant[] }[]> {
   return Promise.all(
-    BUNDLED_MODELS.map(async (name) => ({ name, files: await onnxVariants(bundledFolder(name)) })),
+    BUNDLED_MODELS.map(async (name) => ({
+      name,
+      kind: KINDS[name],
+      files: await onnxVariants(bundledFolder(name)),
+    })),
   );
 }

@@ -140,10 +140,15 @@ function unknownName(name: string, revision: string | undefined): EmbedlaneError
   );
 }
 
+/** Paths of all files below a model's folder, relative to it, with `/`. */
+export async function listModelFiles(folder: string): Promise<string[]> {
+  return (await listTree(folder)).map((path) => relative(folder, path).split(sep).join('/'));
+}
+
 /** Whether a bundled model has what is asked for; the repository that it was made from has more variants. */
 async function isComplete(bundled: string, select: FileSelector): Promise<boolean> {
   const folder = bundledFolder(bundled);
-  const files = (await listTree(folder)).map((path) => relative(folder, path).split(sep).join('/'));
+  const files = await listModelFiles(folder);
   try {
     await select({ name: bundled, files, fetch: async (path) => resolve(folder, path) });
     return true;

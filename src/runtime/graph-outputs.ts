@@ -70,7 +70,8 @@ export function graphOutputs({ outputMetadata }: ort.InferenceSession): GraphOut
   }));
 }
 
-function floats(tensor: ort.Tensor, name: string): Float32Array {
+/** Values widened to 32 bits. */
+export function floats(tensor: ort.Tensor, name: string): Float32Array {
   if (tensor.type === 'float32') return tensor.data as Float32Array;
   if (tensor.type === 'float16') return widenFloat16(tensor.data as Uint16Array);
   throw invalidGraph(`output '${name}' of type float32 or float16`, tensor.type);

@@ -2,7 +2,7 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
 import type { Embedder } from '../core/embedder.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
-import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors.js';
 import { optionalBoolean, optionsObject, textList } from '../core/validate.js';
 import { loadRepairing, type ModelLocation } from '../hub/index.js';
 import { Lane, RuntimeMeter, type RuntimeStats } from '../runtime/index.js';
@@ -375,10 +375,4 @@ export class TextEmbedder implements Embedder {
 
 function closedError(): EmbedlaneError {
   return new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
-}
-
-/** Errors come from message handlers, whose stacks say nothing to the caller: takes the awaiting stack instead. */
-function withCallerStack(error: unknown): unknown {
-  if (error instanceof EmbedlaneError) Error.captureStackTrace(error, withCallerStack);
-  return error;
 }

@@ -17,6 +17,8 @@ const LAYERS = [
   'static',
   'audio',
   'heads',
+  'image',
+  'clip',
   'providers',
   'server',
   'cli',

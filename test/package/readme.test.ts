@@ -20,6 +20,7 @@ describe.each([
   'docs/index.md',
   'docs/server.md',
   'docs/static.md',
+  'docs/images.md',
 ])('%s', (name) => {
   const found = examples(readFileSync(join(ROOT, name), 'utf8'));
 

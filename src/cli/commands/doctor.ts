@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { bundledModels, cachedModels, checkHubOptions, hubAccess } from '../../hub/index.js';
+import { ImageEmbedder } from '../../image/index.js';
 import { TextEmbedder } from '../../text/index.js';
 import { simd } from '../../vectors/index.js';
 import { bytes, duration } from '../output/format.js';
@@ -31,8 +32,14 @@ Examples:
 }
 
 async function doctor(flags: { json?: boolean }): Promise<void> {
-  const findings = [...platform(), backend(), dependency('onnxruntime-node'), dependency('tokenizers')];
-  findings.push(...(await hub()));
+  const findings = [
+    ...platform(),
+    backend(),
+    dependency('onnxruntime-node'),
+    dependency('tokenizers'),
+    dependency('sharp'),
+    ...(await hub()),
+  ];
   for (const model of await bundledModels()) findings.push(await tryModel(model));
 
   const healthy = findings.every((finding) => finding.ok);
@@ -99,19 +106,30 @@ async function hub(): Promise<Finding[]> {
     ];
   }
 }
+/** How a model of each kind is tried: what loads it, what it is given. */
+const TRIALS = {
+  text: [(name: string) => TextEmbedder.load(name), 'text', 'The quick brown fox jumps over the lazy dog.'],
+  image: [
+    (name: string) => ImageEmbedder.load(name),
+    'picture',
+    { data: new Uint8Array(3), width: 1, height: 1, channels: 3 },
+  ],
+} as const;
 
 async function tryModel(model: {
   name: string;
+  kind: keyof typeof TRIALS;
   files: { dtype: string; bytes: number }[];
 }): Promise<Finding> {
   const files = model.files.map((file) => `${file.dtype} ${bytes(file.bytes)}`).join(', ');
   try {
     const started = performance.now();
-    await using embedder = await TextEmbedder.load(model.name);
+    const [load, sample, input] = TRIALS[model.kind];
+    await using embedder = await load(model.name);
     const loaded = performance.now();
-    await embedder.encode('The quick brown fox jumps over the lazy dog.');
+    await embedder.encode(input as never);
     const embedded = performance.now();
-    const timing = `loads in ${duration(loaded - started)}, first text in ${(embedded - loaded).toFixed(1)} ms`;
+    const timing = `loads in ${duration(loaded - started)}, first ${sample} in ${(embedded - loaded).toFixed(1)} ms`;
     return { name: model.name, value: `${files}; ${timing}`, ok: true };
   } catch (error) {
     return {

@@ -1,0 +1,49 @@
+import { EmbedlaneError } from '../core/errors.js';
+import { type Dtype, pickOnnxFile } from '../hub/index.js';
+
+/** A model's graphs: one for texts and one for pictures, or one for both. */
+export type ClipGraphs = { text: string; vision: string; joint: string | undefined } | { joint: string };
+
+/**
+ * Chooses a CLIP model's graphs among the files of its repository: `text_model.onnx` and `vision_model.onnx`, else
+ * the joint `model.onnx`, in the variant that `dtype` names.
+ *
+ * @param files paths below the model's folder, with `/`
+ * @param where the repository or folder, for messages
+ * @throws {EmbedlaneError} `ERR_MODEL_NOT_FOUND`
+ */
+export function pickClipGraphs(files: readonly string[], dtype: Dtype, where: string): ClipGraphs {
+  const text = pickTower(files, 'text', dtype, where);
+  const vision = pickTower(files, 'vision', dtype, where);
+  const joint = pickJoint(files, dtype, where);
+  if (text !== undefined && vision !== undefined) return { text, vision, joint };
+  if (joint !== undefined) return { joint };
+  const graphs = files.filter((path) => path.endsWith('.onnx'));
+  throw new EmbedlaneError(
+    'ERR_MODEL_NOT_FOUND',
+    `Expected text_model.onnx and vision_model.onnx, or a joint model.onnx, in ${where} for dtype '${dtype}' but found ` +
+      (graphs.length > 0 ? `only ${graphs.join(', ')}` : 'no .onnx file'),
+  );
+}
+
+/** The graph of one tower, whose variants are named as those of a whole model are. */
+function pickTower(files: readonly string[], tower: 'text' | 'vision', dtype: Dtype, where: string) {
+  const prefix = `${tower}_model`;
+  const renamed = new Map(
+    files.flatMap((path) => {
+      const name = path.slice(path.lastIndexOf('/') + 1);
+      if (!name.startsWith(prefix)) return [];
+      return [[path.slice(0, path.length - name.length) + name.slice(tower.length + 1), path]];
+    }),
+  );
+  return renamed.size === 0 ? undefined : renamed.get(pickOnnxFile([...renamed.keys()], dtype, where));
+}
+
+function pickJoint(files: readonly string[], dtype: Dtype, where: string): string | undefined {
+  try {
+    return pickOnnxFile(files, dtype, where);
+  } catch (error) {
+    if (error instanceof EmbedlaneError && error.code === 'ERR_MODEL_NOT_FOUND') return undefined;
+    throw error;
+  }
+}

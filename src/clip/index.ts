@@ -1,0 +1,2 @@
+export { ClipEmbedder } from './clip-embedder.js';
+export type { ClipLoadOptions, ClipTextOptions, ZeroShotOptions } from './options.js';

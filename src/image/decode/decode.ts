@@ -1,0 +1,124 @@
+import type { Metadata, Sharp } from 'sharp';
+import { EmbedlaneError } from '../../core/errors.js';
+import { type Channels, toRgb } from './raw.js';
+import { type DecodeSettings, MAX_SIDE, type Pixels } from './settings.js';
+import { loadSharp } from './sharp.js';
+import { type ImageFormat, sniff } from './sniff.js';
+
+/** Allows the decoding of a picture of so many pixels, and waits until there is memory for it. */
+export type Admit = (pixels: number) => () => void;
+
+/**
+ * Decodes a picture to the pixels that Pillow's `convert('RGB')` gives, bit for bit: no colour profile is
+ * applied, transparency is dropped and not blended, CMYK is converted by Pillow's formula.
+ *
+ * Of animated pictures and documents of several pages the first is taken.
+ *
+ * @param bytes the encoded picture
+ * @param declared what a data URI or a server says the format is, if it says it
+ * @throws {Error} whose message continues "Expected a picture but received …"
+ */
+export async function decode(
+  bytes: Uint8Array,
+  declared: ImageFormat | undefined,
+  settings: DecodeSettings,
+  admit: Admit,
+): Promise<Pixels> {
+  const { format, description } = sniff(bytes);
+  if (format === undefined || (format === 'svg' && !settings.svg)) throw notDecoded(description, format);
+  if (declared !== undefined && declared !== format) {
+    throw badImage(`Expected the declared format, ${declared},`, `${description}`);
+  }
+  const sharp = await loadSharp();
+  const open = () =>
+    sharp(bytes, {
+      failOn: 'error',
+      ignoreIcc: true,
+      limitInputPixels: settings.maxPixels,
+      sequentialRead: true,
+    });
+  let release: (() => void) | undefined;
+  try {
+    const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
+    checkSize(metadata, settings);
+    release = admit(metadata.width * metadata.height);
+    const oriented = settings.autoOrient ? open().autoOrient() : open();
+    return await decodeAs(metadata, oriented, settings);
+  } catch (cause) {
+    if (cause instanceof EmbedlaneError) throw cause;
+    const reason = (cause as Error).message.split('\n')[0];
+    throw badImage(
+      'Expected a picture that can be decoded',
+      `${description} of which the decoder says: ${reason}`,
+      cause,
+    );
+  } finally {
+    release?.();
+  }
+}
+
+function notDecoded(description: string, format: ImageFormat | undefined): EmbedlaneError {
+  const hint = format === 'svg' ? '; SVG has to be allowed' : '';
+  return badImage('Expected JPEG, PNG, WebP, GIF, TIFF or AVIF', `${description}${hint}`);
+}
+
+function badImage(expected: string, actual: string, cause?: unknown): EmbedlaneError {
+  return new EmbedlaneError(
+    'ERR_IMAGE',
+    `${expected} but received ${actual}`,
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+function checkSize({ width, height }: Metadata, { maxPixels }: DecodeSettings): void {
+  if (width * height > maxPixels) {
+    throw badImage(
+      `Expected at most ${maxPixels} pixels`,
+      `${width} × ${height}; the limit is the option maxPixels`,
+    );
+  }
+  if (Math.max(width, height) > MAX_SIDE) {
+    throw badImage(`Expected sides of at most ${MAX_SIDE} pixels`, `${width} × ${height}`);
+  }
+}
+
+async function decodeAs(metadata: Metadata, image: Sharp, settings: DecodeSettings): Promise<Pixels> {
+  if (metadata.space === 'cmyk') return fromCmyk(image);
+  if (metadata.depth === 'ushort' && metadata.channels === 1) return fromGrey16(image);
+  const rgb = image.toColourspace('srgb');
+  const output = settings.alpha === 'drop' ? rgb.removeAlpha() : rgb;
+  const { data, info } = await output.raw().toBuffer({ resolveWithObject: true });
+  return {
+    data: toRgb(data, info.channels as Channels, settings.alpha),
+    width: info.width,
+    height: info.height,
+  };
+}
+
+/** Pillow's cmyk2rgb; libvips would go through a colour profile. */
+async function fromCmyk(image: Sharp): Promise<Pixels> {
+  const cmyk = image.pipelineColourspace('cmyk').toColourspace('cmyk').raw();
+  const { data, info } = await cmyk.toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  const out = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < out.length; from += 4, to += 3) {
+    const white = 255 - data[from + 3];
+    for (let c = 0; c < 3; c++) {
+      const ink = data[from + c] * white + 128;
+      out[to + c] = Math.max(0, white - (((ink >> 8) + ink) >> 8));
+    }
+  }
+  return { data: out, width, height };
+}
+
+/** Pillow clips 16-bit grey at 255 instead of scaling it, so that nearly every such picture turns white. */
+async function fromGrey16(image: Sharp): Promise<Pixels> {
+  const grey = image.toColourspace('grey16').raw({ depth: 'ushort' });
+  const { data, info } = await grey.toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  const values = new Uint16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
+  const out = new Uint8Array(width * height * 3);
+  for (let i = 0; i < width * height; i++)
+    out.fill(Math.min(255, values[i * info.channels]), 3 * i, 3 * i + 3);
+  return { data: out, width, height };
+}

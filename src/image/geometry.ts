@@ -1,0 +1,71 @@
+import { EmbedlaneError } from '../core/errors.js';
+import type { ResizeAxis, ResizeGeometry } from '../native/image-binding.js';
+import type { Preprocessing, TargetSize } from './config/preprocessor.js';
+
+/** Most pixels of a network's input; what is larger comes from a picture that is a line. */
+const MAX_INPUT_PIXELS = 2 ** 26;
+
+/**
+ * Where each pixel of a network's input comes from, in transformers' arithmetic.
+ *
+ * @throws {EmbedlaneError} `ERR_IMAGE` if the picture's shape would make the input huge
+ */
+export function inputGeometry(
+  { squarePad, resize, crop, filter }: Preprocessing,
+  width: number,
+  height: number,
+  heightFirst: boolean,
+): ResizeGeometry {
+  const side = Math.max(width, height);
+  const canvas = squarePad ? { width: side, height: side } : { width, height };
+  const resized = resize === undefined ? canvas : targetSize(resize, canvas.width, canvas.height);
+  const window = crop ?? resized;
+  if (window.width * window.height > MAX_INPUT_PIXELS) {
+    throw new EmbedlaneError(
+      'ERR_IMAGE',
+      `Expected a picture whose model input has at most ${MAX_INPUT_PIXELS} pixels but received one of ${width} × ${height}`,
+    );
+  }
+  return {
+    x: axis(width, canvas.width, resized.width, window.width),
+    y: axis(height, canvas.height, resized.height, window.height),
+    filter,
+    heightFirst,
+  };
+}
+
+function axis(image: number, canvas: number, resized: number, window: number): ResizeAxis {
+  return {
+    image,
+    canvas,
+    offset: Math.floor((canvas - image) / 2),
+    resized,
+    windowStart: windowStart(resized, window),
+    window,
+  };
+}
+
+/** transformers' center_crop: where the picture is smaller than the crop, it is padded first. */
+function windowStart(resized: number, window: number): number {
+  if (resized >= window) return Math.floor((resized - window) / 2);
+  return -Math.ceil((window - resized) / 2);
+}
+
+function targetSize(size: TargetSize, width: number, height: number): { width: number; height: number } {
+  if (size.kind === 'exact') return size;
+  const [short, long] = width <= height ? [width, height] : [height, width];
+  let newShort: number;
+  let newLong: number;
+  if (size.kind === 'longest') {
+    newLong = size.edge;
+    newShort = Math.max(1, Math.trunc((size.edge * short) / long));
+  } else {
+    newShort = size.edge;
+    newLong = Math.trunc((size.edge * long) / short);
+    if (size.longest !== undefined && newLong > size.longest) {
+      newShort = Math.max(1, Math.trunc((size.longest * newShort) / newLong));
+      newLong = size.longest;
+    }
+  }
+  return width <= height ? { width: newShort, height: newLong } : { width: newLong, height: newShort };
+}
