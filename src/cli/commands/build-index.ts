@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { CliContext } from '../context.js';
+import { imagesToIndex, indexImages } from '../images/index-images.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, withModel } from '../options.js';
 import { bytes, count, duration, rate } from '../output/format.js';
 import { startProgressBar } from '../output/progress-bar.js';
@@ -17,7 +18,9 @@ interface IndexFlags extends ModelFlags {
 
 export function registerIndex(program: Command, context: CliContext): void {
   withModel(program.command('index'))
-    .description('Index a folder, a text file or a JSON-lines file for `embedlane search`.')
+    .description(
+      'Index a folder of texts or pictures, a text file or a JSON-lines file for `embedlane search`.',
+    )
     .argument('<source>', 'folder or file')
     .option('--index <folder>', 'index folder to write', DEFAULT_INDEX)
     .option('--field <name>', 'field of JSON lines to index', 'text')
@@ -33,12 +36,16 @@ export function registerIndex(program: Command, context: CliContext): void {
       `
 Examples:
   $ embedlane index docs/
+  $ embedlane index photos/ --index photos.index
   $ embedlane index articles.jsonl --field body --index articles.index`,
     )
     .action((source: string, flags: IndexFlags) => index(source, flags, context));
 }
 
-async function index(source: string, flags: IndexFlags, { signal }: CliContext): Promise<void> {
+async function index(source: string, flags: IndexFlags, context: CliContext): Promise<void> {
+  const { signal } = context;
+  const images = await imagesToIndex(source, flags);
+  if (images) return indexImages(images, flags, context);
   const { field, chunkChars: maxChars } = flags;
   const { passages, files, skipped } = await collectPassages(source, { field, maxChars, signal });
   if (passages.length === 0) {

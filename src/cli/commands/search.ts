@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
+import { EmbedlaneError } from '../../core/errors.js';
 import type { IndexHit } from '../../index/index.js';
 import type { CliContext } from '../context.js';
-import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags } from '../options.js';
+import { openImageIndex } from '../images/image-index.js';
+import { type SearchImagesFlags, searchImages } from '../images/search-images.js';
+import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, repeated } from '../options.js';
 import { count, duration } from '../output/format.js';
 import type { Passage } from '../passages/collect.js';
 import { openPassageIndex, type PassageIndex } from '../passages/passage-index.js';
 
-interface SearchFlags extends Omit<ModelFlags, 'model' | 'dtype'> {
+interface SearchFlags extends Omit<ModelFlags, 'model' | 'dtype'>, SearchImagesFlags {
   index: string;
   k: number;
   json?: boolean;
@@ -25,10 +28,12 @@ export function registerSearch(program: Command, context: CliContext): void {
   program
     .command('search')
     .description('Search an index by meaning; prints ranked passages with score, file and line.')
-    .argument('<questions...>', 'one or more questions')
+    .argument('[questions...]', 'one or more questions')
     .option('--index <folder>', 'index folder to read', DEFAULT_INDEX)
     .option('-k, --k <n>', 'passages per question', integerOption(1, 10_000), 5)
     .option('--threads <n>', 'inference threads (default: all cores)', integerOption(1, 1024))
+    .option('--image <file>', 'search pictures with a picture (repeatable)', repeated)
+    .option('--html <file>', 'write a contact sheet of the pictures that were found')
     .option('--full', 'print whole passages')
     .option('--json', 'print one JSON object a question')
     .addHelpText(
@@ -41,7 +46,18 @@ Examples:
     .action((questions: string[], flags: SearchFlags) => search(questions, flags, context));
 }
 
-async function search(questions: string[], flags: SearchFlags, { signal }: CliContext): Promise<void> {
+async function search(questions: string[], flags: SearchFlags, context: CliContext): Promise<void> {
+  const { signal } = context;
+  const images = await openImageIndex(flags.index);
+  if (images) return searchImages(questions, flags, images, context);
+  if (flags.image || flags.html !== undefined) {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected an index of pictures for --image and --html but received ${flags.index}`,
+    );
+  }
+  if (questions.length === 0)
+    throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected a question but received none');
   await using index = await openPassageIndex(flags.index);
   const { id, dtype } = index.manifest.model;
   // The question has to go through the very model that the passages went through.
