@@ -1,0 +1,55 @@
+/** transformers.js: its image processor, and with `model` the graph after it, as its documentation shows both. */
+import { AutoModel, AutoProcessor, env, RawImage } from '@huggingface/transformers';
+import { packageVersion, peersFolder } from '../lib/machine.mjs';
+import { modelId, modelsFolder } from '../lib/pictures.mjs';
+import { serveImages } from '../lib/serve-images.mjs';
+
+env.allowRemoteModels = false;
+env.localModelPath = modelsFolder;
+
+let processor;
+let model;
+let settings;
+
+async function load(options) {
+  settings = options;
+  processor = await AutoProcessor.from_pretrained(modelId);
+  if (settings.model) {
+    model = await AutoModel.from_pretrained(modelId, {
+      dtype: 'fp32',
+      device: 'cpu',
+      session_options: { intraOpNumThreads: settings.threads },
+    });
+  }
+  return { runtime: `onnxruntime-node ${packageVersion('onnxruntime-node', peersFolder)}` };
+}
+
+async function work(paths) {
+  const rows = [];
+  for (let start = 0; start < paths.length; start += settings.batchSize) {
+    const images = await Promise.all(
+      paths.slice(start, start + settings.batchSize).map((path) => RawImage.read(path)),
+    );
+    const inputs = await processor(images);
+    if (!model) {
+      rows.push(inputs.pixel_values.data);
+      continue;
+    }
+    const { features } = await model(inputs);
+    const dims = features.dims[1];
+    for (let i = 0; i < images.length; i++) {
+      const row = features.data.slice(i * dims, (i + 1) * dims);
+      const length = Math.hypot(...row);
+      rows.push(row.map((value) => value / length));
+    }
+  }
+  const out = new Float32Array(rows.reduce((sum, row) => sum + row.length, 0));
+  let at = 0;
+  for (const row of rows) {
+    out.set(row, at);
+    at += row.length;
+  }
+  return out;
+}
+
+serveImages(load, work, () => model?.dispose());
