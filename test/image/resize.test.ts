@@ -3,22 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { ResampleFilter, ResizeAxis } from '#dist/native/image-binding.js';
 import { implementations } from '../native/levels.js';
 import { readGolden } from '../text/goldens.js';
-import { wholeAxis } from './support.js';
+import { goldenImage, wholeAxis } from './support.js';
 
 interface ResizeGolden {
   filters: ResampleFilter[];
   cases: [number, number, number, number, ...string[]][];
-}
-
-/** The image of a golden, as test/fixtures/make/pillow_resize.py makes it. */
-function goldenImage(seed: number, width: number, height: number): Uint8Array {
-  const data = new Uint8Array(3 * width * height);
-  let state = seed;
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    data[i] = seed % 3 === 0 ? (state >>> 31) * 255 : state >>> 24;
-  }
-  return data;
 }
 
 describe.each(implementations())('$name', ({ use }) => {

@@ -43,3 +43,14 @@ export function sha256(data: Uint8Array | Float32Array): string {
 export function wholeAxis(image: number, resized: number): ResizeAxis {
   return { image, canvas: image, offset: 0, resized, windowStart: 0, window: resized };
 }
+
+/** The image of a golden, as test/fixtures/make/pillow_resize.py makes it. */
+export function goldenImage(seed: number, width: number, height: number): Uint8Array {
+  const data = new Uint8Array(3 * width * height);
+  let state = seed;
+  for (let i = 0; i < data.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    data[i] = seed % 3 === 0 ? (state >>> 31) * 255 : state >>> 24;
+  }
+  return data;
+}

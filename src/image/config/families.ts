@@ -3,12 +3,14 @@ import type { TargetSize } from './preprocessor.js';
 
 type Triple = readonly [number, number, number];
 
-/** Defaults of an image processor class of transformers, for the fields that a file leaves out. */
+/** Defaults of an image processor class of transformers 5, for the fields that a file leaves out. */
 export interface FamilyDefaults {
   size: TargetSize;
   /** Whether a `size` that is a plain number means a square, and not the shorter side. */
   squareSizes: boolean;
-  crop: { width: number; height: number } | undefined;
+  crop: { width: number; height: number };
+  /** Whether a file that does not say crops. */
+  crops: boolean;
   /** Resizes to `size / crop_pct` and crops, below 384 pixels. */
   cropsByShare: boolean;
   filter: ResampleFilter;
@@ -19,7 +21,6 @@ export interface FamilyDefaults {
 }
 
 const HALF: Triple = [0.5, 0.5, 0.5];
-const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 const OPENAI = {
   mean: [0.48145466, 0.4578275, 0.40821073],
   std: [0.26862954, 0.26130258, 0.27577711],
@@ -37,6 +38,7 @@ const CLIP: FamilyDefaults = {
   size: shortest(224),
   squareSizes: false,
   crop: side(224),
+  crops: true,
   filter: 'bicubic',
 };
 
@@ -44,7 +46,8 @@ const VIT: FamilyDefaults = {
   ...COMMON,
   size: exact(224),
   squareSizes: true,
-  crop: undefined,
+  crop: side(224),
+  crops: false,
   filter: 'bilinear',
   mean: HALF,
   std: HALF,
@@ -57,17 +60,10 @@ const FAMILIES: Record<string, FamilyDefaults> = {
   Bit: CLIP,
   ViT: VIT,
   Siglip: { ...VIT, filter: 'bicubic' },
-  DeiT: { ...VIT, ...IMAGENET, size: exact(256), crop: side(224), filter: 'bicubic' },
-  Beit: { ...VIT, size: exact(256), crop: side(224), filter: 'bicubic' },
-  ConvNext: {
-    ...CLIP,
-    ...IMAGENET,
-    size: shortest(384),
-    crop: undefined,
-    cropsByShare: true,
-    filter: 'bilinear',
-  },
-  EfficientNet: { ...VIT, ...IMAGENET, size: exact(346), filter: 'nearest', normalizesTwice: true },
+  DeiT: { ...VIT, size: exact(256), crop: side(224), crops: true, filter: 'bicubic' },
+  Beit: { ...VIT, filter: 'bicubic' },
+  ConvNext: { ...VIT, size: shortest(384), squareSizes: false, cropsByShare: true, filter: 'bicubic' },
+  EfficientNet: { ...VIT, size: exact(346), crop: side(289), filter: 'bicubic', normalizesTwice: true },
 };
 
 /**

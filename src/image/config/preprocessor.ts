@@ -79,10 +79,8 @@ function geometry(
   flag: (field: string, otherwise: boolean) => boolean,
 ) {
   const size = readSize(config, 'size', defaults.squareSizes) ?? defaults.size;
-  const cropping = flag('do_center_crop', defaults.crop !== undefined);
-  const crop = cropping
-    ? (rectangle(config, 'crop_size') ?? defaults.crop ?? square(config, size))
-    : undefined;
+  const cropping = flag('do_center_crop', defaults.crops);
+  const crop = cropping ? (rectangle(config, 'crop_size') ?? defaults.crop) : undefined;
   if (!flag('do_resize', true)) return { resize: undefined, crop };
   if (!defaults.cropsByShare) return { resize: size, crop };
   // ConvNeXT and ResNet: below 384 pixels the picture is resized to a larger one, of which crop_pct is kept.
@@ -136,12 +134,6 @@ function rectangle(config: JsonObject, field: string): { width: number; height: 
 
 function isSide(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= 8192;
-}
-
-function square(config: JsonObject, size: TargetSize): { width: number; height: number } {
-  if (size.kind === 'exact') return { width: size.width, height: size.height };
-  if (size.kind === 'shortest') return { width: size.edge, height: size.edge };
-  throw config.invalid('a size', "'crop_size'", undefined);
 }
 
 function filter(config: JsonObject): ResampleFilter | undefined {
