@@ -29,7 +29,7 @@ const PILLOW = 'transformers, Pillow processor';
 const TJS = 'transformers.js, batch 8';
 const TJS_ONE = 'transformers.js, one by one';
 
-const python = chosen.peers ? pythonPeer() : undefined;
+const python = chosen.peers ? pythonPeer('Pillow', 'PIL') : undefined;
 const javascript = chosen.peers && peer('@huggingface/transformers');
 
 const pillow = {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { peersFolder, peerVersion } from './machine.mjs';
@@ -16,10 +17,11 @@ export function peer(name) {
   return version;
 }
 
-/** The interpreter that has sentence-transformers, or undefined after noting that it is missing. */
-export function pythonPeer() {
-  if (existsSync(python)) return python;
-  missing.set('sentence-transformers (Python)', 'npm run bench:peers -- --python');
+/** The interpreter that has the peers in Python, or undefined after noting that this one is missing. */
+export function pythonPeer(name = 'sentence-transformers', module = 'sentence_transformers') {
+  const find = `import importlib.util, sys; sys.exit(importlib.util.find_spec('${module}') is None)`;
+  if (existsSync(python) && spawnSync(python, ['-c', find]).status === 0) return python;
+  missing.set(`${name} (Python)`, 'npm run bench:peers -- --python');
   return undefined;
 }
 
