@@ -4,13 +4,7 @@ import { abortError, throwIfAborted } from '../core/abort.js';
 import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { integer, optionalSignal, optionsObject, textList } from '../core/validate.js';
-import {
-  listModelFiles,
-  loadRepairing,
-  type ModelLocation,
-  onnxModelFiles,
-  resolveModel,
-} from '../hub/index.js';
+import { listModelFiles, loadRepairing, type ModelLocation } from '../hub/index.js';
 import { type Classification, ranked, softmax } from '../image/classify.js';
 import { readPreprocessing } from '../image/config/preprocessor.js';
 import type { DecodeSettings } from '../image/decode/settings.js';
@@ -26,7 +20,7 @@ import { encodeImageStream } from '../image/stream.js';
 import { DEFAULT_TOKEN_BUDGET, Lane } from '../runtime/index.js';
 import { normalize, similarity } from '../vectors/index.js';
 import { type ClipConfig, readClipConfig } from './config.js';
-import { type ClipGraphs, pickClipGraphs } from './graphs.js';
+import { pickClipGraphs } from './graphs.js';
 import type { ClipLoaded, ClipLoadParams, LogitScale } from './lane/protocol.js';
 import {
   type ClipLoadOptions,
@@ -35,6 +29,7 @@ import {
   checkClipTextOptions,
   type ZeroShotOptions,
 } from './options.js';
+import { resolveClip } from './repository.js';
 import { embedTexts } from './text-job.js';
 import { averagePrompts, checkLabels, checkTemplates, prompts, sigmoid, unknownScale } from './zero-shot.js';
 
@@ -77,15 +72,15 @@ export class ClipEmbedder implements AsyncDisposable {
    * Loads a model whose repository has `text_model.onnx` and `vision_model.onnx`, or a joint `model.onnx`.
    *
    * @param model path of a folder (absolute, or starting with `./` or `../`), or `org/name` or
-   *   `org/name@revision` on the Hugging Face Hub
+   *   `org/name@revision` on the Hugging Face Hub. OpenAI's own repositories have no ONNX graphs; for their three
+   *   usual models those of Xenova's conversions are taken
    * @throws {EmbedlaneError} as `ImageEmbedder.load`; `ERR_MODEL_INVALID` if the model is not of texts and pictures
    */
   static async load(model: string, options?: ClipLoadOptions): Promise<ClipEmbedder> {
     const settings = checkClipLoadOptions(options);
     const { dtype, hub, signal } = settings;
     throwIfAborted(signal);
-    const select = onnxModelFiles(({ name, files }) => graphFiles(pickClipGraphs(files, dtype, name)));
-    const location = await resolveModel(model, { select, hub, signal });
+    const location = await resolveClip(model, dtype, hub, signal);
     return loadRepairing(location, () => ClipEmbedder.#open(location, settings));
   }
 
@@ -275,9 +270,4 @@ export class ClipEmbedder implements AsyncDisposable {
       throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
     }
   }
-}
-
-/** What has to be downloaded. A joint graph beside the towers is not: it is as large as both. */
-function graphFiles(graphs: ClipGraphs): string[] {
-  return 'text' in graphs ? [graphs.text, graphs.vision] : [graphs.joint];
 }
