@@ -5,6 +5,8 @@ import type { PieceParams, WireImage } from './lane/protocol.js';
 
 /** Bytes that are serialised in one go; copying more than this takes more than a fraction of a millisecond. */
 const PIECE = 256 * 1024;
+/** Bytes of a picture that travel in the call itself, of which a window has many. */
+const INLINE = 32 * 1024;
 
 let nextKey = 0;
 
@@ -48,7 +50,7 @@ async function sendImage(lane: LaneProcess, source: ImageSource): Promise<WireIm
     typeof source.bytes === 'function'
       ? await source.bytes()
       : { bytes: source.bytes as Uint8Array, format: undefined };
-  if (bytes.length <= PIECE) return { bytes, raw, format };
+  if (bytes.length <= INLINE) return { bytes, raw, format };
   const key = nextKey++;
   for (let start = 0; start < bytes.length; start += PIECE) {
     const params: PieceParams = { key, piece: bytes.subarray(start, start + PIECE) };

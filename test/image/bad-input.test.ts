@@ -174,6 +174,12 @@ describe('a picture that is only unusual', () => {
     await expect(model.encode(png(10_001, 10_000))).rejects.toMatchObject({ code: 'ERR_IMAGE' });
   });
 
+  it('is AVIF', async () => {
+    const avif = await sharp(imagePath('jpeg_444.jpg')).avif({ quality: 95 }).toBuffer();
+    const e = await model.encode([avif, imagePath('jpeg_444.jpg')], { normalize: true });
+    expect(model.similarity(e, e).data[1]).toBeGreaterThan(0.99);
+  });
+
   it('has more bytes than allowed', async () => {
     await using small = await ImageEmbedder.load(TINY, { maxBytes: 1000 });
     await expect(small.encode(imagePath('jpeg_420.jpg'))).rejects.toThrow(/at most 1000 bytes/);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ImageEmbedder, type ImageInput } from '#dist/image/index.js';
 import { readPca } from '#dist/image/pca-file.js';
 import { PCA } from '#dist/vectors/index.js';
@@ -32,7 +32,7 @@ describe.each([
   const features = readMatrix(`images/${bin}`, dims);
 
   it('gives the same features, in order, in batches of any size', async () => {
-    for (const batchSize of [1, 3, 8]) {
+    for (const batchSize of [1, 3]) {
       await using model = await ImageEmbedder.load(id, { batchSize });
       expect(model.dimensions).toBe(dims);
       expectRows(await model.encode(images.map(imagePath)), features, EXACT);
@@ -41,13 +41,18 @@ describe.each([
 });
 
 describe('efficientnet-lite0', () => {
+  let model: ImageEmbedder;
+  beforeAll(async () => {
+    model = await ImageEmbedder.load('efficientnet-lite0');
+  });
+  afterAll(() => model?.close());
+
   const { images } = readGolden<ModelGolden>('images/efficientnet/efficientnet.json');
   const golden = readGolden<{
     top5: { image: string; top5: { id: number; label: string; prob: number }[] }[];
   }>('images/efficientnet/efficientnet.json');
 
   it('names what pictures show', async () => {
-    await using model = await ImageEmbedder.load('efficientnet-lite0');
     expect(model.labels).toHaveLength(1000);
     const found = await model.classify(images.map(imagePath));
     golden.top5.forEach(({ top5 }, i) => {
@@ -62,7 +67,6 @@ describe('efficientnet-lite0', () => {
   });
 
   it('gives the same vector whatever way a picture comes', async () => {
-    await using model = await ImageEmbedder.load('efficientnet-lite0');
     const name = 'png_rgb_480.png';
     const bytes = imageBytes(name);
     const inputs: ImageInput[] = [
@@ -88,7 +92,6 @@ describe('efficientnet-lite0', () => {
   });
 
   it('takes raw pixels of one to four channels', async () => {
-    await using model = await ImageEmbedder.load('efficientnet-lite0');
     const [width, height] = [40, 30];
     const grey = Uint8Array.from({ length: width * height }, (_, i) => (i * 37) % 256);
     const raw = (channels: 1 | 2 | 3 | 4) => ({
@@ -115,7 +118,6 @@ describe('efficientnet-lite0', () => {
   });
 
   it('cuts and normalises in this order', async () => {
-    await using model = await ImageEmbedder.load('efficientnet-lite0');
     const image = imagePath('jpeg_444.jpg');
     const [whole, cut, both] = [
       await model.encode(image),
@@ -128,7 +130,6 @@ describe('efficientnet-lite0', () => {
   });
 
   it('gives parts of a stream in order, and an empty list no rows', async () => {
-    await using model = await ImageEmbedder.load('efficientnet-lite0');
     const files = images.map(imagePath);
     const whole = await model.encode(files);
     const parts: Float32Array[] = [];

@@ -81,8 +81,10 @@ function backend(): Finding {
 function dependency(name: string): Finding {
   const require = createRequire(import.meta.url);
   try {
-    require(name);
-    return { name, value: (require(`${name}/package.json`) as { version: string }).version, ok: true };
+    const { versions } = require(name) as { versions?: Record<string, string> };
+    // Not every package lets its package.json be read.
+    const version = versions?.[name] ?? (require(`${name}/package.json`) as { version: string }).version;
+    return { name, value: version, ok: true };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     return { name, value: `does not load: ${reason}`, ok: false, fix: `npm install ${name}` };

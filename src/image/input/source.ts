@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, EmbedlaneError, invalidArgument } from '../../core/errors.js';
 import { integer } from '../../core/validate.js';
@@ -78,7 +79,7 @@ function fromString(name: string, value: string, settings: DecodeSettings): Imag
     return { name: `${name} (data URI)`, bytes: async () => parseDataUri(value) };
   }
   if (/^file:/i.test(value)) return fromFileUrl(name, value);
-  if (!/^https?:/i.test(value)) return { name: `${name} (${value})`, path: value };
+  if (!/^https?:/i.test(value)) return { name: `${name} (${value})`, path: resolve(value) };
   const label = `${name} (${value.slice(0, 200)})`;
   try {
     return { name: label, url: checkUrl(value, settings).href };

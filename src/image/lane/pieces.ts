@@ -14,9 +14,12 @@ export function dropPieces({ keys }: { keys: number[] }): void {
   for (const key of keys) pieces.delete(key);
 }
 
-/** The picture with the bytes that were sent ahead of it. */
+/**
+ * The picture with the bytes that were sent ahead of it, in memory of its own: what came with a message is a view
+ * into all of that message, and would take the rest along to another thread.
+ */
 export function joined({ key, ...image }: WireImage): WireImage {
-  if (key === undefined) return image;
+  if (key === undefined) return image.bytes ? { ...image, bytes: new Uint8Array(image.bytes) } : image;
   const list = pieces.get(key) ?? [];
   pieces.delete(key);
   return { ...image, bytes: Buffer.concat(list) };

@@ -53,14 +53,17 @@ export class PreparationPool {
     return new PreparationPool(workers);
   }
 
-  /** Prepares one picture; rejects with its error, or `ERR_ABORTED` if the job was cancelled first. */
+  /**
+   * Prepares one picture; rejects with its error, or `ERR_ABORTED` if the job was cancelled first. Its bytes move to
+   * another thread: their memory must be theirs alone, and is gone afterwards.
+   */
   prepare(job: number, image: WireImage): Promise<Prepared> {
     const worker = this.#load.indexOf(Math.min(...this.#load));
     const id = this.#nextId++;
     this.#load[worker]++;
     return new Promise((resolve, reject) => {
       this.#tasks.set(id, { worker, resolve, reject });
-      this.#post(worker, { id, job, image });
+      this.#post(worker, { id, job, image }, image.bytes ? [image.bytes.buffer as ArrayBuffer] : []);
     });
   }
 
@@ -71,8 +74,8 @@ export class PreparationPool {
     });
   }
 
-  #post(worker: number, message: ToWorker): void {
-    this.#workers[worker].postMessage(message);
+  #post(worker: number, message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    this.#workers[worker].postMessage(message, transfer);
   }
 
   #receive(message: FromWorker): void {
