@@ -6,6 +6,7 @@
 #include "audio.h"
 #include "environment.h"
 #include "image.h"
+#include "pairs.h"
 #include "quantization.h"
 #include "row_store.h"
 #include "search.h"
@@ -43,9 +44,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["simdLevel"] = Napi::Function::New<simd_level>(env);
   exports["simdLevels"] = Napi::Function::New<simd_levels>(env);
   exports["setSimdLevel"] = Napi::Function::New<set_simd_level>(env);
-  exports["dot"] = Napi::Function::New<dot>(env);
-  exports["cosine"] = Napi::Function::New<cosine>(env);
-  exports["l2"] = Napi::Function::New<l2>(env);
+  define_pairs(env, exports);
   exports["matrix"] = Napi::Function::New<matrix>(env);
   exports["normalizeRows"] = Napi::Function::New<normalize_rows>(env);
   exports["pool"] = Napi::Function::New<pool>(env);

@@ -7,16 +7,32 @@
 namespace embedlane {
 namespace {
 
-Napi::Value pair(const Napi::CallbackInfo& info, Metric kind) {
-  const Span<float> a = floats(info, 0);
-  const Span<float> b = floats(info, 1);
-  if (a.length != b.length) throw_error(info.Env(), "ERR_DIMENSION", "Expected vectors of equal length");
-  const RowKernels& kernels = row_kernels(current_kernels(), Dtype::kF32);
-  const double square = kind == Metric::kCosine ? square_of(kernels, a.data, a.length) : 0;
-  double scratch[2];
-  float score;
-  score_rows(kernels, kind, a.length, {a.data, square}, {b.data, 0, 1}, scratch, &score);
-  return Napi::Number::New(info.Env(), score);
+// Elements as DTYPES of src/native/binding.ts numbers them, in the array that holds such.
+struct Elements {
+  const void* data;
+  size_t bytes;
+};
+
+Elements elements(const Napi::CallbackInfo& info, size_t index, Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kF32: {
+      const Span<float> span = floats(info, index);
+      return {span.data, span.length * sizeof(float)};
+    }
+    case Dtype::kF16:
+    case Dtype::kBf16: {
+      const Span<uint16_t> span = halves(info, index);
+      return {span.data, span.length * sizeof(uint16_t)};
+    }
+    case Dtype::kI8: {
+      const Span<int8_t> span = signed_bytes(info, index);
+      return {span.data, span.length};
+    }
+    default: {
+      const Span<uint8_t> span = bytes(info, index);
+      return {span.data, span.length};
+    }
+  }
 }
 
 // The names of POOLING_MODES, in that order.
@@ -44,23 +60,23 @@ unsigned pooling_modes(const Napi::CallbackInfo& info, size_t index) {
 
 }  // namespace
 
-Napi::Value dot(const Napi::CallbackInfo& info) { return pair(info, Metric::kDot); }
-Napi::Value cosine(const Napi::CallbackInfo& info) { return pair(info, Metric::kCosine); }
-Napi::Value l2(const Napi::CallbackInfo& info) { return pair(info, Metric::kL2); }
-
 void matrix(const Napi::CallbackInfo& info) {
-  const Metric kind = metric(info, 0);
-  const Span<float> a = floats(info, 1);
-  const Span<float> b = floats(info, 2);
+  const Metric kind = string(info, 0) == "jaccard" ? Metric::kJaccard : metric(info, 0);
+  const auto dtype = Dtype(integer(info, 5, 0, kDtypeCount - 1));
+  if (kind == Metric::kJaccard && dtype != Dtype::kB1) {
+    throw_error(info.Env(), "ERR_DTYPE", "Expected bits to compare by Jaccard distance");
+  }
+  const Elements a = elements(info, 1, dtype);
+  const Elements b = elements(info, 2, dtype);
   const size_t dims = integer(info, 3, 1, 0xffffffff);
   const Span<float> out = floats(info, 4);
-  const size_t a_rows = rows_of(info.Env(), a.length, dims);
-  const size_t b_rows = rows_of(info.Env(), b.length, dims);
+  const size_t a_rows = rows_of(info.Env(), a.bytes, row_bytes(dtype, dims));
+  const size_t b_rows = rows_of(info.Env(), b.bytes, row_bytes(dtype, dims));
   if (out.length != product(info.Env(), a_rows, b_rows)) {
     throw_error(info.Env(), "ERR_DIMENSION", "Expected room for every pair of rows");
   }
-  score_matrix(row_kernels(current_kernels(), Dtype::kF32), Dtype::kF32, kind, a.data, a_rows, b.data, b_rows,
-               dims, out.data);
+  score_matrix(row_kernels(current_kernels(), dtype), dtype, kind, a.data, a_rows, b.data, b_rows, dims,
+               out.data);
 }
 
 void normalize_rows(const Napi::CallbackInfo& info) {

@@ -38,6 +38,9 @@ class ScoreFloor {
       case Metric::kL1:
         limit_ = kSmallest - goodness;
         return;
+      case Metric::kJaccard:  // not what the sums are
+        limit_ = std::numeric_limits<double>::infinity();
+        return;
     }
   }
 

@@ -14,7 +14,7 @@ namespace embedlane {
 // one value. 0 is below every key.
 using Key = uint64_t;
 
-inline bool smaller_is_better(Metric metric) { return metric == Metric::kL2 || metric == Metric::kL1; }
+inline bool smaller_is_better(Metric metric) { return metric != Metric::kCosine && metric != Metric::kDot; }
 
 inline Key make_key(float goodness, uint32_t row) {
   uint32_t high = 0;

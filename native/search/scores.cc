@@ -27,7 +27,8 @@ double square_of(const RowKernels& kernels, const void* query, size_t dims) {
 
 void sum_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
               const ScoredRows& rows, double* scratch) {
-  const bool squares = metric == Metric::kCosine || (metric == Metric::kL2 && rows.scales);
+  const bool squares =
+      metric == Metric::kCosine || metric == Metric::kJaccard || (metric == Metric::kL2 && rows.scales);
   if (squares) {
     kernels.dots_and_squares(query.data, rows.data, rows.stride, rows.count, dims, scratch,
                              scratch + rows.count);
@@ -53,6 +54,8 @@ float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, 
                       : sum));
     case Metric::kL1:
       return float(sum);
+    case Metric::kJaccard:
+      return float(jaccard_of(sum, query.square, scratch[rows.count + r]));
   }
   return 0;
 }
@@ -72,7 +75,7 @@ void score_matrix(const RowKernels& kernels, Dtype dtype, Metric metric, const v
   const char* const right = static_cast<const char*>(b);
   std::vector<double> scratch(2 * block);
   std::vector<double> squares(a_rows);
-  if (metric == Metric::kCosine) {
+  if (metric == Metric::kCosine || metric == Metric::kJaccard) {
     for (size_t i = 0; i < a_rows; i++) squares[i] = square_of(kernels, left + i * stride, dims);
   }
   for (size_t j = 0; j < b_rows; j += block) {

@@ -8,7 +8,8 @@
 
 namespace embedlane {
 
-enum class Metric { kCosine, kDot, kL2, kL1 };
+// Of bits, kL1 is the Hamming distance; only they have a Jaccard distance.
+enum class Metric { kCosine, kDot, kL2, kL1, kJaccard };
 
 // Canonical scores: sums of the row kernels (see RowKernels), put together in float64 and rounded to float32
 // once, at the end. The same pair gives the same bits in a pair call, in a matrix and in a search, on every
@@ -18,6 +19,12 @@ enum class Metric { kCosine, kDot, kL2, kL1 };
 inline double cosine_of(double dot, double a_square, double b_square) {
   const double norms = std::sqrt(a_square) * std::sqrt(b_square);
   return norms == 0 ? 0 : dot / norms;
+}
+
+// Jaccard distance, 1 - |a and b| / |a or b|, from counts of bits. Two vectors without any are alike: 0.
+inline double jaccard_of(double both, double a_bits, double b_bits) {
+  const double either = a_bits + b_bits - both;
+  return either == 0 ? 0 : (either - both) / either;
 }
 
 // One query with its own sum of squares, of its codes where it has a scale.

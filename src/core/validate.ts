@@ -119,12 +119,14 @@ export function float32Array(name: string, value: unknown): Float32Array<ArrayBu
  * Views with any `byteOffset` are fine. Refused, because native threads may still read the memory after the
  * call returned: shared memory, resizable buffers and detached buffers.
  *
+ * @param options.fixedLength false if everything is read before the call returns, so that resizable buffers are fine
  * @throws {EmbedlaneError} `ERR_DTYPE` for another type of array, `ERR_INVALID_ARG` for the rest.
  */
 export function typedArray<T extends ArrayBufferView>(
   name: string,
   value: unknown,
   type: new (length: number) => T,
+  { fixedLength = true } = {},
 ): T {
   if (!(value instanceof type)) {
     const code = ArrayBuffer.isView(value) ? 'ERR_DTYPE' : 'ERR_INVALID_ARG';
@@ -136,7 +138,7 @@ export function typedArray<T extends ArrayBufferView>(
     throw invalidArgument(name, 'memory that is not shared', buffer);
   }
   // Node 20's typings lack `resizable`; the runtime has it.
-  if ((buffer as { resizable?: boolean }).resizable) {
+  if (fixedLength && (buffer as { resizable?: boolean }).resizable) {
     throw new EmbedlaneError(
       'ERR_INVALID_ARG',
       `Expected a fixed-length ArrayBuffer for ${name} but received a resizable one`,

@@ -14,7 +14,13 @@ export type SimdLevel = (typeof SIMD_LEVELS)[number];
 export const DTYPES = ['f32', 'f16', 'bf16', 'i8', 'u8', 'b1'] as const;
 export type Dtype = (typeof DTYPES)[number];
 
+/** The arrays that hold elements of the {@link DTYPES}: both kinds of 16-bit floats live in Uint16Arrays. */
+export type VectorData = Float32Array | Uint16Array | Int8Array | Uint8Array;
+
 export type Metric = 'cosine' | 'dot' | 'l2';
+
+/** Metrics of {@link NativeBinding.matrix}: `'l1'` of bits is the Hamming distance, `'jaccard'` is for bits only. */
+export type MatrixMetric = Metric | 'l1' | 'jaccard';
 
 /**
  * Pooling modes of sentence-transformers' `Pooling` module, in the order in which several modes are
@@ -137,16 +143,33 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
   /** Switches every kernel to `level`; for tests and benchmarks. */
   setSimdLevel(level: SimdLevel): void;
 
-  dot(a: Float32Array, b: Float32Array): number;
-  cosine(a: Float32Array, b: Float32Array): number;
-  l2(a: Float32Array, b: Float32Array): number;
+  // One pair, as fast as a call can be: the answer is undefined unless both are typed arrays of one type and length,
+  // not empty, over memory that is neither shared nor detached. `dtype` tells which elements the array holds: needed
+  // for Uint16Arrays, possible for bits in Uint8Arrays.
+  dot(a: unknown, b: unknown, dtype?: Dtype): number | undefined;
+  cosine(a: unknown, b: unknown, dtype?: Dtype): number | undefined;
+  l2(a: unknown, b: unknown, dtype?: Dtype): number | undefined;
+  l1(a: unknown, b: unknown, dtype?: Dtype): number | undefined;
+  /** Of bits in Uint8Arrays, or in Int8Arrays that hold the bytes minus 128. */
+  hamming(a: unknown, b: unknown, dtype?: Dtype): number | undefined;
+  /** Of bits in Uint8Arrays. */
+  jaccard(a: unknown, b: unknown, dtype?: Dtype): number | undefined;
   /** One query against every row of a row-major corpus; `out.length` is the number of rows. */
   scores(metric: Metric, query: Float32Array, corpus: Float32Array, out: Float32Array): void;
   /**
-   * Every row of `a` against every row of `b`, both of `dims` values: `out[i × rows of b + j]`. `'l1'` is the
-   * Manhattan distance.
+   * Every row of `a` against every row of `b`, both of `dims` dimensions: `out[i × rows of b + j]`. `'l1'` is the
+   * Manhattan distance. Rows of bits are whole bytes.
+   *
+   * @param dtype `'f32'` if left out
    */
-  matrix(metric: Metric | 'l1', a: Float32Array, b: Float32Array, dims: number, out: Float32Array): void;
+  matrix(
+    metric: MatrixMetric,
+    a: VectorData,
+    b: VectorData,
+    dims: number,
+    out: Float32Array,
+    dtype?: Dtype,
+  ): void;
   /** Divides each row of `dims` values by max(‖row‖, 1e-12), in place. */
   normalizeRows(data: Float32Array, dims: number): void;
   /**

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { EmbedlaneError, type ErrorCode } from '../core/errors.js';
 import { type AddonRowStore, adaptRowStore } from './addon-row-store.js';
+import { type AddonScores, adaptScores } from './addon-scores.js';
 import { type AddonWordPiece, adaptWordPiece } from './addon-word-piece.js';
 import type { NativeBinding, SimdLevel, TopKArrays, TopKTask } from './binding.js';
 import { createFallback } from './fallback/index.js';
@@ -59,8 +60,16 @@ EMBEDLANE_BACKEND=typescript chooses the fallback without this warning.`;
 /** What the binary exports: the contract, but results go where the caller says. */
 type Addon = Omit<
   NativeBinding,
-  'backend' | 'scores' | 'pool' | 'topKSync' | 'topK' | 'createRowStore' | keyof AddonWordPiece
+  | 'backend'
+  | keyof AddonScores
+  | 'scores'
+  | 'pool'
+  | 'topKSync'
+  | 'topK'
+  | 'createRowStore'
+  | keyof AddonWordPiece
 > &
+  AddonScores &
   AddonWordPiece & {
     RowStore: new (...args: Parameters<NativeBinding['createRowStore']>) => AddonRowStore;
     pool(...args: [...Parameters<NativeBinding['pool']>, out: Float32Array]): void;
@@ -77,6 +86,9 @@ const FUNCTIONS = [
   'dot',
   'cosine',
   'l2',
+  'l1',
+  'hamming',
+  'jaccard',
   'matrix',
   'normalizeRows',
   'pool',
@@ -186,11 +198,7 @@ function wrap(native: Addon): NativeBinding {
     simdLevel: guard(native.simdLevel),
     simdLevels: guard(native.simdLevels),
     setSimdLevel: guard(native.setSimdLevel),
-    dot: guard(native.dot),
-    cosine: guard(native.cosine),
-    l2: guard(native.l2),
-    scores: guard((metric, query, corpus, out) => native.matrix(metric, query, corpus, query.length, out)),
-    matrix: guard(native.matrix),
+    ...adaptScores(native, guard),
     normalizeRows: guard(native.normalizeRows),
     resizeImage: guard(native.resizeImage),
     resizeImageToPlanes: guard(native.resizeImageToPlanes),

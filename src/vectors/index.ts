@@ -1,6 +1,6 @@
 export { Embeddings, type Matrix, type MatrixLike, type Precision } from '../core/embeddings.js';
 export { EmbedlaneError, type ErrorCode } from '../core/errors.js';
-export type { Metric, SimdLevel } from '../native/binding.js';
+export type { Dtype, Metric, SimdLevel } from '../native/binding.js';
 export type { ScoredPair } from './analytics/best-pairs.js';
 export { type CommunityDetectionOptions, communityDetection } from './analytics/community-detection.js';
 export { type KMeansOptions, type KMeansResult, kMeans } from './analytics/k-means.js';
@@ -16,14 +16,19 @@ export {
   semanticSearch,
 } from './analytics/semantic-search.js';
 export {
+  type BitSimilarityMetric,
   cosine,
   dot,
+  hamming,
+  jaccard,
   l2,
   normalize,
+  type PairOptions,
   type SimilarityMetric,
   type SimilarityOptions,
   similarity,
 } from './distances.js';
+export type { Vector, VectorMatrix } from './elements.js';
 export {
   calibrationRanges,
   type DequantizeOptions,

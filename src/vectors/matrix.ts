@@ -9,7 +9,9 @@ export interface CheckedMatrix {
   readonly dims: number;
 }
 
-const MAX_DIMS = 2 ** 32 - 1;
+type Shape = Pick<CheckedMatrix, 'rows' | 'dims'>;
+
+export const MAX_DIMS = 2 ** 32 - 1;
 
 /** Checks that `value` is a {@link MatrixLike} over usable memory. */
 export function matrixArgument(name: string, value: MatrixLike): CheckedMatrix {
@@ -31,7 +33,7 @@ export function matrixArgument(name: string, value: MatrixLike): CheckedMatrix {
 }
 
 /** Checks that two matrices have rows of one length; one without rows fits every other. */
-export function requireSameDims(aName: string, a: CheckedMatrix, bName: string, b: CheckedMatrix): void {
+export function requireSameDims(aName: string, a: Shape, bName: string, b: Shape): void {
   if (a.rows > 0 && b.rows > 0 && a.dims !== b.dims) {
     throw new EmbedlaneError(
       'ERR_DIMENSION',

@@ -1,5 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { cosine, dot, Embeddings, l2, normalize, simd, similarity } from 'embedlane/vectors';
+import {
+  cosine,
+  dequantize,
+  dot,
+  Embeddings,
+  hamming,
+  jaccard,
+  l2,
+  normalize,
+  quantize,
+  simd,
+  similarity,
+} from 'embedlane/vectors';
 import { describe, expect, it } from 'vitest';
 
 const folder = new URL('../fixtures/goldens/minilm/', import.meta.url);
@@ -115,5 +127,115 @@ describe('simd', () => {
     const { level, available, backend } = simd();
     expect(available).toContain(level);
     expect(['native', 'typescript']).toContain(backend);
+  });
+});
+
+describe('elements of every type', () => {
+  const all = floats('embeddings.f32.bin');
+  const e = new Embeddings(all.subarray(0, 20 * 384), 20, 384);
+  const pairs = [dot, cosine, l2] as const;
+
+  it('16-bit floats compare as the floats that they are', () => {
+    for (const [precision, dtype] of [
+      ['float16', 'f16'],
+      ['bfloat16', 'bf16'],
+    ] as const) {
+      const half = quantize(e, precision);
+      const wide = dequantize(half);
+      for (const call of pairs) {
+        expect(call(half.row(1), half.row(2), { dtype })).toBe(call(wide.row(1), wide.row(2)));
+      }
+      for (const metric of ['cosine', 'dot', 'euclidean', 'manhattan'] as const) {
+        expect(similarity(half, half, { metric })).toEqual(similarity(wide, wide, { metric }));
+        const plain = { data: half.data, rows: 20, dims: 384, dtype };
+        expect(similarity(plain, half, { metric })).toEqual(similarity(wide, wide, { metric }));
+      }
+    }
+  });
+
+  it('integers compare exactly', () => {
+    const a = Int8Array.of(-128, 127, 3);
+    const b = Int8Array.of(-128, -128, 5);
+    expect([dot(a, b), l2(a, b)]).toEqual([143, Math.fround(Math.sqrt(65_029))]);
+    const [c, d] = [Uint8Array.of(255, 0), Uint8Array.of(255, 1)];
+    expect([dot(c, d), l2(c, d), cosine(c, c)]).toEqual([65_025, 1, 1]);
+    expect(
+      similarity({ data: a, rows: 1, dims: 3 }, { data: b, rows: 1, dims: 3 }, { metric: 'dot' }).data[0],
+    ).toBe(143);
+    const codes = quantize(e, 'int8');
+    const { data } = similarity(codes, codes);
+    const { data: wanted } = similarity(
+      new Embeddings(Float32Array.from(codes.data), 20, 384),
+      new Embeddings(Float32Array.from(codes.data), 20, 384),
+    );
+    expect(data).toEqual(wanted);
+  });
+
+  it('bits differ, meet and join', () => {
+    const [a, b] = [Uint8Array.of(0b11110000, 1), Uint8Array.of(0b00111100, 1)];
+    expect([hamming(a, b), jaccard(a, b), dot(a, b, { dtype: 'b1' })]).toEqual([4, Math.fround(4 / 7), 3]);
+    expect(l2(a, b, { dtype: 'b1' })).toBe(2);
+    const [zero] = [new Uint8Array(2)];
+    expect([hamming(zero, zero), jaccard(zero, zero), cosine(zero, zero, { dtype: 'b1' })]).toEqual([
+      0, 0, 0,
+    ]);
+  });
+
+  it('signed and unsigned bits are the same', () => {
+    const unsigned = quantize(e, 'ubinary');
+    const signed = quantize(e, 'binary');
+    for (const metric of ['hamming', 'jaccard', 'cosine', 'dot'] as const) {
+      expect(similarity(signed, signed, { metric })).toEqual(similarity(unsigned, unsigned, { metric }));
+      expect(similarity(signed, unsigned, { metric })).toEqual(similarity(unsigned, unsigned, { metric }));
+    }
+    expect(hamming(signed.row(0), signed.row(1))).toBe(hamming(unsigned.row(0), unsigned.row(1)));
+    expect(jaccard(signed.row(0), signed.row(1))).toBe(jaccard(unsigned.row(0), unsigned.row(1)));
+    const { data } = similarity(unsigned, unsigned, { metric: 'hamming' });
+    expect(data[1]).toBe(-hamming(unsigned.row(0), unsigned.row(1)));
+    const plain = { data: unsigned.data, rows: 20, dims: 384 };
+    const inBytes = { data: unsigned.data, rows: 20, dims: 48 };
+    expect(similarity(plain, inBytes, { metric: 'hamming' }).data).toEqual(data);
+  });
+
+  it.runIf('Float16Array' in globalThis)('takes Float16Arrays', () => {
+    const Float16 = (globalThis as unknown as { Float16Array: new (values: number[]) => Uint16Array })
+      .Float16Array;
+    expect(dot(new Float16([1, 2, 3]), new Float16([4, 5, 6]))).toBe(32);
+  });
+
+  it('takes empty vectors and resizable memory', () => {
+    expect([dot, cosine, l2].map((call) => call(new Float32Array(0), new Float32Array(0)))).toEqual([
+      0, 0, 0,
+    ]);
+    expect(hamming(new Uint8Array(0), new Uint8Array(0))).toBe(0);
+    const resizable = new (ArrayBuffer as new (length: number, options: object) => ArrayBuffer)(8, {
+      maxByteLength: 16,
+    });
+    expect(dot(new Float32Array(resizable), Float32Array.of(1, 2))).toBe(0);
+  });
+
+  it('refuses what does not fit', () => {
+    const bytes = new Uint8Array(4);
+    const halves = new Uint16Array(4);
+    expect(() => dot(halves, halves)).toThrow(/'f16' or 'bf16'/);
+    expect(() => dot(halves, halves)).toThrow(code('ERR_DTYPE'));
+    expect(() => dot(halves, halves, { dtype: 'u8' })).toThrow(code('ERR_DTYPE'));
+    expect(() => dot(halves, halves, { dtype: 'f64' as never })).toThrow(code('ERR_INVALID_ARG'));
+    expect(() => dot(bytes, bytes, { dytpe: 'b1' } as never)).toThrow(/did you mean 'dtype'/);
+    expect(() => dot(bytes, new Int8Array(4))).toThrow(code('ERR_DTYPE'));
+    expect(() => dot(new DataView(new ArrayBuffer(4)) as never, bytes)).toThrow(code('ERR_DTYPE'));
+    expect(() => hamming(bytes, new Uint8Array(3))).toThrow(code('ERR_DIMENSION'));
+    expect(() => hamming(new Float32Array(4) as never, new Float32Array(4) as never)).toThrow(
+      code('ERR_DTYPE'),
+    );
+    expect(() => jaccard(bytes, bytes, { dtype: 'u8' })).toThrow(code('ERR_DTYPE'));
+    expect(() => hamming(new Uint8Array(new SharedArrayBuffer(4)), bytes)).toThrow(code('ERR_INVALID_ARG'));
+    expect(() => similarity(e, quantize(e, 'float16'))).toThrow(code('ERR_DTYPE'));
+    expect(() => similarity(e, e, { metric: 'hamming' })).toThrow(code('ERR_DTYPE'));
+    expect(() => similarity({ data: halves, rows: 1, dims: 4 }, e)).toThrow(code('ERR_DTYPE'));
+    expect(() => similarity({ data: bytes, rows: 1, dims: 40 }, e, { metric: 'jaccard' })).toThrow(
+      code('ERR_DIMENSION'),
+    );
+    expect(() => similarity({ data: [1] as never, rows: 1, dims: 1 }, e)).toThrow(code('ERR_INVALID_ARG'));
   });
 });

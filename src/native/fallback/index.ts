@@ -1,15 +1,16 @@
 import { invalidArgument } from '../../core/errors.js';
-import type { Metric, NativeBinding } from '../binding.js';
+import type { NativeBinding } from '../binding.js';
 import { groupSums, scatterMatrix } from './analytics.js';
 import { audio } from './audio.js';
 import { bagMeans } from './bag.js';
 import { conversions } from './conversions.js';
 import { crc32c } from './crc32c.js';
 import { image } from './image.js';
-import { cosineOf, dotSum, l1Sum, normalizeRows, squaredL2Sum } from './kernels.js';
+import { normalizeRows } from './kernels.js';
 import { lockFile } from './lock-file.js';
 import { pool } from './pooling.js';
 import { HeapRowStore } from './row-store.js';
+import { matrix, pair } from './scores.js';
 import { topK, topKSync } from './topk.js';
 
 /**
@@ -24,9 +25,12 @@ export function createFallback(): NativeBinding {
     setSimdLevel(level) {
       if (level !== 'scalar') throw invalidArgument('level', 'an available SIMD level', level);
     },
-    dot: (a, b) => Math.fround(dotSum(a, 0, b, 0, a.length)),
-    cosine: (a, b) => score('cosine', a, 0, dotSum(a, 0, a, 0, a.length), b, 0, a.length),
-    l2: (a, b) => score('l2', a, 0, 0, b, 0, a.length),
+    dot: pair('dot', false),
+    cosine: pair('cosine', false),
+    l2: pair('l2', false),
+    l1: pair('l1', false),
+    hamming: pair('l1', true),
+    jaccard: pair('jaccard', true),
     scores: (metric, query, corpus, out) => matrix(metric, query, corpus, query.length, out),
     matrix,
     normalizeRows,
@@ -43,43 +47,4 @@ export function createFallback(): NativeBinding {
     lockFile,
     ...audio,
   };
-}
-
-function matrix(
-  metric: Metric | 'l1',
-  a: Float32Array,
-  b: Float32Array,
-  dims: number,
-  out: Float32Array,
-): void {
-  const columns = b.length / dims;
-  for (let i = 0; i * dims < a.length; i++) {
-    const square = metric === 'cosine' ? dotSum(a, i * dims, a, i * dims, dims) : 0;
-    for (let j = 0; j < columns; j++) {
-      out[i * columns + j] = score(metric, a, i * dims, square, b, j * dims, dims);
-    }
-  }
-}
-
-function score(
-  metric: Metric | 'l1',
-  a: Float32Array,
-  aStart: number,
-  aSquare: number,
-  b: Float32Array,
-  bStart: number,
-  dims: number,
-): number {
-  switch (metric) {
-    case 'dot':
-      return Math.fround(dotSum(a, aStart, b, bStart, dims));
-    case 'cosine': {
-      const dot = dotSum(a, aStart, b, bStart, dims);
-      return Math.fround(cosineOf(dot, aSquare, dotSum(b, bStart, b, bStart, dims)));
-    }
-    case 'l2':
-      return Math.fround(Math.sqrt(squaredL2Sum(a, aStart, b, bStart, dims)));
-    case 'l1':
-      return Math.fround(l1Sum(a, aStart, b, bStart, dims));
-  }
 }
