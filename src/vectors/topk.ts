@@ -3,9 +3,10 @@ import { markAsUntransferable } from 'node:worker_threads';
 import { abortError, throwIfAborted } from '../core/abort.js';
 import type { MatrixLike } from '../core/embeddings.js';
 import { integer, oneOf, optionalSignal, optionsObject } from '../core/validate.js';
-import { MAX_COPIED_FLOATS, type Metric, type TopKArrays } from '../native/binding.js';
+import { MAX_COPIED_FLOATS, type Metric, type TopKArrays, type TopKTask } from '../native/binding.js';
 import { loadBinding } from '../native/load.js';
 import { type CheckedMatrix, matrixArgument, requireSameDims } from './matrix.js';
+import { MAX_SHARED_QUERIES, passQueue } from './pass-queue.js';
 
 export interface TopKSyncOptions {
   /** How many rows to return per query, at least 1; more than the corpus has means all of it. */
@@ -78,6 +79,9 @@ const MAX_THREADS = 128;
  * the same for every number of threads, batch size and CPU: scores best first, ties by lowest index, NaN
  * after every number. Memory does not grow with the size of the corpus.
  *
+ * Searches for up to 16 queries that are asked for while another of the same corpus is under way wait for it and then
+ * share one pass.
+ *
  * Runs on the addon's own threads. The corpus is read in place: do not write to it (or to queries of more
  * than 2^20 values) before the promise settles. Its ArrayBuffer is marked untransferable for good, because
  * moving it to another thread would take the memory away from a search under way.
@@ -93,7 +97,7 @@ export async function topK(queries: MatrixLike, corpus: MatrixLike, options: Top
   if (search.empty) return search.empty;
   if (search.queries.data.length > MAX_COPIED_FLOATS) markAsUntransferable(search.queries.data.buffer);
   markAsUntransferable(search.corpus.data.buffer);
-  const task = loadBinding().topK(...search.args);
+  const task = startSearch(search);
   signal?.addEventListener('abort', task.cancel, { once: true });
   try {
     return new TopK(search.queries.rows, search.k, await task.promise);
@@ -102,6 +106,15 @@ export async function topK(queries: MatrixLike, corpus: MatrixLike, options: Top
   } finally {
     signal?.removeEventListener('abort', task.cancel);
   }
+}
+
+/** Starts a search, or queues a small one behind those of the same corpus, with which it then shares a pass. */
+function startSearch({ queries, corpus, args }: CheckedSearch): TopKTask {
+  if (queries.rows > MAX_SHARED_QUERIES) return loadBinding().topK(...args);
+  const [, data, ...rest] = args;
+  const key = [data.byteOffset, data.length, ...rest].join();
+  const pass = (some: Float32Array) => loadBinding().topK(some, data, ...rest);
+  return passQueue(corpus.data.buffer, key, pass).add(queries.data, queries.rows);
 }
 
 /**
