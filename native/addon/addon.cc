@@ -61,6 +61,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["encodeWordPiece"] = Napi::Function::New<encode_word_piece>(env);
   exports["bagMeans"] = Napi::Function::New<bag_means>(env);
   exports["topKSync"] = Napi::Function::New<top_k_sync>(env);
+  exports["measureLimits"] = Napi::Function::New<measure_limits>(env);
   exports["topK"] = Napi::Function::New<top_k>(env);
   exports["resizeImage"] = Napi::Function::New<resize_image>(env);
   exports["resizeImageToPlanes"] = Napi::Function::New<resize_image_to_planes>(env);

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "../kernels/dispatch.h"
+#include "../search/roofline.h"
 #include "../search/topk.h"
 #include "args.h"
 #include "environment.h"
+#include "task.h"
 
 namespace embedlane {
 namespace {
@@ -113,6 +115,40 @@ TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+namespace {
+
+class LimitsJob : public AsyncJob {
+ public:
+  LimitsJob(size_t threads, const Span<double>& limits) : threads_(threads), limits_(limits) {}
+
+ protected:
+  // Its threads are its own: pool threads may be busy, and all have to run at the same time.
+  void work() override {
+    try {
+      const Roofline measured = measure_roofline(current_level(), threads_);
+      limits_.data[0] = measured.flops;
+      limits_.data[1] = measured.bytes_per_second;
+    } catch (const std::system_error&) {
+      throw std::bad_alloc();  // no more threads: a matter of memory too
+    }
+  }
+
+ private:
+  size_t threads_;
+  Span<double> limits_;
+};
+
+}  // namespace
+
+Napi::Value measure_limits(const Napi::CallbackInfo& info) {
+  const size_t threads = integer(info, 0, 1, ThreadPool::kMaxThreads);
+  const Span<double> limits = doubles(info, 1);
+  if (limits.length != 2) throw_error(info.Env(), "ERR_DIMENSION", "Expected room for two limits");
+  const auto job = std::make_shared<LimitsJob>(threads, limits);
+  job->keep(info.Env(), info[1]);
+  return start_task(info.Env(), job, 1);
+}
 
 Napi::Value top_k_sync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();

@@ -9,4 +9,7 @@ namespace embedlane {
 Napi::Value top_k_sync(const Napi::CallbackInfo& info);
 Napi::Value top_k(const Napi::CallbackInfo& info);
 
+// NativeBinding.measureLimits.
+Napi::Value measure_limits(const Napi::CallbackInfo& info);
+
 }  // namespace embedlane

@@ -210,6 +210,40 @@ template <class E>
 constexpr TileSet kTileSet = {
     {tile<E, F::kRows, 1>, tile<E, F::kRows, 2>}, {tile<E, 1, 1>, tile<E, 1, 2>}, squares<E>};
 
+// The limits that measure_roofline() measures. Twelve independent sums hide the latency of two multiply-add
+// units and fit sixteen registers.
+constexpr int kChains = 12;
+
+float multiply_adds(size_t rounds) {
+  F::V sums[kChains];
+  EMBEDLANE_UNROLL
+  for (int i = 0; i < kChains; i++) sums[i] = F::zero();
+  // Values that the compiler cannot know.
+  volatile float factor = 0.5f, term = 1;
+  const F::V a = F::set(factor), b = F::set(term);
+  for (size_t round = 0; round < rounds; round++) {
+    EMBEDLANE_UNROLL
+    for (int i = 0; i < kChains; i++) sums[i] = F::fma(sums[i], a, b);
+  }
+  F::V total = sums[0];
+  EMBEDLANE_UNROLL
+  for (int i = 1; i < kChains; i++) total = F::add(total, sums[i]);
+  return F::sum(total);
+}
+
+float read_all(const char* data, size_t bytes) {
+  F::V sums[4] = {F::zero(), F::zero(), F::zero(), F::zero()};
+  for (size_t i = 0; i + 4 * kVectorBytes <= bytes; i += 4 * kVectorBytes) {
+    EMBEDLANE_UNROLL
+    for (int j = 0; j < 4; j++) {
+      sums[j] = F::add(sums[j], F::load(reinterpret_cast<const float*>(data + i + size_t(j) * kVectorBytes)));
+    }
+  }
+  return F::sum(F::add(F::add(sums[0], sums[1]), F::add(sums[2], sums[3])));
+}
+
+constexpr size_t kRoundOperations = 2 * kChains * F::kLanes;
+
 constexpr TileSet kNoTiles = {{nullptr, nullptr}, {nullptr, nullptr}, nullptr};
 
 }  // namespace

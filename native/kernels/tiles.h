@@ -69,6 +69,12 @@ struct Tiles {
   // Null if the instruction set has nothing better than RowKernels.
   BitCounts differing;
   BitCounts common;
+
+  // To measure the machine's limits with: `rounds` times round_operations float32 operations in registers,
+  // and reading memory once. The results mean nothing.
+  size_t round_operations;
+  float (*multiply_adds)(size_t rounds);
+  float (*read)(const char* data, size_t bytes);
 };
 
 const Tiles& scalar_tiles();

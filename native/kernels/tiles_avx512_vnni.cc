@@ -51,8 +51,9 @@ struct I8 {
 }  // namespace
 
 const Tiles& avx512_vnni_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes,    F::kRows,          kTileSet<F32>,   kTileSet<Bf16>,
-                                   kTileSet<I8>, bit_counts<false>, bit_counts<true>};
+  static constexpr Tiles kTiles = {F::kLanes,     F::kRows,          kTileSet<F32>,    kTileSet<Bf16>,
+                                   kTileSet<I8>,  bit_counts<false>, bit_counts<true>, kRoundOperations,
+                                   multiply_adds, read_all};
   return kTiles;
 }
 

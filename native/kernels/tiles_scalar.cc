@@ -46,7 +46,8 @@ struct F {
 namespace embedlane {
 
 const Tiles& scalar_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles, kNoTiles, nullptr, nullptr};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>,    kNoTiles,      kNoTiles,
+                                   nullptr,   nullptr,  kRoundOperations, multiply_adds, read_all};
   return kTiles;
 }
 

@@ -1,22 +1,9 @@
 #pragma once
 
-#include <memory>
-#include <new>
-
+#include "aligned.h"
 #include "topk.h"
 
 namespace embedlane {
-
-struct AlignedDelete {
-  void operator()(void* p) const { ::operator delete[](p, std::align_val_t{64}); }
-};
-template <class T>
-using Aligned = std::unique_ptr<T[], AlignedDelete>;
-
-template <class T>
-Aligned<T> aligned(size_t count) {
-  return Aligned<T>(static_cast<T*>(::operator new[](count * sizeof(T), std::align_val_t{64})));
-}
 
 // One thread's part of a search: the candidates of the group of queries it is at, and scratch memory.
 class TopKSearch::Worker {

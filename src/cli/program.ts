@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { EmbedlaneError } from '../core/errors.js';
+import { registerBench } from './commands/bench.js';
 import { registerIndex } from './commands/build-index.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerEmbed } from './commands/embed.js';
@@ -76,6 +77,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
     registerServe,
     registerVerify,
     registerDoctor,
+    registerBench,
   ]) {
     register(program, context);
   }

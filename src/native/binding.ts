@@ -228,6 +228,14 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     out: Float32Array,
   ): Promise<void>;
 
+  /**
+   * Measures what this machine can do at most with `threads` threads: float32 operations a second, and bytes a
+   * second from memory. Takes about half a second and 256 MB.
+   *
+   * @param limits room for the two; zeros where they cannot be measured
+   */
+  measureLimits(threads: number, limits: Float64Array): NativeTask;
+
   topKSync(
     queries: Float32Array,
     corpus: Float32Array,

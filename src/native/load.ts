@@ -106,6 +106,7 @@ const FUNCTIONS = [
   'bagMeans',
   'topKSync',
   'topK',
+  'measureLimits',
   'resizeImage',
   'resizeImageToPlanes',
   'groupSums',
@@ -227,6 +228,7 @@ function wrap(native: Addon): NativeBinding {
       const { indices, scores } = roomFor(args);
       return translated(native.topK(...args, indices, scores));
     }),
+    measureLimits: guard((...args) => translated(native.measureLimits(...args))),
     groupSums: guard((...args) => translated(native.groupSums(...args))),
     scatterMatrix: guard((...args) => translated(native.scatterMatrix(...args))),
     createRowStore: guard((dims, dtype, coded) =>

@@ -76,3 +76,34 @@ describe('embedlane', () => {
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'ERR_IO' } });
   });
 });
+
+describe('embedlane bench vectors', () => {
+  it('prints speeds and their share of the limits, for machines as JSON', async () => {
+    const { status, stdout, stderr } = await cli([
+      'bench',
+      'vectors',
+      '--rows',
+      '500',
+      '--dims',
+      '16',
+      '--json',
+    ]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const { limits, results } = JSON.parse(stdout) as {
+      limits: { gflops: number; gbps: number };
+      results: { queries: number; gflops: number; gbps: number; share: number }[];
+    };
+    expect(limits.gflops).toBeGreaterThan(0);
+    expect(limits.gbps).toBeGreaterThan(0);
+    expect(results.map(({ queries }) => queries)).toEqual([1, 32, 256]);
+    for (const { gflops, gbps, share } of results) {
+      expect(share).toBeCloseTo(Math.max(gflops / limits.gflops, gbps / limits.gbps), 10);
+    }
+  });
+
+  it('refuses sizes that are none', async () => {
+    const { status, stderr } = await cli(['bench', 'vectors', '--rows', '0']);
+    expect(status).toBe(2);
+    expect(stderr).toContain('Expected an integer between 1 and 100000000');
+  });
+});

@@ -40,6 +40,7 @@ export function createFallback(): NativeBinding {
     topKSync: (queries, corpus, dims, k, metric) => topKSync(queries, corpus, dims, k, metric),
     topK: (queries, corpus, dims, k, metric) => topK(queries, corpus, dims, k, metric),
     ...image,
+    measureLimits: () => ({ promise: Promise.resolve(), cancel() {} }),
     groupSums,
     scatterMatrix,
     createRowStore: (dims, dtype) => new HeapRowStore(dims, dtype),
