@@ -23,7 +23,7 @@ void accumulate(const float* x, double weight, size_t n, double* sums) {
 }
 
 void maximum(const float* x, size_t n, float* best) {
-  for (size_t i = 0; i < n; i++) best[i] = (x[i] > best[i]) | (x[i] != x[i]) ? x[i] : best[i];
+  for (size_t i = 0; i < n; i++) best[i] = ((x[i] > best[i]) | (x[i] != x[i])) ? x[i] : best[i];
 }
 
 void divide(const double* sums, double divisor, size_t n, float* out) {

@@ -46,7 +46,7 @@ uint32_t portable(const uint8_t* data, size_t length, uint32_t crc) {
 #if defined(_MSC_VER)
 #define EMBEDLANE_CRC_TARGET
 #else
-#define EMBEDLANE_CRC_TARGET __attribute__((target("sse4.2")))
+#define EMBEDLANE_CRC_TARGET __attribute__((target("sse4.2,crc32")))
 #endif
 #define EMBEDLANE_CRC_WORD(crc, word) _mm_crc32_u64(crc, word)
 #define EMBEDLANE_CRC_BYTE(crc, byte) _mm_crc32_u8(uint32_t(crc), byte)

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { EmbedlaneError } from '../core/errors.js';
 
 /** What a selector sees of a repository. */
 export interface Repository {
@@ -32,7 +31,6 @@ const OTHER_RUNTIMES = /^(openvino|tensorflow|tflite|coreml|flax|gguf|\.[^/]+)\/
  */
 export function onnxModelFiles(choose: (repository: Repository) => string | readonly string[]): FileSelector {
   return async (repository) => {
-    if (!repository.files.some((file) => file.endsWith('.onnx'))) throw noOnnxFile(repository);
     const graphs = [choose(repository)].flat();
     return [
       ...configurationFiles(repository.files),
@@ -91,15 +89,4 @@ function parseModules(text: string): { type: string; path: string }[] {
     path:
       typeof module?.path === 'string' ? module.path.replace(/^\.?\/*/, '').replace(/([^/])\/*$/, '$1/') : '',
   }));
-}
-
-/** The error for a repository without any graph, with the way to make one. */
-function noOnnxFile({ name, files }: Repository): EmbedlaneError {
-  const weights = files.filter((file) => /\.(safetensors|bin|pt|gguf|h5|msgpack)$/.test(file));
-  const shown = (weights.length > 0 ? weights : files).slice(0, 8).join(', ');
-  return new EmbedlaneError(
-    'ERR_MODEL_NOT_FOUND',
-    `Expected an ONNX file in ${name} but it has none (it has ${shown || 'no files'}); export it with ` +
-      `'optimum-cli export onnx --model ${name} ./${name.split('/').at(-1)}' and load that folder`,
-  );
 }

@@ -4,7 +4,7 @@ import type { Embedder } from '../core/embedder.js';
 import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { textList } from '../core/validate.js';
-import { configurationFiles, type Repository, resolveModel } from '../hub/index.js';
+import { configurationFiles, loadRepairing, type Repository, resolveModel } from '../hub/index.js';
 import type { Task } from '../text/config/index.js';
 import {
   checkEnoughRows,
@@ -61,15 +61,15 @@ export class StaticEmbedder implements Embedder {
   static async load(model: string, options?: StaticLoadOptions): Promise<StaticEmbedder> {
     const { signal, hub, ...wishes } = checkStaticLoadOptions(options);
     throwIfAborted(signal);
-    const { id, folder } = await resolveModel(model, { select: staticModelFiles, hub, signal });
-    const loaded = await StaticModel.open(folder, wishes);
+    const location = await resolveModel(model, { select: staticModelFiles, hub, signal });
+    const loaded = await loadRepairing(location, () => StaticModel.open(location.folder, wishes));
     try {
       throwIfAborted(signal);
     } catch (error) {
       loaded.close();
       throw error;
     }
-    return new StaticEmbedder(id, loaded);
+    return new StaticEmbedder(location.id, loaded);
   }
 
   /** Width of an embedding, before any `truncateDim`. */

@@ -1,7 +1,7 @@
 import { readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EmbedlaneError, TextEmbedder } from '#dist/index.js';
+import { EmbedlaneError, StaticEmbedder, TextEmbedder } from '#dist/index.js';
 import { startHub } from './support.js';
 
 const hub = startHub();
@@ -72,6 +72,18 @@ describe('TextEmbedder.load', () => {
     });
     await using model = await load(id, { dtype: 'int8', localFilesOnly: true });
     expect(model.modelId).toBe('all-MiniLM-L6-v2');
+  });
+
+  it('of a static model downloads its table, and repairs it', async () => {
+    hub.server.addFolder('someone/static', 'test/fixtures/models/tiny-static');
+    const options = { endpoint: hub.server.url, cacheDir: hub.cacheDir };
+    const first = await StaticEmbedder.load('someone/static', options);
+    const before = await first.encode(TEXTS);
+    await first.close();
+    const blobs = join(hub.cacheDir, 'models--someone--static/blobs');
+    for (const name of await readdir(blobs)) await writeFile(join(blobs, name), 'damaged');
+    await using again = await StaticEmbedder.load('someone/static', options);
+    expect((await again.encode(TEXTS)).data).toEqual(before.data);
   });
 
   it('stops downloading when it is aborted', async () => {
