@@ -9,12 +9,21 @@
 export const DEFAULT_TOKEN_BUDGET = 768;
 
 /**
+ * What a run costs besides its tokens, in tokens: passing tensors, waking threads, the parts of the graph that do
+ * not depend on the batch. From MiniLM int8 on two cores: a run of one text of 13 tokens takes 4.5 ms, one of 50
+ * such texts 1.1 ms for each.
+ */
+const RUN_COST = 40;
+
+/**
  * Groups sequences into batches of little padding.
  *
- * Sequences are sorted by length, longest first (so that the memory arena reaches its size in the first run),
- * and each batch takes as many as fit when all are padded to its longest. A sequence that is longer than the
- * budget gets a batch of its own. A fixed count in arrival order, the usual way, pads 2–4 times as many
- * tokens on real text.
+ * Sequences are sorted by length, longest first (so that the memory arena reaches its size in the first run).
+ * Of all ways to cut this list into batches within the budget, the one with the least padded tokens plus
+ * {@link RUN_COST} per batch is taken (dynamic programming, O(n × longest batch)): few texts of mixed lengths,
+ * such as those of concurrent callers, are better run in two or three batches than padded to the longest. A
+ * sequence that is longer than the budget gets a batch of its own. A fixed count in arrival order, the usual
+ * way, pads 2–4 times as many tokens on real text.
  *
  * @param lengths tokens of each sequence
  * @param budget most padded tokens in one batch: sequences × longest
@@ -23,12 +32,38 @@ export const DEFAULT_TOKEN_BUDGET = 768;
 export function formBatches(lengths: ArrayLike<number>, budget: number): Uint32Array[] {
   const order = Uint32Array.from({ length: lengths.length }, (_, index) => index);
   order.sort((a, b) => lengths[b] - lengths[a] || a - b);
+  const ends = cheapestCuts(
+    Uint32Array.from(order, (index) => Math.max(1, lengths[index])),
+    budget,
+  );
   const batches: Uint32Array[] = [];
-  for (let start = 0; start < order.length; ) {
-    const longest = Math.max(1, lengths[order[start]]);
-    const size = Math.max(1, Math.floor(budget / longest));
-    batches.push(order.subarray(start, start + size));
-    start += size;
+  for (let start = 0; start < order.length; start = ends[start]) {
+    batches.push(order.subarray(start, ends[start]));
   }
   return batches;
+}
+
+/**
+ * Where the batch that starts at each place ends, if all from there on is cut in the cheapest way.
+ *
+ * @param sorted lengths, longest first
+ */
+function cheapestCuts(sorted: Uint32Array, budget: number): Uint32Array {
+  const { length } = sorted;
+  const ends = new Uint32Array(length);
+  /** Cost of all from a place on. */
+  const rest = new Float64Array(length + 1);
+  for (let start = length - 1; start >= 0; start--) {
+    const longest = sorted[start];
+    const last = Math.min(length, start + Math.max(1, Math.floor(budget / longest)));
+    rest[start] = Number.POSITIVE_INFINITY;
+    // The largest first: of equally cheap ways, that with fewer runs.
+    for (let end = last; end > start; end--) {
+      const cost = RUN_COST + longest * (end - start) + rest[end];
+      if (cost >= rest[start]) continue;
+      rest[start] = cost;
+      ends[start] = end;
+    }
+  }
+  return ends;
 }

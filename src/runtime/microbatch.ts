@@ -9,6 +9,8 @@ export interface MicroBatchOptions {
   budget: number;
   /** Most texts that may wait. */
   maxQueue: number;
+  /** Most runs at a time. */
+  runs: number;
 }
 
 export interface Submission {
@@ -47,9 +49,6 @@ interface Run<Result> {
   entries: Entry<Result>[];
   stop: AbortController;
 }
-
-/** With two, the texts of one are tokenised and its results sent while the other is in the model. */
-const RUNS_IN_FLIGHT = 2;
 
 /** A bulk text that has seen so many runs start before it goes first, whatever else waits. */
 const PATIENCE = 8;
@@ -177,7 +176,7 @@ export class MicroBatcher<Result> {
   }
 
   #pump(): void {
-    while (this.#runs.size < RUNS_IN_FLIGHT) {
+    while (this.#runs.size < this.#options.runs) {
       const entries = this.#take();
       if (entries.length === 0) return;
       this.#turn++;

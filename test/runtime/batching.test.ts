@@ -25,12 +25,31 @@ describe('formBatches', () => {
     }
   });
 
-  it('fills batches: one more sequence would not fit', () => {
-    const lengths = Array.from({ length: 500 }, (_, i) => 1 + ((i * 104729) % 300));
-    const batches = formBatches(lengths, 1024);
-    for (const batch of batches.slice(0, -1)) {
-      expect((batch.length + 1) * lengths[batch[0]]).toBeGreaterThan(1024);
+  it('has no cheaper way to cut the sorted list, a run being worth 40 tokens', () => {
+    const cost = (sorted: number[], cuts: number) => {
+      let [sum, size, longest] = [0, 0, 0];
+      for (let i = 0; i < sorted.length; i++) {
+        size++;
+        longest = Math.max(longest, sorted[i]);
+        const end = i === sorted.length - 1 || (cuts >> i) & 1;
+        if (!end) continue;
+        if (size > 1 && size * longest > 200) return Number.POSITIVE_INFINITY;
+        sum += 40 + size * longest;
+        [size, longest] = [0, 0];
+      }
+      return sum;
+    };
+    for (let seed = 1; seed <= 30; seed++) {
+      const lengths = Array.from({ length: 9 }, (_, i) => 1 + ((seed * 7919 + i * 104729) % 97));
+      const sorted = lengths.toSorted((a, b) => b - a);
+      const best = Math.min(...Array.from({ length: 1 << 8 }, (_, cuts) => cost(sorted, cuts)));
+      const ours = formBatches(lengths, 200).reduce((sum, batch) => sum + 40 + padded(lengths, batch), 0);
+      expect(ours).toBe(best);
     }
+  });
+
+  it('leaves texts of one length together, up to the budget', () => {
+    expect(formBatches(Array(100).fill(16), 768).map(({ length }) => length)).toEqual([48, 48, 4]);
   });
 
   it('goes from the longest to the shortest and keeps the order of equals', () => {

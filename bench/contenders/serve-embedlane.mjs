@@ -1,0 +1,8 @@
+/** embedlane's own server. */
+import { createServer } from '../../dist/server/index.js';
+import { modelId } from '../lib/texts.mjs';
+
+const [dtype, threads] = process.argv.slice(2);
+const server = await createServer({ models: [{ id: modelId, dtype, threads: Number(threads) }], port: 0 });
+process.send({ url: server.url });
+process.on('disconnect', () => process.exit());
