@@ -55,6 +55,9 @@ interface Bucket {
 
 const MINUTE = 60_000;
 
+/** Finite, because the arithmetic of buckets has no use for NaN. */
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+
 /** Clients that are remembered; beyond it, those with full buckets are forgotten. */
 const MAX_CLIENTS = 10_000;
 
@@ -63,12 +66,12 @@ export class RateLimiter {
   readonly #limit: Required<RateLimit>;
   readonly #buckets = new Map<string, Bucket>();
 
-  constructor({ requestsPerMinute = Infinity, tokensPerMinute = Infinity }: RateLimit) {
+  constructor({ requestsPerMinute = UNLIMITED, tokensPerMinute = UNLIMITED }: RateLimit) {
     this.#limit = { requestsPerMinute, tokensPerMinute };
   }
 
   get active(): boolean {
-    return Object.values(this.#limit).some(Number.isFinite);
+    return Object.values(this.#limit).some((limit) => limit !== UNLIMITED);
   }
 
   /** Takes one request from the client's bucket. */

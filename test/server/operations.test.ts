@@ -199,6 +199,23 @@ describe('rate limits', () => {
   });
 });
 
+describe.each([
+  [{ requestsPerMinute: 2 }, 'x'],
+  [{ tokensPerMinute: 10 }, Array(20).fill('several words here')],
+])('a limit of %j alone', (rateLimit, input) => {
+  const server = testServer({ models: [TINY], rateLimit });
+
+  it('holds', async () => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      statuses.push((await server.post('/v1/embeddings', { model: MODEL, input })).status);
+      await delay(30);
+    }
+    expect(statuses[0]).toBe(200);
+    expect(statuses[2]).toBe(429);
+  });
+});
+
 describe('lifetime', () => {
   const start = (options: ServerOptions = {}) => createServer({ models: [TINY], port: 0, ...options });
   const send = (url: string, input: unknown, signal?: AbortSignal) =>
