@@ -7,6 +7,7 @@ export {
   type AudioVectorOptions,
   type AudioWindows,
 } from './audio/index.js';
+export {
   ClipEmbedder,
   type ClipLoadOptions,
   type ClipTextOptions,
