@@ -34,17 +34,16 @@ export async function loadIndex(folder: string, options: LoadOptions): Promise<L
       return { manifest, manifestText: text, contents, log };
     } catch (error) {
       contents.release();
+      if (!(error instanceof EmbedlaneError) || error.code !== 'ERR_IO') throw error;
+      // A writer may have replaced the manifest since it was read, and removed the files that it named.
+      const isSame = (await readManifest(folder)).text === text;
+      if (!isSame && attempt < ATTEMPTS) continue;
       if (!isMissing(error)) throw error;
-      // A file that the manifest names is gone: the manifest must have been replaced since it was read.
-      if ((await readManifest(folder)).text === text || attempt === ATTEMPTS) {
-        throw corrupt(join(folder, MANIFEST), 'the names of files that exist', 'the name of a missing one');
-      }
+      throw corrupt(join(folder, MANIFEST), 'the names of files that exist', 'the name of a missing one');
     }
   }
 }
 
-function isMissing(error: unknown): boolean {
-  const cause =
-    error instanceof EmbedlaneError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
-  return cause?.code === 'ENOENT';
+function isMissing({ cause }: EmbedlaneError): boolean {
+  return (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
