@@ -1,5 +1,5 @@
+import { AtomicFile } from '../../core/atomic-file.js';
 import { loadSharp } from '../../image/decode/sharp.js';
-import { AtomicFile } from '../output/atomic-file.js';
 import type { ImageAnswer } from './search-images.js';
 
 /** Longest side of a thumbnail, in pixels. */

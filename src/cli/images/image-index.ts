@@ -1,11 +1,11 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { AtomicFile } from '../../core/atomic-file.js';
 import type { MatrixLike } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import { io } from '../../core/io.js';
 import { FlatIndex } from '../../index/index.js';
 import type { ModelFlags } from '../options.js';
-import { AtomicFile } from '../output/atomic-file.js';
 
 /**
  * An index of pictures is a folder with `pictures.json`, which says how it was made, and `vectors/`, a FlatIndex
