@@ -39,7 +39,7 @@ describe.runIf(hasProc)('a program that ends in the middle of a batch', () => {
     [
       'close()',
       `${ENCODING} encoding.catch((error) => process.exitCode = error.code === 'ERR_CLOSED' ? 9 : 1);
-       const timer = setInterval(() => { if (first) return; clearInterval(timer); model.close(); }, 10);`,
+       const timer = setInterval(() => { if (first) return; clearInterval(timer); setTimeout(() => model.close(), 100); }, 10);`,
       9,
       /^$/,
     ],
