@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstring>
 
 #include "runner.h"
 
@@ -49,9 +50,12 @@ std::vector<float> Random::vector(size_t n, float scale) {
 
 }  // namespace embedlane::test
 
-int main() {
+// embedlane_native_tests [--without PREFIX] leaves out the tests whose names begin so.
+int main(int count, char** arguments) {
   using namespace embedlane::test;
+  const bool without = count == 3 && std::strcmp(arguments[1], "--without") == 0;
   for (const Case& each : cases()) {
+    if (without && std::strncmp(each.name, arguments[2], std::strlen(arguments[2])) == 0) continue;
     const int before = failures;
     each.run();
     std::printf("%s %s\n", failures == before ? "ok    " : "FAILED", each.name);

@@ -1,0 +1,32 @@
+// Fuzzes the addon's argument layer under AddressSanitizer and UBSan: random calls with a fixed seed, see
+// test/native/fuzz-arguments.mjs. Linux with gcc.
+//
+//   node scripts/fuzz-addon.mjs [--seed 1] [--calls 200000]
+import { execFileSync, spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+function run(command, args, env = {}) {
+  const { status, signal, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  });
+  if (error) console.error(`${command}: ${error.message}`);
+  if (signal) console.error(`${command} ended by ${signal}`);
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+run(process.execPath, [join(root, 'scripts/build-native.mjs'), '--sanitize']);
+// Node itself is not instrumented, so the runtimes have to come first, and leaks of its own do not count.
+const runtimes = ['libasan.so', 'libubsan.so'].map((name) =>
+  execFileSync(process.env.CXX ?? 'g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim(),
+);
+run(process.execPath, [join(root, 'test/native/fuzz-arguments.mjs'), ...process.argv.slice(2)], {
+  EMBEDLANE_BINDING: join(root, 'build-sanitize/embedlane.node'),
+  LD_PRELOAD: runtimes.join(' '),
+  ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:abort_on_error=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+});
