@@ -71,6 +71,28 @@ bool is_typed_array(const Napi::CallbackInfo& info, size_t index, napi_typedarra
   return info[index].IsTypedArray() && info[index].As<Napi::TypedArray>().TypedArrayType() == type;
 }
 
+Elements elements(const Napi::CallbackInfo& info, size_t index, Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kF32: {
+      const Span<float> span = floats(info, index);
+      return {span.data, span.length * sizeof(float)};
+    }
+    case Dtype::kF16:
+    case Dtype::kBf16: {
+      const Span<uint16_t> span = halves(info, index);
+      return {span.data, span.length * sizeof(uint16_t)};
+    }
+    case Dtype::kI8: {
+      const Span<int8_t> span = signed_bytes(info, index);
+      return {span.data, span.length};
+    }
+    default: {
+      const Span<uint8_t> span = bytes(info, index);
+      return {span.data, span.length};
+    }
+  }
+}
+
 void require_fixed_length(const Napi::CallbackInfo& info, size_t index) {
   // Node-API 8 has no call for this; the property is inherited from ArrayBuffer.prototype.
   const Napi::Value resizable = info[index].As<Napi::TypedArray>().ArrayBuffer().Get("resizable");

@@ -31,6 +31,14 @@ Span<double> doubles(const Napi::CallbackInfo& info, size_t index);
 
 bool is_typed_array(const Napi::CallbackInfo& info, size_t index, napi_typedarray_type type);
 
+// Elements as DTYPES of src/native/binding.ts numbers them, in the array that holds such.
+struct Elements {
+  const void* data;
+  size_t bytes;
+};
+
+Elements elements(const Napi::CallbackInfo& info, size_t index, Dtype dtype);
+
 // Throws if argument `index` lies in a buffer that could shrink while another thread reads it.
 void require_fixed_length(const Napi::CallbackInfo& info, size_t index);
 

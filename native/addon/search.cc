@@ -72,8 +72,8 @@ class AsyncSearch : public AsyncJob {
 };
 
 // The caller allocates the results, because Node-API's own allocation ends the process when memory is short.
-constexpr size_t kIndices = 6;
-constexpr size_t kScores = 7;
+constexpr size_t kIndices = 7;
+constexpr size_t kScores = 8;
 
 Napi::Object result_of(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
@@ -83,16 +83,17 @@ Napi::Object result_of(const Napi::CallbackInfo& info) {
 }
 
 TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
-  const Span<float> queries = floats(info, 0);
-  const Span<float> corpus = floats(info, 1);
+  const auto dtype = Dtype(integer(info, 6, 0, kDtypeCount - 1));
+  const Elements queries = elements(info, 0, dtype);
+  const Elements corpus = elements(info, 1, dtype);
   const size_t dims = integer(info, 2, 1, 0xffffffff);
   const size_t k = integer(info, 3, 1, 0xffffffff);
   const Metric kind = metric(info, 4);
   const size_t threads = integer(info, 5, 1, 0xffffffff);
-  const size_t query_count = rows_of(info.Env(), queries.length, dims);
-  const size_t corpus_count = rows_of(info.Env(), corpus.length, dims);
+  const size_t query_count = rows_of(info.Env(), queries.bytes, row_bytes(dtype, dims));
+  const size_t corpus_count = rows_of(info.Env(), corpus.bytes, row_bytes(dtype, dims));
   if (query_count == 0 || corpus_count == 0 || k > corpus_count || corpus_count > 0xffffffff ||
-      kind == Metric::kL1) {
+      (kind == Metric::kL1 && dtype != Dtype::kB1) || kind == Metric::kJaccard) {
     throw_error(info.Env(), "ERR_INVALID_ARG", "Expected at least one query, k rows and a search metric");
   }
   const Span<uint32_t> indices = words(info, kIndices);
@@ -101,11 +102,12 @@ TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
     throw_error(info.Env(), "ERR_DIMENSION", "Expected room for k results per query");
   }
   SearchInput input;
+  input.dtype = dtype;
   input.metric = kind;
   input.dims = dims;
   input.queries = queries.data;
   input.query_count = query_count;
-  input.blocks = {{corpus.data, row_bytes(input.dtype, dims), corpus_count}};
+  input.blocks = {{corpus.data, row_bytes(dtype, dims), corpus_count}};
   input.k = k;
   return {input, std::min(threads, ThreadPool::kMaxThreads), indices.data, scores.data};
 }

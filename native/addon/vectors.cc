@@ -7,34 +7,6 @@
 namespace embedlane {
 namespace {
 
-// Elements as DTYPES of src/native/binding.ts numbers them, in the array that holds such.
-struct Elements {
-  const void* data;
-  size_t bytes;
-};
-
-Elements elements(const Napi::CallbackInfo& info, size_t index, Dtype dtype) {
-  switch (dtype) {
-    case Dtype::kF32: {
-      const Span<float> span = floats(info, index);
-      return {span.data, span.length * sizeof(float)};
-    }
-    case Dtype::kF16:
-    case Dtype::kBf16: {
-      const Span<uint16_t> span = halves(info, index);
-      return {span.data, span.length * sizeof(uint16_t)};
-    }
-    case Dtype::kI8: {
-      const Span<int8_t> span = signed_bytes(info, index);
-      return {span.data, span.length};
-    }
-    default: {
-      const Span<uint8_t> span = bytes(info, index);
-      return {span.data, span.length};
-    }
-  }
-}
-
 // The names of POOLING_MODES, in that order.
 constexpr const char* kPoolingNames[kPoolingCount] = {"cls",           "max",          "mean",
                                                       "mean_sqrt_len", "weightedmean", "lasttoken"};

@@ -38,7 +38,7 @@ class ScoreFloor {
       case Metric::kL1:
         limit_ = kSmallest - goodness;
         return;
-      case Metric::kJaccard:  // not what the sums are
+      case Metric::kJaccard:  // no search has it
         limit_ = std::numeric_limits<double>::infinity();
         return;
     }

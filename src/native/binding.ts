@@ -19,6 +19,9 @@ export type VectorData = Float32Array | Uint16Array | Int8Array | Uint8Array;
 
 export type Metric = 'cosine' | 'dot' | 'l2';
 
+/** Metrics of searches; `'l1'` is for bits only: their Hamming distance. */
+export type SearchMetric = Metric | 'l1';
+
 /** Metrics of {@link NativeBinding.matrix}: `'l1'` of bits is the Hamming distance, `'jaccard'` is for bits only. */
 export type MatrixMetric = Metric | 'l1' | 'jaccard';
 
@@ -237,20 +240,22 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
   measureLimits(threads: number, limits: Float64Array): NativeTask;
 
   topKSync(
-    queries: Float32Array,
-    corpus: Float32Array,
+    queries: VectorData,
+    corpus: VectorData,
     dims: number,
     k: number,
-    metric: Metric,
+    metric: SearchMetric,
     threads: number,
+    dtype?: Dtype,
   ): TopKArrays;
   topK(
-    queries: Float32Array,
-    corpus: Float32Array,
+    queries: VectorData,
+    corpus: VectorData,
     dims: number,
     k: number,
-    metric: Metric,
+    metric: SearchMetric,
     threads: number,
+    dtype?: Dtype,
   ): TopKTask;
 
   // Analyses. Sums run in float64 over the rows in one fixed order, whatever the number of threads.

@@ -3,7 +3,15 @@ import { EmbedlaneError, type ErrorCode } from '../core/errors.js';
 import { type AddonRowStore, adaptRowStore } from './addon-row-store.js';
 import { type AddonScores, adaptScores } from './addon-scores.js';
 import { type AddonWordPiece, adaptWordPiece } from './addon-word-piece.js';
-import type { NativeBinding, SimdLevel, TopKArrays, TopKTask } from './binding.js';
+import {
+  DTYPES,
+  type NativeBinding,
+  type SearchMetric,
+  type SimdLevel,
+  type TopKArrays,
+  type TopKTask,
+  type VectorData,
+} from './binding.js';
 import { createFallback } from './fallback/index.js';
 import { allocateFloats, allocateTopK } from './memory.js';
 
@@ -73,11 +81,23 @@ type Addon = Omit<
   AddonWordPiece & {
     RowStore: new (...args: Parameters<NativeBinding['createRowStore']>) => AddonRowStore;
     pool(...args: [...Parameters<NativeBinding['pool']>, out: Float32Array]): void;
-    topKSync(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKArrays;
-    topK(...args: [...SearchArguments, Uint32Array, Float32Array]): TopKTask;
+    topKSync(...args: AddonSearchArguments): TopKArrays;
+    topK(...args: AddonSearchArguments): TopKTask;
   };
 
 type SearchArguments = Parameters<NativeBinding['topK']>;
+
+type AddonSearchArguments = [
+  queries: VectorData,
+  corpus: VectorData,
+  dims: number,
+  k: number,
+  metric: SearchMetric,
+  threads: number,
+  dtype: number,
+  indices: Uint32Array,
+  scores: Float32Array,
+];
 
 const FUNCTIONS = [
   'simdLevel',
@@ -220,14 +240,8 @@ function wrap(native: Addon): NativeBinding {
     unpackBits: guard(native.unpackBits),
     ...adaptWordPiece(native, guardAsync),
     bagMeans: guardAsync(native.bagMeans),
-    topKSync: guard((...args) => {
-      const { indices, scores } = roomFor(args);
-      return native.topKSync(...args, indices, scores);
-    }),
-    topK: guard((...args) => {
-      const { indices, scores } = roomFor(args);
-      return translated(native.topK(...args, indices, scores));
-    }),
+    topKSync: guard((...args) => native.topKSync(...addonSearch(args))),
+    topK: guard((...args) => translated(native.topK(...addonSearch(args)))),
     measureLimits: guard((...args) => translated(native.measureLimits(...args))),
     groupSums: guard((...args) => translated(native.groupSums(...args))),
     scatterMatrix: guard((...args) => translated(native.scatterMatrix(...args))),
@@ -251,8 +265,18 @@ function translated<T>({ promise, cancel }: { promise: Promise<T>; cancel(): voi
   };
 }
 
-function roomFor([queries, , dims, k]: SearchArguments): TopKArrays {
-  return allocateTopK(Math.floor(queries.length / dims) * k);
+function addonSearch([
+  queries,
+  corpus,
+  dims,
+  k,
+  metric,
+  threads,
+  dtype = 'f32',
+]: SearchArguments): AddonSearchArguments {
+  const rows = Math.floor(queries.length / (dtype === 'b1' ? Math.ceil(dims / 8) : dims));
+  const { indices, scores } = allocateTopK(rows * k);
+  return [queries, corpus, dims, k, metric, threads, DTYPES.indexOf(dtype), indices, scores];
 }
 
 function translate(error: unknown): EmbedlaneError {

@@ -39,5 +39,13 @@ export {
 } from './quantize.js';
 export { dequantizeScaled, quantizeScaled, type ScaledEmbeddings } from './scaled.js';
 export { type SimdInfo, simd } from './simd.js';
-export { type Hit, TopK, type TopKOptions, type TopKSyncOptions, topK, topKSync } from './topk.js';
+export {
+  type Hit,
+  TopK,
+  type TopKMetric,
+  type TopKOptions,
+  type TopKSyncOptions,
+  topK,
+  topKSync,
+} from './topk.js';
 export { type TruncateOptions, truncate } from './truncate.js';

@@ -1,5 +1,5 @@
 import { EmbedlaneError } from '../core/errors.js';
-import type { TopKArrays, TopKTask } from '../native/binding.js';
+import type { TopKArrays, TopKTask, VectorData } from '../native/binding.js';
 
 /** Searches up to this many queries wait for their turn; larger ones make good use of a pass alone. */
 export const MAX_SHARED_QUERIES = 16;
@@ -8,10 +8,10 @@ export const MAX_SHARED_QUERIES = 16;
 const PASS_QUERIES = 256;
 
 /** Searches one corpus for a matrix of queries. */
-export type Pass = (queries: Float32Array, rows: number) => TopKTask;
+export type Pass = (queries: VectorData, rows: number) => TopKTask;
 
 interface Request {
-  readonly queries: Float32Array;
+  readonly queries: VectorData;
   readonly rows: number;
   readonly resolve: (found: TopKArrays) => void;
   readonly reject: (error: unknown) => void;
@@ -36,7 +36,7 @@ export class PassQueue {
   ) {}
 
   /** Queues a search. Its queries may be overwritten once this returns. */
-  add(queries: Float32Array, rows: number): TopKTask {
+  add(queries: VectorData, rows: number): TopKTask {
     let request: Request | undefined;
     const promise = new Promise<TopKArrays>((resolve, reject) => {
       // The pass copies queries that it starts with at once.
@@ -107,8 +107,9 @@ export class PassQueue {
   }
 }
 
-function joined(requests: readonly Request[]): Float32Array {
-  const all = new Float32Array(requests.reduce((sum, { queries }) => sum + queries.length, 0));
+function joined(requests: readonly Request[]): VectorData {
+  const ArrayType = requests[0].queries.constructor as new (length: number) => VectorData;
+  const all = new ArrayType(requests.reduce((sum, { queries }) => sum + queries.length, 0));
   let at = 0;
   for (const { queries } of requests) {
     all.set(queries, at);

@@ -1,23 +1,35 @@
 import { availableParallelism } from 'node:os';
 import { markAsUntransferable } from 'node:worker_threads';
 import { abortError, throwIfAborted } from '../core/abort.js';
-import type { MatrixLike } from '../core/embeddings.js';
-import { integer, oneOf, optionalSignal, optionsObject } from '../core/validate.js';
-import { MAX_COPIED_FLOATS, type Metric, type TopKArrays, type TopKTask } from '../native/binding.js';
+import { EmbedlaneError } from '../core/errors.js';
+import { integer, oneOf, optionalSignal, optionsObject, typedArray } from '../core/validate.js';
+import {
+  type Dtype,
+  MAX_COPIED_FLOATS,
+  type Metric,
+  type SearchMetric,
+  type TopKArrays,
+  type TopKTask,
+  type VectorData,
+} from '../native/binding.js';
 import { loadBinding } from '../native/load.js';
-import { type CheckedMatrix, matrixArgument, requireSameDims } from './matrix.js';
+import { type CheckedVectors, requireSameDtype, type VectorMatrix, vectorsArgument } from './elements.js';
+import { requireSameDims } from './matrix.js';
 import { MAX_SHARED_QUERIES, passQueue } from './pass-queue.js';
+
+/** Metrics of {@link topK}. */
+export type TopKMetric = Metric | 'hamming';
 
 export interface TopKSyncOptions {
   /** How many rows to return per query, at least 1; more than the corpus has means all of it. */
   k: number;
   /**
-   * `'cosine'` and `'dot'` are similarities: best first is largest first. `'l2'` is the Euclidean distance:
-   * smallest first.
+   * `'cosine'` and `'dot'` are similarities: best first is largest first. `'l2'` is the Euclidean distance,
+   * `'hamming'` the number of bits that differ: smallest first. Bits can only be compared by the latter.
    *
    * @default 'cosine'
    */
-  metric?: Metric;
+  metric?: TopKMetric;
   /**
    * Threads to search with, at most 128. The result does not depend on it.
    *
@@ -67,7 +79,7 @@ export class TopK {
   }
 }
 
-const METRICS = ['cosine', 'dot', 'l2'] as const;
+const METRICS = ['cosine', 'dot', 'l2', 'hamming'] as const;
 const MAX_K = 2 ** 32 - 1;
 const MAX_THREADS = 128;
 
@@ -89,13 +101,14 @@ const MAX_THREADS = 128;
  * @throws {EmbedlaneError} `ERR_DTYPE`, `ERR_DIMENSION` or `ERR_INVALID_ARG` for arguments that do not fit,
  * `ERR_ABORTED` if the signal fires; all as rejections, before anything is queued
  */
-export async function topK(queries: MatrixLike, corpus: MatrixLike, options: TopKOptions): Promise<TopK> {
+export async function topK(queries: VectorMatrix, corpus: VectorMatrix, options: TopKOptions): Promise<TopK> {
   const known = optionsObject('options', options, ['k', 'metric', 'threads', 'signal']);
   const signal = optionalSignal('options.signal', known.signal);
   const search = checkSearch(queries, corpus, known);
   throwIfAborted(signal);
   if (search.empty) return search.empty;
-  if (search.queries.data.length > MAX_COPIED_FLOATS) markAsUntransferable(search.queries.data.buffer);
+  if (search.queries.rows * search.queries.dims > MAX_COPIED_FLOATS)
+    markAsUntransferable(search.queries.data.buffer);
   markAsUntransferable(search.corpus.data.buffer);
   const task = startSearch(search);
   signal?.addEventListener('abort', task.cancel, { once: true });
@@ -113,7 +126,7 @@ function startSearch({ queries, corpus, args }: CheckedSearch): TopKTask {
   if (queries.rows > MAX_SHARED_QUERIES) return loadBinding().topK(...args);
   const [, data, ...rest] = args;
   const key = [data.byteOffset, data.length, ...rest].join();
-  const pass = (some: Float32Array) => loadBinding().topK(some, data, ...rest);
+  const pass = (some: VectorData) => loadBinding().topK(some, data, ...rest);
   return passQueue(corpus.data.buffer, key, pass).add(queries.data, queries.rows);
 }
 
@@ -122,31 +135,32 @@ function startSearch({ queries, corpus, args }: CheckedSearch): TopKTask {
  *
  * @throws {EmbedlaneError} `ERR_DTYPE`, `ERR_DIMENSION` or `ERR_INVALID_ARG` for arguments that do not fit
  */
-export function topKSync(queries: MatrixLike, corpus: MatrixLike, options: TopKSyncOptions): TopK {
+export function topKSync(queries: VectorMatrix, corpus: VectorMatrix, options: TopKSyncOptions): TopK {
   const search = checkSearch(queries, corpus, optionsObject('options', options, ['k', 'metric', 'threads']));
   return search.empty ?? new TopK(search.queries.rows, search.k, loadBinding().topKSync(...search.args));
 }
 
 interface CheckedSearch {
-  queries: CheckedMatrix;
-  corpus: CheckedMatrix;
+  queries: CheckedVectors;
+  corpus: CheckedVectors;
   k: number;
-  args: [Float32Array, Float32Array, dims: number, k: number, Metric, threads: number];
+  args: [VectorData, VectorData, dims: number, k: number, SearchMetric, threads: number, Dtype];
   /** The result where there is nothing to search. */
   empty?: TopK;
 }
 
 function checkSearch(
-  queriesValue: MatrixLike,
-  corpusValue: MatrixLike,
+  queriesValue: VectorMatrix,
+  corpusValue: VectorMatrix,
   options: Partial<TopKSyncOptions>,
 ): CheckedSearch {
-  const queries = matrixArgument('queries', queriesValue);
-  const corpus = matrixArgument('corpus', corpusValue);
   const wanted = integer('options.k', options.k, 1, MAX_K);
   const { metric = 'cosine', threads = Math.min(availableParallelism(), MAX_THREADS) } = options;
   oneOf('options.metric', metric, METRICS);
+  const queries = searchArgument('queries', queriesValue, metric);
+  const corpus = searchArgument('corpus', corpusValue, metric);
   integer('options.threads', threads, 1, MAX_THREADS);
+  requireSameDtype('queries', queries, 'corpus', corpus);
   requireSameDims('queries', queries, 'corpus', corpus);
   integer('corpus.rows', corpus.rows, 0, MAX_K);
   const k = Math.min(wanted, corpus.rows);
@@ -154,11 +168,33 @@ function checkSearch(
     queries,
     corpus,
     k,
-    args: [queries.data, corpus.data, corpus.dims, k, metric, threads],
+    args: [
+      queries.data,
+      corpus.data,
+      corpus.dims,
+      k,
+      metric === 'hamming' ? 'l1' : metric,
+      threads,
+      corpus.dtype,
+    ],
   };
   if (queries.rows === 0 || corpus.rows === 0) {
     const nothing = { indices: new Uint32Array(0), scores: new Float32Array(0) };
     search.empty = new TopK(queries.rows, k, nothing);
   }
   return search;
+}
+
+/** A side of a search: memory that stays where it is, and elements that the metric compares. */
+function searchArgument(name: string, value: VectorMatrix, metric: TopKMetric): CheckedVectors {
+  const checked = vectorsArgument(name, value, metric === 'hamming');
+  if (checked.dtype === 'b1' && metric !== 'hamming') {
+    throw new EmbedlaneError(
+      'ERR_DTYPE',
+      `Expected the metric 'hamming' for bits in ${name} but received '${metric}'`,
+    );
+  }
+  // Native threads read it after the call has returned.
+  typedArray(`${name}.data`, checked.data, checked.data.constructor as new (length: number) => VectorData);
+  return checked;
 }

@@ -37,8 +37,9 @@ export function createFallback(): NativeBinding {
     pool,
     ...conversions,
     bagMeans,
-    topKSync: (queries, corpus, dims, k, metric) => topKSync(queries, corpus, dims, k, metric),
-    topK: (queries, corpus, dims, k, metric) => topK(queries, corpus, dims, k, metric),
+    topKSync: (queries, corpus, dims, k, metric, _, dtype) =>
+      topKSync(queries, corpus, dims, k, metric, dtype),
+    topK: (queries, corpus, dims, k, metric, _, dtype) => topK(queries, corpus, dims, k, metric, dtype),
     ...image,
     measureLimits: () => ({ promise: Promise.resolve(), cancel() {} }),
     groupSums,

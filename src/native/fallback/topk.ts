@@ -1,17 +1,19 @@
-import type { Metric, TopKArrays, TopKTask } from '../binding.js';
-import { allocateTopK } from '../memory.js';
-import { cosineOf, dotSum, squaredL2Sum } from './kernels.js';
+import type { Dtype, SearchMetric, TopKArrays, TopKTask, VectorData } from '../binding.js';
+import { allocateFloats, allocateTopK } from '../memory.js';
+import { fromHalves } from './half.js';
+import { cosineOf, dotSum, l1Sum, squaredL2Sum } from './kernels.js';
 import { runInSlices, SLICE } from './slices.js';
 
 /** Exact search in TypeScript: the canonical score of every pair. Same results as the addon's. */
 export function topKSync(
-  queries: Float32Array,
-  corpus: Float32Array,
+  queries: VectorData,
+  corpus: VectorData,
   dims: number,
   k: number,
-  metric: Metric,
+  metric: SearchMetric,
+  dtype: Dtype = 'f32',
 ): TopKArrays {
-  const steps = search(queries, corpus, dims, k, metric);
+  const steps = search(widened(queries, dims, dtype), widened(corpus, dims, dtype), dims, k, metric);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
@@ -20,13 +22,37 @@ export function topKSync(
 
 /** The same in slices, so that the event loop turns meanwhile. */
 export function topK(
-  queries: Float32Array,
-  corpus: Float32Array,
+  queries: VectorData,
+  corpus: VectorData,
   dims: number,
   k: number,
-  metric: Metric,
+  metric: SearchMetric,
+  dtype: Dtype = 'f32',
 ): TopKTask {
-  return runInSlices(search(queries.slice(), corpus, dims, k, metric));
+  const own = widened(queries.slice(), dims, dtype);
+  return runInSlices(search(own, widened(corpus, dims, dtype), dims, k, metric));
+}
+
+/** The elements as float32, which holds all of them exactly. */
+function widened(data: VectorData, dims: number, dtype: Dtype): Float32Array {
+  if (data instanceof Float32Array) return data;
+  if (dtype === 'b1') return unpacked(data, dims);
+  const wide = allocateFloats(data.length);
+  if (data instanceof Uint16Array) fromHalves(dtype === 'f16' ? 'f16' : 'bf16', data, wide);
+  else wide.set(data);
+  return wide;
+}
+
+function unpacked(data: VectorData, dims: number): Float32Array {
+  const bytes = Math.ceil(dims / 8);
+  const rows = data.length / bytes;
+  const bits = allocateFloats(rows * dims);
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < dims; i++) {
+      bits[row * dims + i] = (data[row * bytes + (i >> 3)] >> (7 - (i & 7))) & 1;
+    }
+  }
+  return bits;
 }
 
 function* search(
@@ -34,7 +60,7 @@ function* search(
   corpus: Float32Array,
   dims: number,
   k: number,
-  metric: Metric,
+  metric: SearchMetric,
 ): Generator<undefined, TopKArrays> {
   const queryCount = queries.length / dims;
   const rowCount = corpus.length / dims;
@@ -56,11 +82,15 @@ function* search(
         best.push(-Math.fround(Math.sqrt(squaredL2Sum(queries, start, corpus, row * dims, dims))), row);
         continue;
       }
+      if (metric === 'l1') {
+        best.push(-Math.fround(l1Sum(queries, start, corpus, row * dims, dims)), row);
+        continue;
+      }
       const dot = dotSum(queries, start, corpus, row * dims, dims);
       best.push(Math.fround(metric === 'dot' ? dot : cosineOf(dot, square, squares[row])), row);
     }
     best.sortInto(indices.subarray(query * k, (query + 1) * k), scores.subarray(query * k, (query + 1) * k));
-    if (metric === 'l2') {
+    if (metric === 'l2' || metric === 'l1') {
       for (let i = query * k; i < (query + 1) * k; i++) scores[i] = 0 - scores[i];
     }
   }
