@@ -1,3 +1,5 @@
 #include "frames-inl.h"
 
-const embedlane::MelKernel embedlane::avx2_mel = embedlane::mel;
+void embedlane::avx2_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out) {
+  mel(plan, windowed, scratch, out);
+}

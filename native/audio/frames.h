@@ -35,9 +35,9 @@ struct MelPlan {
 // every instruction set and in the TypeScript fallback.
 using MelKernel = void (*)(const MelPlan& plan, const double* windowed, double* scratch, double* out);
 
-extern const MelKernel scalar_mel;
-extern const MelKernel avx2_mel;
-extern const MelKernel avx512_mel;
-extern const MelKernel neon_mel;
+void scalar_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out);
+void avx2_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out);
+void avx512_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out);
+void neon_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out);
 
 }  // namespace embedlane

@@ -1,3 +1,5 @@
 #include "frames-inl.h"
 
-const embedlane::MelKernel embedlane::neon_mel = embedlane::mel;
+void embedlane::neon_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out) {
+  mel(plan, windowed, scratch, out);
+}

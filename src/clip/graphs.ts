@@ -1,5 +1,5 @@
 import { EmbedlaneError } from '../core/errors.js';
-import { type Dtype, pickOnnxFile } from '../hub/index.js';
+import { type Dtype, graphNotFound, pickOnnxFile } from '../hub/index.js';
 
 /** A model's graphs: one for texts and one for pictures, or one for both. */
 export type ClipGraphs = { text: string; vision: string; joint: string | undefined } | { joint: string };
@@ -18,25 +18,17 @@ export function pickClipGraphs(files: readonly string[], dtype: Dtype, where: st
   const joint = pickJoint(files, dtype, where);
   if (text !== undefined && vision !== undefined) return { text, vision, joint };
   if (joint !== undefined) return { joint };
-  const graphs = files.filter((path) => path.endsWith('.onnx'));
-  throw new EmbedlaneError(
-    'ERR_MODEL_NOT_FOUND',
-    `Expected text_model.onnx and vision_model.onnx, or a joint model.onnx, in ${where} for dtype '${dtype}' but found ` +
-      (graphs.length > 0 ? `only ${graphs.join(', ')}` : 'no .onnx file'),
+  throw graphNotFound(
+    `text_model.onnx and vision_model.onnx, or a joint model.onnx, in ${where} for dtype '${dtype}'`,
+    files,
   );
 }
 
-/** The graph of one tower, whose variants are named as those of a whole model are. */
+/** The graph of one tower, if the model has any of that tower. */
 function pickTower(files: readonly string[], tower: 'text' | 'vision', dtype: Dtype, where: string) {
-  const prefix = `${tower}_model`;
-  const renamed = new Map(
-    files.flatMap((path) => {
-      const name = path.slice(path.lastIndexOf('/') + 1);
-      if (!name.startsWith(prefix)) return [];
-      return [[path.slice(0, path.length - name.length) + name.slice(tower.length + 1), path]];
-    }),
-  );
-  return renamed.size === 0 ? undefined : renamed.get(pickOnnxFile([...renamed.keys()], dtype, where));
+  const stem = `${tower}_model`;
+  const isThere = files.some((path) => path.slice(path.lastIndexOf('/') + 1).startsWith(stem));
+  return isThere ? pickOnnxFile(files, dtype, where, { stem }) : undefined;
 }
 
 function pickJoint(files: readonly string[], dtype: Dtype, where: string): string | undefined {

@@ -18,7 +18,14 @@ export {
   removeCachedModel,
 } from './inventory.js';
 export { parseModelId } from './model-id.js';
-export { chooseOnnxFile, DTYPES, type Dtype, type OnnxVariant, pickOnnxFile } from './onnx-file.js';
+export {
+  chooseOnnxFile,
+  DTYPES,
+  type Dtype,
+  graphNotFound,
+  type OnnxVariant,
+  pickOnnxFile,
+} from './onnx-file.js';
 export {
   configurationFiles,
   externalData,

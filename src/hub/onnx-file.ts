@@ -88,15 +88,19 @@ export function pickOnnxFile(
   const present = new Set(files);
   const found = paths.find((path) => present.has(path));
   if (found !== undefined) return found;
-  const graphs = files.filter((path) => path.endsWith('.onnx'));
-  const wanted =
+  throw graphNotFound(
     modelFile === undefined
       ? `${names.join(' or ')} in ${where} for dtype '${dtype}'`
-      : `${modelFile} in ${where}`;
-  throw new EmbedlaneError(
-    'ERR_MODEL_NOT_FOUND',
-    `Expected ${wanted} but found ${graphs.length > 0 ? `only ${graphs.join(', ')}` : withoutGraphs(files)}`,
+      : `${modelFile} in ${where}`,
+    files,
   );
+}
+
+/** The error for a model without the graph that is `wanted`: names those it has, or how to make one. */
+export function graphNotFound(wanted: string, files: readonly string[]): EmbedlaneError {
+  const graphs = files.filter((path) => path.endsWith('.onnx'));
+  const found = graphs.length > 0 ? `only ${graphs.join(', ')}` : withoutGraphs(files);
+  return new EmbedlaneError('ERR_MODEL_NOT_FOUND', `Expected ${wanted} but found ${found}`);
 }
 
 function graphFolders({ subfolder }: OnnxOptions): string[] {

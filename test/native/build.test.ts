@@ -143,7 +143,7 @@ describe('the list of native sources', () => {
           // One function: it returns the table of the others, or is the only one.
           expect(symbols.trim(), source).toMatch(
             new RegExp(
-              `^\\S+ T embedlane::(${name}_(kernels|tiles|resample)\\(\\)|bag_sums_${name}\\(.*\\))$`,
+              `^\\S+ T embedlane::(${name}_(kernels|tiles|resample)\\(\\)|(bag_sums_${name}|${name}_mel)\\(.*\\))$`,
             ),
           );
         }
