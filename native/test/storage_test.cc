@@ -35,7 +35,8 @@ struct TemporaryFile {
     std::FILE* file = std::fopen(path.c_str(), "wb");
     CHECK(file != nullptr);
     if (file == nullptr) return;
-    CHECK(std::fwrite(content.data(), 1, content.size(), file) == content.size());
+    // An empty vector has no memory that a C function may be given.
+    if (!content.empty()) CHECK(std::fwrite(content.data(), 1, content.size(), file) == content.size());
     std::fclose(file);
   }
   ~TemporaryFile() { std::remove(path.c_str()); }
