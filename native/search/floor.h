@@ -39,7 +39,6 @@ class ScoreFloor {
         limit_ = kSmallest - goodness;
         return;
       case Metric::kJaccard:  // no search has it
-        limit_ = std::numeric_limits<double>::infinity();
         return;
     }
   }
@@ -87,7 +86,7 @@ class ScoreFloor {
 
   Metric metric_;
   ScoredRows rows_;
-  double limit_;
+  double limit_ = std::numeric_limits<double>::infinity();
   double scale_ = 1;
 };
 
