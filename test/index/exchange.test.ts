@@ -51,6 +51,8 @@ describe.each(['npy', 'fvecs', 'safetensors'] as const)('.%s', (format) => {
   });
 });
 
+const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
+
 describe('.npy', () => {
   it('of NumPy, in 16 and 64 bits and of every version', async () => {
     const body = `${"{'descr': '<f2', 'fortran_order': False, 'shape': (1, 2), }".padEnd(117)}\n`;
@@ -62,11 +64,11 @@ describe('.npy', () => {
     expect(await readAll(await file('half.npy', f16, Uint16Array.of(0x3c00, 0xc000).buffer))).toEqual([
       [1, -2],
     ]);
-    const f64 = npyHeader(1, 2).toString('latin1').replace("'<f4'", "'<f8'");
+    const f64 = latin1(npyHeader(1, 2)).replace("'<f4'", "'<f8'");
     expect(
       await readAll(await file('f64.npy', Buffer.from(f64, 'latin1'), Float64Array.of(0.1, 2).buffer)),
     ).toEqual([[Math.fround(0.1), 2]]);
-    const head = npyHeader(1, 2).toString('latin1').slice(10);
+    const head = latin1(npyHeader(1, 2)).slice(10);
     const v2 = Buffer.concat([
       Buffer.from('\x93NUMPY\x02\x00', 'latin1'),
       Buffer.from([118, 0, 0, 0]),
@@ -81,7 +83,7 @@ describe('.npy', () => {
     ['False', 'True '],
     ['(2, 3)', '(6, ) '],
   ])('refuses %s as %s', async (from, to) => {
-    const header = Buffer.from(npyHeader(2, 3).toString('latin1').replace(from, to), 'latin1');
+    const header = Buffer.from(latin1(npyHeader(2, 3)).replace(from, to), 'latin1');
     await expect(readAll(await file('other.npy', header, new ArrayBuffer(24)))).rejects.toThrow(
       code('ERR_DTYPE'),
     );
@@ -90,9 +92,7 @@ describe('.npy', () => {
   it('refuses shapes that overflow', async () => {
     for (const shape of ['(99999999999, 3)', '(2, 99999999999)', '(4611686018427387904, 4)']) {
       const header = Buffer.from(
-        npyHeader(2, 3)
-          .toString('latin1')
-          .replace(/\(2, 3\), \} {12}/, `${shape}, }`),
+        latin1(npyHeader(2, 3)).replace(/\(2, 3\), \} {12}/, `${shape}, }`),
         'latin1',
       );
       await expect(readAll(await file('huge.npy', header, new ArrayBuffer(24)))).rejects.toThrow(

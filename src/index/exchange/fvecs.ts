@@ -1,6 +1,7 @@
 import type { OpenFile } from '../storage/files.js';
 import { corrupt } from '../storage/format.js';
-import { type FileMatrix, readBytes } from './matrix-file.js';
+import type { FileMatrix } from './matrix-file.js';
+import { readBytes } from './read-bytes.js';
 
 /** Each row of an `.fvecs` file begins with its length as an int32. Format: http://corpus-texmex.irisa.fr */
 export const FVECS_HEAD = 4;

@@ -1,7 +1,8 @@
 import { EmbedlaneError } from '../../core/errors.js';
 import type { OpenFile } from '../storage/files.js';
 import { corrupt } from '../storage/format.js';
-import { type FileMatrix, readBytes } from './matrix-file.js';
+import type { FileMatrix } from './matrix-file.js';
+import { readBytes } from './read-bytes.js';
 
 /** Length of the whole header that we write: one fixed size, so that the row count can be filled in after the rows. */
 const HEADER_BYTES = 128;
@@ -14,7 +15,7 @@ const MAX_HEADER_BYTES = 64 * 1024;
  *
  * Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-export function npyHeader(rows: number, dims: number): Buffer {
+export function npyHeader(rows: number, dims: number): Uint8Array {
   const header = Buffer.alloc(HEADER_BYTES, ' ');
   MAGIC.copy(header);
   header.writeUInt8(1, 6);

@@ -4,8 +4,9 @@ import { files, type OpenFile } from '../storage/files.js';
 import { corrupt } from '../storage/format.js';
 import { fileArgument, formatOf, VECTOR_FILE_FORMATS, type VectorFileFormat } from './format.js';
 import { openFvecs } from './fvecs.js';
-import { ELEMENT_BYTES, type FileMatrix, readBytes, type VectorBatch } from './matrix-file.js';
+import { ELEMENT_BYTES, type FileMatrix, type VectorBatch } from './matrix-file.js';
 import { openNpy } from './npy.js';
+import { readBytes } from './read-bytes.js';
 import { openSafetensors } from './safetensors.js';
 
 export interface ReadVectorsOptions {

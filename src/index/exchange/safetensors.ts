@@ -1,7 +1,8 @@
 import { EmbedlaneError } from '../../core/errors.js';
 import type { OpenFile } from '../storage/files.js';
 import { corrupt } from '../storage/format.js';
-import { type FileMatrix, readBytes } from './matrix-file.js';
+import type { FileMatrix } from './matrix-file.js';
+import { readBytes } from './read-bytes.js';
 
 // https://github.com/huggingface/safetensors: uint64 header length, JSON header, data.
 

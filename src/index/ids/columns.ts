@@ -59,9 +59,9 @@ export class TextIds implements IdColumn {
   readonly #offsets: Float64Array;
   readonly #isNumber: (index: number) => boolean;
 
-  constructor(text: Buffer, offsets: Float64Array, isNumber: (index: number) => boolean) {
+  constructor(text: Uint8Array, offsets: Float64Array, isNumber: (index: number) => boolean) {
     this.length = offsets.length - 1;
-    this.#text = text;
+    this.#text = Buffer.from(text.buffer, text.byteOffset, text.length);
     this.#offsets = offsets;
     this.#isNumber = isNumber;
   }
