@@ -1,8 +1,11 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decode } from '#dist/image/decode/decode.js';
 import { ImageEmbedder } from '#dist/image/index.js';
 import { fixture } from '../text/goldens.js';
 import { childrenOf, expectGone, hasProc, startProgram } from '../text/processes.js';
-import { imagePath } from './support.js';
+import { DECODE, imageBytes, imagePath } from './support.js';
 
 const TINY = fixture('models/tiny-resnet');
 const files = Array.from({ length: 120 }, (_, i) =>
@@ -108,5 +111,21 @@ describe.runIf(hasProc)('processes', () => {
       await new Promise((resolve) => setTimeout(resolve, 100));`);
     await program.ended;
     expect(program.output.stdout).toBe('ready\nfalse\n');
+  });
+});
+
+describe('threads that decode', () => {
+  it('do not disturb each other when one starts', async () => {
+    const start = `import('${import.meta.resolve('#dist/image/decode/sharp.js')}').then((m) => m.loadSharp())`;
+    let starting = true;
+    const starts = (async () => {
+      for (let i = 0; i < 20; i++) await once(new Worker(start, { eval: true }), 'exit');
+      starting = false;
+    })();
+    const bytes = imageBytes('jpeg_progressive.jpg');
+    const decodings = [1, 2, 3, 4].map(async () => {
+      while (starting) await decode(bytes, undefined, DECODE, () => () => {});
+    });
+    await Promise.all([starts, ...decodings]);
   });
 });

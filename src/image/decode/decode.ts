@@ -40,6 +40,7 @@ export async function decode(
   let release: (() => void) | undefined;
   try {
     const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
+    checkReader(metadata, format);
     checkSize(metadata, settings);
     release = admit(metadata.width * metadata.height);
     const oriented = settings.autoOrient ? open().autoOrient() : open();
@@ -68,6 +69,15 @@ function badImage(expected: string, actual: string, cause?: unknown): EmbedlaneE
     `${expected} but received ${actual}`,
     cause === undefined ? undefined : { cause },
   );
+}
+
+/**
+ * libvips chooses its reader by its own look at the bytes. Switching the other readers off would be simpler, but
+ * that switch belongs to the whole process: it would fail decodings under way in other threads, and the caller's own.
+ */
+function checkReader({ format }: Metadata, sniffed: ImageFormat): void {
+  const reader: string = sniffed === 'avif' ? 'heif' : sniffed;
+  if (format !== reader) throw badImage(`Expected ${sniffed}`, `bytes that libvips reads as ${format}`);
 }
 
 function checkSize({ width, height }: Metadata, { maxPixels }: DecodeSettings): void {

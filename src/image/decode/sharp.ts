@@ -3,9 +3,6 @@ import { EmbedlaneError } from '../../core/errors.js';
 
 type SharpFactory = typeof SharpModule;
 
-/** libvips' readers of the formats that are decoded; every other one is switched off. */
-const READERS = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif', 'Svg'];
-
 let loading: Promise<SharpFactory> | undefined;
 
 /**
@@ -32,7 +29,5 @@ async function load(): Promise<SharpFactory> {
   // Pictures are decoded side by side; threads within one would only compete, and a cache would only grow.
   sharp.concurrency(1);
   sharp.cache(false);
-  sharp.block({ operation: ['VipsForeignLoad'] });
-  sharp.unblock({ operation: READERS.map((name) => `VipsForeignLoad${name}`) });
   return sharp;
 }
