@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { abortError, throwIfAborted } from '../core/abort.js';
+import { throwIfAborted } from '../core/abort.js';
 import { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError } from '../core/errors.js';
 import {
@@ -10,7 +10,7 @@ import {
   pickOnnxFile,
   resolveModel,
 } from '../hub/index.js';
-import { defaultThreads, Lane } from '../runtime/index.js';
+import { defaultThreads, type Lane, openLane } from '../runtime/index.js';
 import { normalize } from '../vectors/index.js';
 import { type AudioModelConfig, readAudioModelConfig } from './config.js';
 import { embedAudio } from './encode-job.js';
@@ -102,20 +102,8 @@ export class AudioEmbedder {
       threads: threads ?? defaultThreads(),
       spin: 0,
     };
-    throwIfAborted(signal);
-    const lane = new Lane<Loaded>(LANE, params);
-    const onAbort = () => void lane.close();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      const loaded = await lane.load();
-      throwIfAborted(signal);
-      return new AudioEmbedder(lane, id, config, loaded, decoder);
-    } catch (error) {
-      await lane.close();
-      throw signal?.aborted ? abortError(signal) : error;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    const { lane, loaded } = await openLane<Loaded>(LANE, params, signal);
+    return new AudioEmbedder(lane, id, config, loaded, decoder);
   }
 
   /** Path that the model was loaded from, or `org/name` with any `@revision`. */

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { join } from 'node:path';
-import { abortError, throwIfAborted } from '../core/abort.js';
+import { throwIfAborted } from '../core/abort.js';
 import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { integer, optionalSignal, optionsObject, textList } from '../core/validate.js';
@@ -17,7 +17,7 @@ import {
   type ImageEncodeStreamOptions,
 } from '../image/options.js';
 import { encodeImageStream } from '../image/stream.js';
-import { DEFAULT_TOKEN_BUDGET, Lane } from '../runtime/index.js';
+import { DEFAULT_TOKEN_BUDGET, type Lane, openLane } from '../runtime/index.js';
 import { normalize, similarity } from '../vectors/index.js';
 import { type ClipConfig, readClipConfig } from './config.js';
 import { pickClipGraphs } from './graphs.js';
@@ -101,19 +101,8 @@ export class ClipEmbedder implements AsyncDisposable {
       tokenizer: config.tokenizer,
       tokenBudget: DEFAULT_TOKEN_BUDGET,
     };
-    const lane = new Lane<ClipLoaded>(LANE, params);
-    const onAbort = () => void lane.close();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      const { dimensions } = await lane.load();
-      throwIfAborted(signal);
-      return new ClipEmbedder(lane, { id, config, decode: image.decode, dimensions, logit });
-    } catch (error) {
-      await lane.close();
-      throw signal?.aborted ? abortError(signal) : withCallerStack(error);
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    const { lane, loaded } = await openLane<ClipLoaded>(LANE, params, signal);
+    return new ClipEmbedder(lane, { id, config, decode: image.decode, logit, dimensions: loaded.dimensions });
   }
 
   /** The path that the model was loaded from, or its id. */

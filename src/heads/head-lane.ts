@@ -1,7 +1,7 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
-import { EmbedlaneError } from '../core/errors.js';
+import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
-import { Lane, type LaneProcess } from '../runtime/index.js';
+import { type Lane, type LaneProcess, openLane } from '../runtime/index.js';
 import { dropTexts, sendTexts } from '../text/send-texts.js';
 import type { HeadRows, Loaded, LoadParams, RunParams, TokenOptions } from './lane/protocol.js';
 
@@ -36,20 +36,8 @@ export class HeadLane {
     params: LoadParams,
     signal: AbortSignal | undefined,
   ): Promise<{ lane: HeadLane; loaded: Loaded }> {
-    throwIfAborted(signal);
-    const lane = new Lane<Loaded>(LANE, params);
-    const onAbort = () => void lane.close();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      const loaded = await lane.load();
-      throwIfAborted(signal);
-      return { lane: new HeadLane(lane), loaded };
-    } catch (error) {
-      await lane.close();
-      throw signal?.aborted ? abortError(signal) : withStack(error);
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    const { lane, loaded } = await openLane<Loaded>(LANE, params, signal);
+    return { lane: new HeadLane(lane), loaded };
   }
 
   /**
@@ -114,7 +102,7 @@ export class HeadLane {
     } catch (error) {
       stopped = true;
       this.#lane.note('cancel', { job });
-      throw withStack(error);
+      throw withCallerStack(error);
     } finally {
       signal?.removeEventListener('abort', onAbort);
     }
@@ -169,10 +157,4 @@ function spread(
     }
     set(row, own);
   });
-}
-
-/** Errors come from message handlers, whose stacks say nothing to the caller: takes the awaiting stack instead. */
-function withStack(error: unknown): unknown {
-  if (error instanceof EmbedlaneError) Error.captureStackTrace(error, withStack);
-  return error;
 }

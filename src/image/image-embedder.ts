@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { abortError, throwIfAborted } from '../core/abort.js';
+import { throwIfAborted } from '../core/abort.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { integer } from '../core/validate.js';
@@ -11,7 +11,7 @@ import {
   pickOnnxFile,
   resolveModel,
 } from '../hub/index.js';
-import { Lane } from '../runtime/index.js';
+import { type Lane, openLane } from '../runtime/index.js';
 import { normalize, PCA, type PcaFitOptions, similarity } from '../vectors/index.js';
 import { type Classification, ranked, softmax } from './classify.js';
 import { type ImageModelConfig, readImageModelConfig } from './config/index.js';
@@ -99,21 +99,15 @@ export class ImageEmbedder implements AsyncDisposable {
       preprocessing: config.preprocessing,
     };
     const pca = pcaFile === undefined ? undefined : await readPca(pcaFile);
-    const lane = new Lane<Loaded>(LANE, params);
-    const onAbort = () => void lane.close();
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const { lane, loaded } = await openLane<Loaded>(LANE, params, signal);
+    const embedder = new ImageEmbedder(lane, { id, config, decode: settings.decode, loaded }, undefined);
     try {
-      const loaded = await lane.load();
-      throwIfAborted(signal);
-      const embedder = new ImageEmbedder(lane, { id, config, decode: settings.decode, loaded }, undefined);
       if (pca) embedder.usePca(pca);
-      return embedder;
     } catch (error) {
       await lane.close();
-      throw signal?.aborted ? abortError(signal) : withCallerStack(error);
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
+      throw error;
     }
+    return embedder;
   }
 
   /** Short name of a bundled model, the path that the model was loaded from, or its id. */

@@ -1,4 +1,5 @@
-import { EmbedlaneError } from '../core/errors.js';
+import { abortError, throwIfAborted } from '../core/abort.js';
+import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { LaneDied, LaneProcess } from './lane-process.js';
 
 /** Work that a dead lane left undone is tried this often in all, so that poisonous input cannot loop. */
@@ -99,6 +100,40 @@ export class Lane<Loaded> {
       if (this.#closed) throw closedError();
       throw error instanceof LaneDied ? runtimeError(error, 'while it loaded the model') : error;
     }
+  }
+}
+
+/** Process and `load` result of a lane that {@link openLane} has started. */
+export interface OpenLane<Loaded> {
+  lane: Lane<Loaded>;
+  loaded: Loaded;
+}
+
+/**
+ * Starts a lane and loads its model; on failure and on abort nothing of it is left.
+ *
+ * @param entry see the constructor of {@link Lane}
+ * @param loadParams see the constructor of {@link Lane}
+ * @throws {EmbedlaneError} `ERR_ABORTED`, `ERR_RUNTIME`, or what `load` in the lane throws
+ */
+export async function openLane<Loaded>(
+  entry: URL,
+  loadParams: unknown,
+  signal: AbortSignal | undefined,
+): Promise<OpenLane<Loaded>> {
+  throwIfAborted(signal);
+  const lane = new Lane<Loaded>(entry, loadParams);
+  const onAbort = () => void lane.close();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const loaded = await lane.load();
+    throwIfAborted(signal);
+    return { lane, loaded };
+  } catch (error) {
+    await lane.close();
+    throw signal?.aborted ? abortError(signal) : withCallerStack(error);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 

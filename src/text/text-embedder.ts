@@ -1,11 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { abortError, throwIfAborted } from '../core/abort.js';
+import { throwIfAborted } from '../core/abort.js';
 import type { Embedder } from '../core/embedder.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors.js';
 import { optionalBoolean, optionsObject, textList } from '../core/validate.js';
 import { loadRepairing, type ModelLocation } from '../hub/index.js';
-import { Lane, RuntimeMeter, type RuntimeStats } from '../runtime/index.js';
+import { type Lane, openLane, RuntimeMeter, type RuntimeStats } from '../runtime/index.js';
 import { similarity } from '../vectors/distances.js';
 import type { Side, Task, TextModelConfig } from './config/index.js';
 import { EncodeJob } from './encode-job.js';
@@ -111,23 +111,10 @@ export class TextEmbedder implements Embedder {
     const { signal, maxQueue } = settings;
     throwIfAborted(signal);
     const plan = planModel(location, settings);
-    const lane = new Lane<Loaded>(
-      LANE,
-      plan.then(({ params }) => params),
-    );
-    const onAbort = () => void lane.close();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      const loaded = await lane.load();
-      throwIfAborted(signal);
-      const { params, ...model } = await plan;
-      return new TextEmbedder(lane, { ...model, tokenBudget: params.tokenBudget, maxQueue, loaded });
-    } catch (error) {
-      await lane.close();
-      throw signal?.aborted ? abortError(signal) : withCallerStack(error);
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    const loadParams = plan.then(({ params }) => params);
+    const { lane, loaded } = await openLane<Loaded>(LANE, loadParams, signal);
+    const { params, ...model } = await plan;
+    return new TextEmbedder(lane, { ...model, tokenBudget: params.tokenBudget, maxQueue, loaded });
   }
 
   /** Short name of a bundled model, the path that the model was loaded from, or `org/name` with any `@revision`. */
