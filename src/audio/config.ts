@@ -1,4 +1,4 @@
-import { readJsonObject } from '../text/config/json-file.js';
+import { readJsonObject } from '../core/json-file.js';
 import type { WhisperFeatureConfig } from './features/whisper.js';
 
 /** What a model's folder says, as far as embedding needs it. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EmbedlaneError } from '../core/errors.js';
-import { JsonObject, readJsonObject } from '../text/config/json-file.js';
+import { JsonObject, readJsonObject } from '../core/json-file.js';
 import type { ClipTokenizerParams } from './lane/protocol.js';
 
 /** What the files of a CLIP model say, apart from its preprocessing. */

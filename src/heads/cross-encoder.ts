@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { readJsonObject } from '../core/json-file.js';
 import { oneOf, optionalBoolean, optionalInteger, optionsObject, textList } from '../core/validate.js';
-import { readJsonObject } from '../text/config/json-file.js';
 import { lastSegment, readModules } from '../text/config/modules.js';
 import type { HeadParams } from './lane/protocol.js';
 import {

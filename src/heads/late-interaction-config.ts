@@ -1,6 +1,6 @@
+import { JsonObject, readJsonObject } from '../core/json-file.js';
 import type { DenseConfig } from '../text/config/index.js';
 import { sentenceSettings } from '../text/config/index.js';
-import { JsonObject, readJsonObject } from '../text/config/json-file.js';
 import { readDense } from '../text/config/layers.js';
 import { readModules } from '../text/config/modules.js';
 import type { HeadParams, TokenOptions } from './lane/protocol.js';

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { Embeddings, type Matrix } from '../core/embeddings.js';
 import { invalidArgument } from '../core/errors.js';
+import { readJsonObject } from '../core/json-file.js';
 import { finiteNumber, optionsObject, textList } from '../core/validate.js';
-import { readJsonObject } from '../text/config/json-file.js';
 import { readModules } from '../text/config/modules.js';
 import { similarity } from '../vectors/index.js';
 import type { HeadParams } from './lane/protocol.js';

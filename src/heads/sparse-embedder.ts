@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Matrix } from '../core/embeddings.js';
 import { EmbedlaneError } from '../core/errors.js';
+import { readJsonObject } from '../core/json-file.js';
 import { integer, optionalInteger, optionsObject, textList } from '../core/validate.js';
 import { type SentenceSettings, sentenceSettings, type Task } from '../text/config/index.js';
-import { readJsonObject } from '../text/config/json-file.js';
 import { readModules } from '../text/config/modules.js';
 import { resolvePrompt, TASK_PROMPTS } from '../text/options.js';
 import type { HeadParams } from './lane/protocol.js';

@@ -1,6 +1,6 @@
 import { EmbedlaneError } from '../core/errors.js';
+import { JsonObject, readJson, readJsonObject } from '../core/json-file.js';
 import { type SentenceSettings, sentenceSettings } from '../text/config/index.js';
-import { JsonObject, readJson, readJsonObject } from '../text/config/json-file.js';
 import { type ModuleEntry, readModules } from '../text/config/modules.js';
 
 /** Libraries that write models of this kind, and do not agree on them. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { JsonObject } from '#dist/core/json-file.js';
 import { parsePreprocessing } from '#dist/image/config/preprocessor.js';
 import { decode } from '#dist/image/decode/decode.js';
 import type { DecodeSettings, Pixels } from '#dist/image/decode/settings.js';
 import { inputGeometry } from '#dist/image/geometry.js';
 import { loadBinding } from '#dist/native/load.js';
-import { JsonObject } from '#dist/text/config/json-file.js';
 import { DECODE, goldens, imageBytes, sha256 } from './support.js';
 
 const names = Object.keys(goldens.images);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { JsonObject } from '#dist/core/json-file.js';
 import { parsePreprocessing } from '#dist/image/config/preprocessor.js';
 import { inputGeometry } from '#dist/image/geometry.js';
 import { loadBinding } from '#dist/native/load.js';
-import { JsonObject } from '#dist/text/config/json-file.js';
 import { readGolden } from '../text/goldens.js';
 import { goldenImage, sha256 } from './support.js';
 

@@ -1,4 +1,4 @@
-import { type JsonObject, readJsonObject } from '../../text/config/json-file.js';
+import { type JsonObject, readJsonObject } from '../../core/json-file.js';
 import { type Preprocessing, readPreprocessing } from './preprocessor.js';
 
 export type { Preprocessing } from './preprocessor.js';

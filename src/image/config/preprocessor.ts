@@ -1,6 +1,6 @@
 import { EmbedlaneError } from '../../core/errors.js';
+import { JsonObject, readJsonObject } from '../../core/json-file.js';
 import { RESAMPLE_FILTERS, type ResampleFilter } from '../../native/image-binding.js';
-import { JsonObject, readJsonObject } from '../../text/config/json-file.js';
 import { type FamilyDefaults, familyDefaults } from './families.js';
 import { valueTable } from './value-table.js';
 

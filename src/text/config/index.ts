@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { type JsonObject, readJsonObject } from '../../core/json-file.js';
 import type { PoolingMode } from '../../native/binding.js';
-import { type JsonObject, readJsonObject } from './json-file.js';
 import { type ModuleConfig, readPipelines } from './pipeline.js';
 import type { RouterConfig, Task } from './router.js';
 

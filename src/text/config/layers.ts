@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
-import { type JsonObject, readJsonObject } from './json-file.js';
+import { type JsonObject, readJsonObject } from '../../core/json-file.js';
 import { lastSegment, type ModuleEntry } from './modules.js';
 
 /** What a module reads and replaces: one vector per text, or one per token. */

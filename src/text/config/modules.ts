@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
-import { invalidModelFile, JsonObject, readJson } from './json-file.js';
+import { invalidModelFile, JsonObject, readJson } from '../../core/json-file.js';
 
 const FILE = 'modules.json';
 

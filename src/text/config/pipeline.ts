@@ -1,5 +1,5 @@
+import { readJsonObject } from '../../core/json-file.js';
 import type { PoolingMode } from '../../native/binding.js';
-import { readJsonObject } from './json-file.js';
 import {
   type DenseConfig,
   type LayerNormConfig,

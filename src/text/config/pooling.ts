@@ -1,5 +1,5 @@
+import type { JsonObject } from '../../core/json-file.js';
 import { POOLING_MODES, type PoolingMode } from '../../native/binding.js';
-import type { JsonObject } from './json-file.js';
 import { requireConfig } from './layers.js';
 import type { ModuleEntry } from './modules.js';
 

@@ -1,4 +1,4 @@
-import { invalidModelFile, JsonObject, readJson } from './json-file.js';
+import { invalidModelFile, JsonObject, readJson } from '../../core/json-file.js';
 import { folderBelow, lastSegment, type ModuleEntry } from './modules.js';
 
 /** What texts are embedded for; a Router sends each down its own route. */

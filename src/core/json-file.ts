@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, EmbedlaneError } from '../../core/errors.js';
+import { describe, EmbedlaneError } from './errors.js';
 
 /** A JSON object from a model's folder, whose fields are read with checks that name file and field. */
 export class JsonObject {
