@@ -10,6 +10,7 @@ import { describeMachine, machine, packageVersion } from './lib/machine.mjs';
 import { peer, pythonPeer, reportMissing } from './lib/peers.mjs';
 import { progress, progressDone } from './lib/progress.mjs';
 import { options, reportNoise, save, targetTable } from './lib/report.mjs';
+import { again, roofline } from './lib/roofline.mjs';
 import { mean, median, medianRatio, min } from './lib/stats.mjs';
 import { heading, megabytes, number, table, times } from './lib/table.mjs';
 import { mixedParagraphs } from './lib/texts.mjs';
@@ -25,6 +26,17 @@ const TEXTS = Number(chosen.texts ?? (chosen.quick ? 96 : 512));
 /** Embedded untimed before each round: between its turns a process loses its caches to the others. */
 const WARM_TEXTS = 64;
 const THREADS = Number(chosen.threads ?? availableParallelism());
+
+/** Shape of all-MiniLM-L6-v2: what the arithmetic of a text follows from. */
+const MODEL = { layers: 6, hidden: 384, intermediate: 1536 };
+
+/** Floating-point operations of the model's matrix products over sequences of these lengths, without padding. */
+function operations(tokens) {
+  const { layers, hidden, intermediate } = MODEL;
+  const perToken = 2 * (4 * hidden * hidden + 2 * hidden * intermediate);
+  const attention = 4 * hidden;
+  return layers * tokens.reduce((sum, n) => sum + n * perToken + n * n * attention, 0);
+}
 
 /** Least cosine at which two contenders count as doing the same work. */
 const AGREE = 0.999;
@@ -122,13 +134,15 @@ async function measure(dtype, texts, tokens) {
     await Promise.all(list.map((contender) => contender.process?.stop()));
     progressDone();
   }
-  show(dtype, list, texts, tokens);
+  if (limit) limit = again(limit);
+  show(dtype, list, texts, tokens, dtype === 'fp16' ? limit?.gflops : undefined);
   return list.map(({ process, file, python, ...rest }) => rest);
 }
 
+const share = (ratio) => `${Math.round(100 * ratio)} %`;
 const seconds = (contender) => contender.rounds.map((round) => round.seconds);
 
-function show(dtype, list, texts, tokens) {
+function show(dtype, list, texts, tokens, peak) {
   heading(
     `${TEXTS} paragraphs, all-MiniLM-L6-v2 ${dtype === 'int8' ? 'int8' : 'float32 arithmetic'}, ${THREADS} threads`,
   );
@@ -143,6 +157,7 @@ function show(dtype, list, texts, tokens) {
         'texts/s',
         'best',
         'tokens/s',
+        'of peak',
         'ours is',
         'CPU s',
         'loop p50 ms',
@@ -156,6 +171,7 @@ function show(dtype, list, texts, tokens) {
         number(texts.length / median(seconds(contender))),
         number(texts.length / min(seconds(contender))),
         number(total / median(seconds(contender))),
+        peak ? share(operations(tokens) / min(seconds(contender)) / 1e9 / peak) : '—',
         ours ? times(medianRatio(seconds(contender), seconds(ours))) : '—',
         number(median(contender.rounds.map((round) => round.cpu))),
         loop(contender, 'p50'),
@@ -207,6 +223,10 @@ console.log(describeMachine(about));
 console.log(
   `${TEXTS} paragraphs of the Jargon File: ${number(mean(tokens))} tokens on average, ${Math.max(...tokens)} at most`,
 );
+progress('measuring the limits of the machine');
+let limit = chosen.quick ? undefined : roofline(THREADS);
+progressDone();
+if (limit) console.log(`Limit of this machine, ${THREADS} threads: ${number(limit.gflops)} GFLOP/s float32`);
 const results = {};
 for (const dtype of chosen.dtype.split(',')) results[dtype] = await measure(dtype, texts, tokens);
 
@@ -242,6 +262,8 @@ save('text', {
   meanTokens: mean(tokens),
   maxTokens: Math.max(...tokens),
   threads: THREADS,
+  limit,
+  operations: operations(tokens),
   versions,
   foreign,
   targets,

@@ -32,3 +32,9 @@ export function roofline(threads) {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** The same limit measured again: one taken in a noisy second would flatter every share of it. */
+export function again(limit) {
+  const { gflops, gbps } = roofline(limit.threads) ?? limit;
+  return { ...limit, gflops: Math.max(limit.gflops, gflops), gbps: Math.max(limit.gbps, gbps) };
+}
