@@ -123,7 +123,9 @@ describe('embedlane embed', () => {
     const input = join(folder, 'many.txt');
     await writeFile(input, 'a line of text that has to go through the model\n'.repeat(20_000));
     const child = startCli(['embed', '--input', input, '--out', join(folder, 'many.npy')]);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await expect
+      .poll(() => readdir(folder), { timeout: 60_000 })
+      .toContainEqual(expect.stringMatching(/^many\.npy/));
     child.kill('SIGINT');
     expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
     expect((await readdir(folder)).filter((name) => name.startsWith('many.npy'))).toEqual([]);

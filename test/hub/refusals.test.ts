@@ -149,7 +149,7 @@ describe('a server in trouble', () => {
     expect(hub.server.seen.length).toBe(1);
   });
 
-  it('that nobody runs is an error that names it', { timeout: 60_000 }, async () => {
+  it('that nobody runs is an error that names it', async () => {
     const error = await refusal(hub.resolve('org/model', { endpoint: 'http://127.0.0.1:9' }));
     expect(error).toMatchObject({
       code: 'ERR_DOWNLOAD',

@@ -94,7 +94,8 @@ describe.runIf(hasProc)('processes', () => {
       const model = await ImageEmbedder.load(${JSON.stringify(TINY)});
       let first = true;
       model.encode(${JSON.stringify(files)}, { onProgress() { if (first) console.log('ready'); first = false; } }).catch(() => {});
-      setInterval(() => { if (!first) setTimeout(() => process.exit(7), 50); }, 10);`);
+      await seen;
+      process.exit(7);`);
     expect(await program.ended).toEqual({ code: 7, signal: null });
     expect(program.output.stderr).toBe('');
     await expectGone(program.lanes);
@@ -108,7 +109,7 @@ describe.runIf(hasProc)('processes', () => {
       console.log('ready');
       const { readFileSync } = await import('node:fs');
       console.log(/libvips|sharp/.test(readFileSync('/proc/self/maps', 'utf8')));
-      await new Promise((resolve) => setTimeout(resolve, 100));`);
+      await seen;`);
     await program.ended;
     expect(program.output.stdout).toBe('ready\nfalse\n');
   });

@@ -329,7 +329,7 @@ describe('connections', () => {
     const started = performance.now();
     const signal = AbortSignal.timeout(100);
     await expect(model.encode('a', { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(25_000);
     await expect(model.encode('a', { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     expect(host.seen).toHaveLength(1);
   });

@@ -13,33 +13,27 @@ const ENCODING = `${LOAD}
   let first = true;
   const encoding = model.encode(texts, { onProgress() { if (first) console.log('ready'); first = false; } });`;
 
-/** Prints `ready` and leaves time to look for the lanes before the program ends. */
-const READY = `console.log('ready'); await new Promise((resolve) => setTimeout(resolve, 300));`;
+const READY = `console.log('ready'); await seen;`;
 
 describe.runIf(hasProc)('a program that ends in the middle of a batch', () => {
   it.each([
-    [
-      'process.exit()',
-      `${ENCODING} setInterval(() => { if (!first) setTimeout(() => process.exit(7), 100); }, 10);`,
-      7,
-      /^$/,
-    ],
+    ['process.exit()', `${ENCODING} await seen; process.exit(7);`, 7, /^$/],
     [
       'an uncaught exception',
-      `${ENCODING} setInterval(() => { if (!first) setTimeout(() => { throw new Error('boom'); }, 100); }, 10);`,
+      `${ENCODING} await seen; setTimeout(() => { throw new Error('boom'); });`,
       1,
       /Error: boom/,
     ],
     [
       'an unhandled rejection',
-      `${ENCODING} setInterval(() => { if (!first) setTimeout(() => Promise.reject(new Error('boom')), 100); }, 10);`,
+      `${ENCODING} await seen; setTimeout(() => Promise.reject(new Error('boom')));`,
       1,
       /Error: boom/,
     ],
     [
       'close()',
       `${ENCODING} encoding.catch((error) => process.exitCode = error.code === 'ERR_CLOSED' ? 9 : 1);
-       const timer = setInterval(() => { if (first) return; clearInterval(timer); setTimeout(() => model.close(), 100); }, 10);`,
+       await seen; await model.close();`,
       9,
       /^$/,
     ],
@@ -73,12 +67,12 @@ describe.runIf(hasProc)('a program that ends in the middle of a batch', () => {
         });\`, { eval: true });
       await new Promise((resolve) => worker.once('message', resolve));
       console.log('ready');
-      await setTimeout(150);
+      await seen;
       await worker.terminate();
       console.log('terminated');
       await setTimeout(1200);
       console.log('alive');`);
-    await expect.poll(() => program.output.stdout, { timeout: 5000 }).toContain('terminated');
+    await expect.poll(() => program.output.stdout, { timeout: 60_000 }).toContain('terminated');
     await expectGone(program.lanes);
     expect(await program.ended).toEqual({ code: 0, signal: null });
     expect(program.output).toEqual({ stdout: 'ready\nterminated\nalive\n', stderr: '' });

@@ -39,13 +39,20 @@ export interface Program {
 /** Texts that keep MiniLM busy for seconds. */
 export const BUSY = `Array.from({ length: 400 }, (_, i) => ('many words in text ' + i + ' ').repeat(60))`;
 
+/** Gives a program of {@link startProgram} the promise `seen`: its lanes have been looked for, it may end. */
+const SEEN = `const seen = new Promise((resolve) => process.stdin.once('data', () => {
+  process.stdin.destroy();
+  resolve();
+}));
+`;
+
 /**
  * Runs an ES module in a process of its own and waits until it prints `ready`, which is when its lanes are
- * looked for.
+ * looked for. After that its promise `seen` resolves.
  */
 export async function startProgram(source: string): Promise<Program> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn(process.execPath, ['--input-type=module', '-e', SEEN + source], {
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };
   const ended: Program['ended'] = new Promise((resolve) => {
@@ -60,6 +67,7 @@ export async function startProgram(source: string): Promise<Program> {
       output.stdout += text;
       if (!output.stdout.includes('ready') || lanes.length > 0) return;
       lanes = childrenOf(child.pid as number);
+      child.stdin.end('seen');
       resolve();
     });
     void ended.then(() => reject(new Error(`The program ended early: ${output.stderr}`)));
@@ -68,7 +76,7 @@ export async function startProgram(source: string): Promise<Program> {
   return { child, output, lanes, ended };
 }
 
-/** Waits at most a second for processes to be gone. */
+/** Waits for processes to be gone. */
 export async function expectGone(pids: number[]): Promise<void> {
-  await expect.poll(() => pids.filter(isAlive), { timeout: 1000, interval: 20 }).toEqual([]);
+  await expect.poll(() => pids.filter(isAlive), { timeout: 20_000, interval: 20 }).toEqual([]);
 }

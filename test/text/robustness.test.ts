@@ -23,6 +23,9 @@ afterAll(async () => {
 });
 
 /** 99th percentile of the event loop's delay while `work` runs, in milliseconds. */
+/** Milliseconds that no busy machine explains; a batch in the caller's thread takes longer. */
+const BLOCKED = 250;
+
 async function loopDelay(work: () => Promise<unknown>): Promise<number> {
   const histogram = monitorEventLoopDelay({ resolution: 1 });
   histogram.enable();
@@ -84,7 +87,7 @@ describe('texts', () => {
     });
     expect(e.rows).toBe(100_000);
     expect(e.row(99_123)).toEqual(e.row(123));
-    expect(delay).toBeLessThan(30);
+    expect(delay).toBeLessThan(BLOCKED);
   }, 120_000);
 });
 
@@ -164,14 +167,14 @@ describe('long texts', () => {
         [{ tokens }] = await minilm.tokenize(text);
       });
       expect(tokens).toEqual(text[0] === ' ' ? ['[CLS]', '[SEP]'] : ['[CLS]', '[UNK]', '[SEP]']);
-      expect(delay).toBeLessThan(30);
+      expect(delay).toBeLessThan(BLOCKED);
     },
     60_000,
   );
 
   it('10 MB do not block the event loop', async () => {
     const text = prose.repeat(140_000);
-    expect(await loopDelay(() => minilm.encode([text, 'short', text]))).toBeLessThan(30);
+    expect(await loopDelay(() => minilm.encode([text, 'short', text]))).toBeLessThan(BLOCKED);
   });
 
   it('count all of their tokens', async () => {
@@ -326,16 +329,19 @@ describe('calls', () => {
     const many = Array.from({ length: 300 }, () => 'many words '.repeat(200));
     const stop = new AbortController();
     const bulk = minilm.encode(many, { signal: stop.signal }).catch((error: unknown) => error);
-    const start = performance.now();
+    let done = false;
+    void bulk.then(() => {
+      done = true;
+    });
     await minilm.encode('a question');
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(done).toBe(false);
     stop.abort();
     expect(await bulk).toMatchObject({ code: 'ERR_ABORTED' });
   });
 
   it('do not block the event loop', async () => {
     const many = Array.from({ length: 200 }, (_, i) => 'some words of text '.repeat(1 + (i % 20)));
-    expect(await loopDelay(() => minilm.encode(many))).toBeLessThan(30);
+    expect(await loopDelay(() => minilm.encode(many))).toBeLessThan(BLOCKED);
   });
 
   it('aborted before or during reject with ERR_ABORTED and the reason, and cost nothing more', async () => {
@@ -355,7 +361,7 @@ describe('calls', () => {
     await expect(encoding).rejects.toMatchObject(error);
     // Dozens of batches are queued in the lane: had they not been dropped, this would take a minute.
     await minilm.encode('next');
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(performance.now() - start).toBeLessThan(30_000);
   });
 
   it('after close() reject with ERR_CLOSED', async () => {
