@@ -132,7 +132,7 @@ describe('an interrupted change', () => {
       }
     }
     expect(seen.size).toBe(8);
-  }, 60_000);
+  });
 
   const eio = () =>
     new EmbedlaneError('ERR_IO', 'injected', { cause: Object.assign(new Error('EIO'), { code: 'EIO' }) });
@@ -231,5 +231,5 @@ describe('an interrupted change', () => {
       expect(index.size).toBe(5 + Number(index.has('one')) + Number(index.has('two')));
       await index.close();
     }
-  }, 60_000);
+  });
 });

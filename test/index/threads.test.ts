@@ -60,7 +60,7 @@ describe('worker threads', () => {
       );
     }
     expect((await FlatIndex.open(join(folder, 'shared'), { verify: 'full' })).size).toBe(20_000);
-  }, 60_000);
+  });
 
   it('may be ended while they save, again and again, and the folder is always whole', async () => {
     const path = join(folder, 'saved');
@@ -81,7 +81,7 @@ describe('worker threads', () => {
       expect([1, 3_000]).toContain(now.size);
       await now.close();
     }
-  }, 60_000);
+  });
 });
 
 describe('a process', () => {
@@ -101,7 +101,7 @@ describe('a process', () => {
         (await FlatIndex.open(join(folder, 'exit'), { verify: 'full' })).size,
       );
     }
-  }, 60_000);
+  });
 
   it('keeps what a search reads, whatever the garbage collector does', async () => {
     const outcome = await runNode(
@@ -128,7 +128,7 @@ describe('a process', () => {
       ['--expose-gc'],
     );
     expect(outcome).toMatchObject({ code: 0, stdout: 'same\n', stderr: '' });
-  }, 60_000);
+  });
 
   it('gives memory back: of closed, of dropped and of tidied indexes', async () => {
     const outcome = await runNode(
@@ -157,7 +157,7 @@ describe('a process', () => {
     );
     expect(outcome.stderr).toBe('');
     expect(Number(outcome.stdout)).toBeLessThan(48 * 2 ** 20);
-  }, 60_000);
+  });
 });
 
 describe('processes', () => {
@@ -195,7 +195,7 @@ describe('processes', () => {
     }
     for (const outcome of await writers) expect(outcome).toMatchObject({ code: 0, stderr: '' });
     expect((await FlatIndex.open(path)).size).toBe(30);
-  }, 60_000);
+  });
 });
 
 describe('memory that could vanish', () => {

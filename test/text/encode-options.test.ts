@@ -70,7 +70,7 @@ describe('precision', () => {
     const few = quantize(await bert.encode(texts), 'uint8');
     expect(codes.row(19_999)).toEqual(few.row(19_999 % texts.length));
     expect(codes.row(0)).toEqual(few.row(0));
-  }, 60_000);
+  });
 
   it.each<[string, object, string, RegExp]>([
     ['an unknown precision', { precision: 'int4' }, 'ERR_INVALID_ARG', /'float32', 'int8'.*precision/],
