@@ -13,6 +13,11 @@ const CONVERTED: Record<string, string> = {
   'openai/clip-vit-large-patch14': 'Xenova/clip-vit-large-patch14',
 };
 
+/** Whether a model is known to be CLIP by its name alone. */
+export function isConvertedClip(model: string): boolean {
+  return Object.hasOwn(CONVERTED, model);
+}
+
 /** Finds a CLIP model's files: those of its own repository, or of one that is known to hold it as ONNX graphs. */
 export async function resolveClip(
   model: string,

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { readJsonObject } from '../core/json-file.js';
+import { readLabels } from '../core/model-labels.js';
 import { oneOf, optionalBoolean, optionalInteger, optionsObject, textList } from '../core/validate.js';
 import { lastSegment, readModules } from '../text/config/modules.js';
 import type { HeadParams } from './lane/protocol.js';
@@ -43,6 +44,7 @@ interface Config {
   path: string;
   head: HeadParams;
   activation: CrossEncoderActivation | undefined;
+  labelNames: readonly string[] | undefined;
 }
 
 const MAX_TOP_K = 2 ** 32 - 1;
@@ -84,24 +86,33 @@ export class CrossEncoder implements AsyncDisposable {
     return this.#model.widths.scores;
   }
 
+  /** What the scores are of, as the model names it: `LABEL_0`, `LABEL_1`, … where it does not. */
+  get labelNames(): readonly string[] {
+    const names = this.#model.config.labelNames;
+    return names?.length === this.labels
+      ? names
+      : Array.from({ length: this.labels }, (_, i) => `LABEL_${i}`);
+  }
+
   /** Longest pair in tokens, special tokens included; of longer ones, the longer text is cut. */
   get maxTokens(): number {
     return this.#model.maxTokens ?? Number.POSITIVE_INFINITY;
   }
 
   /**
-   * Scores pairs.
+   * Scores pairs, or classifies single texts if the model is made for that.
    *
-   * @param pairs `[text, text]` each
-   * @returns row-major, {@link labels} scores per pair
+   * @param pairs `[text, text]` each; or strings, all of them
+   * @returns row-major, {@link labels} scores per pair or text
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID`, `ERR_RUNTIME`
    */
   async predict(
-    pairs: readonly (readonly [string, string])[],
+    pairs: readonly (readonly [string, string])[] | readonly string[],
     options?: PredictOptions,
   ): Promise<Float32Array> {
     const given = optionsObject<PredictOptions>('options', options, ['activation', ...CALL_OPTIONS]);
     if (!Array.isArray(pairs)) throw invalidArgument('pairs', 'an array of pairs of strings', pairs);
+    if (typeof pairs[0] === 'string') return this.#scores(textList('pairs', pairs), undefined, given);
     pairs.forEach((pair, i) => {
       if (!Array.isArray(pair) || pair.length !== 2 || pair.some((text) => typeof text !== 'string')) {
         throw invalidArgument(`pairs[${i}]`, 'a pair of strings', pair);
@@ -154,7 +165,11 @@ export class CrossEncoder implements AsyncDisposable {
     await this.close();
   }
 
-  async #scores(texts: string[], seconds: string[], options: Partial<PredictOptions>): Promise<Float32Array> {
+  async #scores(
+    texts: string[],
+    seconds: string[] | undefined,
+    options: Partial<PredictOptions>,
+  ): Promise<Float32Array> {
     const { labels } = this;
     const wanted =
       options.activation === undefined ? undefined : oneOf('activation', options.activation, ACTIVATIONS);
@@ -203,5 +218,6 @@ async function readConfig(folder: string): Promise<Config> {
       `Expected one of torch's ${ACTIVATIONS.join(', ')} for 'activation_fn' but received '${name}'`,
     );
   }
-  return { path: modules?.[0]?.path ?? '', head: { kind: 'scores' }, activation };
+  const labelNames = model && readLabels(model);
+  return { path: modules?.[0]?.path ?? '', head: { kind: 'scores' }, activation, labelNames };
 }

@@ -21,6 +21,7 @@ export interface RunOptions {
   tokens?: TokenOptions;
   signal: AbortSignal | undefined;
   onProgress: OnProgress | undefined;
+  onUsage: ((usage: { tokens: number }) => void) | undefined;
 }
 
 /** A model with another head than an embedding, in a process of its own. */
@@ -49,28 +50,30 @@ export class HeadLane {
   async run(
     texts: readonly string[],
     seconds: readonly string[] | undefined,
-    { tokens = {}, signal, onProgress }: RunOptions,
+    { tokens = {}, signal, onProgress, onUsage }: RunOptions,
   ): Promise<TextFields[]> {
     this.#assertOpen();
     throwIfAborted(signal);
     const job = nextJob++;
     const out = new Array<TextFields>(texts.length);
     let completed = 0;
+    let padded = 0;
     let used = 0;
     let stopped = false;
     let interrupt: (reason: unknown) => void = () => {};
     const interrupted = new Promise<never>((_, reject) => {
       interrupt = reject;
     });
-    const place = (start: number, { rows, fields, tokens: padded }: HeadRows) => {
+    const place = (start: number, { rows, fields, ...batch }: HeadRows) => {
       if (stopped) return;
       for (const row of rows) if (!out[start + row]) completed++;
       spread(fields, rows, (row, values) => {
         out[start + row] = values;
       });
-      used += padded;
+      padded += batch.tokens;
+      used += batch.used;
       try {
-        onProgress?.({ completed, total: texts.length, tokens: used });
+        onProgress?.({ completed, total: texts.length, tokens: padded });
       } catch (error) {
         // The caller's own error, thrown inside a message handler: it belongs to the call.
         interrupt(error);
@@ -98,6 +101,7 @@ export class HeadLane {
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       await Promise.race([Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT }, work)), interrupted]);
+      onUsage?.({ tokens: used });
       return out;
     } catch (error) {
       stopped = true;

@@ -50,9 +50,11 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Called after every batch. */
   onProgress?: OnProgress;
+  /** Called once, at the end, with the number of tokens of all texts, special ones included. */
+  onUsage?: (usage: { tokens: number }) => void;
 }
 
-export const CALL_OPTIONS = ['signal', 'onProgress'] as const;
+export const CALL_OPTIONS = ['signal', 'onProgress', 'onUsage'] as const;
 
 const LOAD_OPTIONS = [
   'dtype',
@@ -69,10 +71,11 @@ const LOAD_OPTIONS = [
 const MAX_THREADS = 1024;
 const MAX_TOKENS = 2 ** 24;
 
-export function checkCallOptions({ signal, onProgress }: CallOptions) {
+export function checkCallOptions({ signal, onProgress, onUsage }: CallOptions) {
   return {
     signal: optionalSignal('signal', signal),
     onProgress: optionalFunction('onProgress', onProgress),
+    onUsage: optionalFunction('onUsage', onUsage),
   };
 }
 

@@ -12,13 +12,14 @@ import { dashScope } from './dialects/dashscope.js';
 import { type Dialect, type DialectContext, sendFault } from './dialects/dialect.js';
 import { ollama } from './dialects/ollama.js';
 import { openAI } from './dialects/openai.js';
-import { tei } from './dialects/tei.js';
+import { cohereRerank, jinaRerank, plainRerank } from './dialects/rerank.js';
+import { tei } from './dialects/tei/index.js';
 import { Fault } from './fault.js';
 import { ServerMetrics } from './metrics.js';
 import type { CheckedOptions } from './options.js';
 import { stateOf } from './request.js';
 
-const DIALECTS: readonly Dialect[] = [openAI, ollama, tei, dashScope];
+const DIALECTS: readonly Dialect[] = [openAI, ollama, tei, dashScope, jinaRerank, cohereRerank, plainRerank];
 
 /** Open to everyone: load balancers and scrapers have no key. */
 const PUBLIC = new Set(['/health', '/ready', '/ping', '/metrics']);
@@ -121,5 +122,7 @@ function operations(app: FastifyInstance, { ready }: DialectContext, metrics: Se
 function dialectOf(url: string): Dialect {
   if (url.startsWith('/api/v1/')) return dashScope;
   if (url.startsWith('/api/')) return ollama;
-  return url.startsWith('/v1') || url.startsWith('/v2') || url.startsWith('/compatible-mode') ? openAI : tei;
+  if (url.startsWith('/v1/rerank')) return jinaRerank;
+  if (url.startsWith('/v2/')) return cohereRerank;
+  return url.startsWith('/v1') || url.startsWith('/compatible-mode') ? openAI : tei;
 }

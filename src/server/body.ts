@@ -56,9 +56,13 @@ export function optionalStringField(body: Body, name: string): string | undefine
 }
 
 export function booleanField(body: Body, name: string, fallback: boolean): boolean {
+  return optionalBooleanField(body, name) ?? fallback;
+}
+
+export function optionalBooleanField(body: Body, name: string): boolean | undefined {
   const value = given(body, name);
   if (value !== undefined && typeof value !== 'boolean') throw wrong(name, 'a boolean', value);
-  return value ?? fallback;
+  return value;
 }
 
 export function optionalIntegerField(body: Body, name: string, min: number, max: number): number | undefined {
@@ -81,17 +85,42 @@ export function stringsField(body: Body, name: string): string[] {
   return value as string[];
 }
 
-/** Texts, or token ids of the model's own vocabulary. */
-export type Inputs = { texts: string[] } | { ids: number[][] };
+/** A text, or a picture as a data URI, a URL or base64. */
+export type Item = { text: string } | { image: string };
 
-/** A string, a list of strings, a list of token ids, or a list of such lists. */
+/** Texts, token ids of the model's own vocabulary, or texts and pictures. */
+export type Inputs = { texts: string[] } | { ids: number[][] } | { items: Item[] };
+
+/** A string, a list of strings, a list of token ids, a list of such lists, or objects with `text` or `image`. */
 export function inputsField(body: Body, name: string): Inputs {
   const value = given(body, name);
+  const first: unknown = Array.isArray(value) ? value[0] : value;
+  if (first !== null && typeof first === 'object' && !Array.isArray(first)) {
+    const items = [value].flat().map((item, index) => itemOf(`${name}[${index}]`, item));
+    const texts = items.flatMap((item) => ('text' in item ? [item.text] : []));
+    return texts.length === items.length ? { texts } : { items };
+  }
   if (Array.isArray(value) && value.length > 0 && typeof value[0] !== 'string') {
     const lists = typeof value[0] === 'number' ? [value] : value;
     return { ids: lists.map((list, index) => tokenIds(`${name}[${index}]`, list)) };
   }
   return { texts: stringsField(body, name) };
+}
+
+/** The inputs, whatever they are. */
+export function listOf(inputs: Inputs): readonly unknown[] {
+  return 'texts' in inputs ? inputs.texts : 'ids' in inputs ? inputs.ids : inputs.items;
+}
+
+function itemOf(name: string, value: unknown): Item {
+  // Lists may have plain strings among the objects.
+  if (typeof value === 'string') return { text: value };
+  if (value !== null && typeof value === 'object') {
+    const { text, image } = value as Body;
+    if (typeof text === 'string' && (image ?? undefined) === undefined) return { text };
+    if (typeof image === 'string' && image !== '' && (text ?? undefined) === undefined) return { image };
+  }
+  throw wrong(name, "a string, or an object with a string 'text' or 'image'", value);
 }
 
 export function tokenIds(name: string, list: unknown): number[] {

@@ -4,12 +4,13 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ioError } from '../core/io.js';
 import { buildApp } from './app.js';
-import { Engine } from './engine.js';
-import { ModelPool } from './model-pool.js';
+import { Engine } from './engine/engine.js';
+import { ModelPool } from './models/pool.js';
 import { checkServerOptions, type ServerOptions } from './options.js';
 
 export { EmbedlaneError, type ErrorCode } from '../core/errors.js';
-export type { ServedModel } from './model-pool.js';
+export type { ModelKind } from './models/kinds.js';
+export type { ServedModel } from './models/pooled-model.js';
 export { type RateLimit, SERVER_OPTIONS, type ServerOptions } from './options.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };

@@ -18,20 +18,30 @@ export function jsonRows(
   item: (row: Float32Array, index: number) => string,
   tail: string,
 ): string | Readable {
-  const { rows, dims } = embeddings;
-  const step = Math.max(1, Math.floor(NUMBERS_AT_A_TIME / Math.max(1, dims)));
+  const step = Math.max(1, Math.floor(NUMBERS_AT_A_TIME / Math.max(1, embeddings.dims)));
+  return jsonList(head, embeddings.rows, step, (index) => item(embeddings.row(index), index), tail);
+}
+
+/** {@link jsonRows} for items of any kind, `step` of them in one go. */
+export function jsonList(
+  head: string,
+  count: number,
+  step: number,
+  item: (index: number) => string,
+  tail: string,
+): string | Readable {
   const piece = (start: number): string => {
     let text = start === 0 ? head : '';
-    for (let index = start; index < Math.min(rows, start + step); index++) {
-      text += (index === 0 ? '' : ',') + item(embeddings.row(index), index);
+    for (let index = start; index < Math.min(count, start + step); index++) {
+      text += (index === 0 ? '' : ',') + item(index);
     }
-    return start + step >= rows ? text + tail : text;
+    return start + step >= count ? text + tail : text;
   };
-  if (rows <= step) return piece(0);
+  if (count <= step) return piece(0);
   return Readable.from(pieces(), { objectMode: false });
 
   async function* pieces(): AsyncGenerator<string> {
-    for (let start = 0; start < rows; start += step) {
+    for (let start = 0; start < count; start += step) {
       yield piece(start);
       await new Promise(setImmediate);
     }

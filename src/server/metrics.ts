@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ModelPool } from './model-pool.js';
+import type { TextEmbedder } from '../text/index.js';
+import type { ModelPool } from './models/pool.js';
 
 /** Seconds; a single short text takes a few milliseconds. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -43,7 +44,12 @@ export class ServerMetrics {
       ...{ buckets: DURATIONS, registers },
     });
     this.#texts = new Counter({
-      ...{ name: name('texts_total'), help: 'Texts embedded for clients', labelNames: ['model'], registers },
+      ...{
+        name: name('texts_total'),
+        help: 'Texts, pictures and pairs computed for clients',
+        labelNames: ['model'],
+        registers,
+      },
     });
     this.#tokens = new Counter({
       ...{ name: name('tokens_total'), help: 'Tokens of these texts', labelNames: ['model'], registers },
@@ -84,8 +90,8 @@ export class ServerMetrics {
         ...{ name: `embedlane_model_${suffix}`, help, labelNames: ['model'] as const, registers },
         collect() {
           this.reset();
-          for (const { name, embedder } of pool.models) {
-            if (embedder) this.set({ model: name }, value(embedder.stats()));
+          for (const { name, loaded } of pool.models) {
+            if (loaded?.kind === 'text') this.set({ model: name }, value(loaded.model.stats()));
           }
         },
       });
@@ -100,4 +106,4 @@ export class ServerMetrics {
   }
 }
 
-type ModelStats = ReturnType<NonNullable<ModelPool['models'][number]['embedder']>['stats']>;
+type ModelStats = ReturnType<TextEmbedder['stats']>;

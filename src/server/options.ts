@@ -1,12 +1,14 @@
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import {
   integer,
+  oneOf,
   optionalBoolean,
   optionalInteger,
   optionalString,
   optionsObject,
 } from '../core/validate.js';
-import type { ServedModel } from './model-pool.js';
+import { MODEL_KINDS } from './models/kinds.js';
+import type { ServedModel } from './models/pooled-model.js';
 
 /** How many requests, and tokens of texts, a key (or an address, without keys) may have per minute. */
 export interface RateLimit {
@@ -16,7 +18,7 @@ export interface RateLimit {
 
 /** Options of `createServer`. */
 export interface ServerOptions {
-  /** Models to offer: ids or folders as `TextEmbedder.load` takes them; the first serves routes that name none. */
+  /** Models to offer: ids or folders; routes that name none are served by the first that can do what they are for. */
   models?: readonly (string | ServedModel)[];
   /** Address to listen on. Default `127.0.0.1`. */
   host?: string;
@@ -125,9 +127,10 @@ function checkModels(models: unknown): ServedModel[] {
   }
   return models.map((model: unknown, index) => {
     if (typeof model === 'string') return { id: model };
-    const { id, aliases } = (model ?? {}) as Partial<ServedModel>;
+    const { id, kind, aliases } = (model ?? {}) as Partial<ServedModel>;
     if (typeof id !== 'string')
       throw invalidArgument(`models[${index}]`, "a string or an object with 'id'", model);
+    if (kind !== undefined) oneOf(`models[${index}].kind`, kind, MODEL_KINDS);
     if (aliases !== undefined) checkStrings(`models[${index}].aliases`, aliases);
     return { ...(model as ServedModel) };
   });

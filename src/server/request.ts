@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { EmbedResponse } from './engine.js';
+import type { Usage } from './engine/engine.js';
 
 /** What the server remembers of a request besides what the framework does. */
 interface RequestState {
@@ -31,6 +31,6 @@ export function signalOf(request: FastifyRequest): AbortSignal {
 }
 
 /** Remembers what a request took, for the log, the metrics and the rate limit. */
-export function note(request: FastifyRequest, { model, embeddings, tokens }: EmbedResponse): void {
-  Object.assign(stateOf(request), { model: model.name, texts: embeddings.rows, tokens });
+export function note(request: FastifyRequest, { model, count, tokens }: Usage): void {
+  Object.assign(stateOf(request), { model: model.name, texts: count, tokens });
 }

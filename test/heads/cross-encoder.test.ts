@@ -52,13 +52,25 @@ describe('CrossEncoder', () => {
     );
   });
 
+  it('classifies single texts, and counts tokens without padding', async () => {
+    const tokens: number[] = [];
+    const onUsage = (usage: { tokens: number }) => tokens.push(usage.tokens);
+    const [both] = [await model.predict(['a', 'a b c d'], { onUsage })];
+    expectClose(both.subarray(0, 1), Array.from(await model.predict(['a'], { onUsage })), 1e-5);
+    expectClose(both.subarray(1), Array.from(await model.predict(['a b c d'], { onUsage })), 1e-5);
+    expect(tokens[0]).toBe(tokens[1] + tokens[2]);
+    expect(model.labelNames).toEqual(['LABEL_0']);
+  });
+
   it('returns nothing for nothing', async () => {
     expect(await model.predict([])).toEqual(new Float32Array(0));
     expect(await model.rank('a', [])).toEqual([]);
   });
 
   it.each([
-    ['pairs that are none', ['ab', 'cd'], {}, /pairs\[0\]/],
+    ['pairs that are none', [7, 8], {}, /pairs\[0\]/],
+    ['texts and pairs mixed', ['ab', ['c', 'd']], {}, /pairs\[1\]/],
+    ['pairs and texts mixed', [['c', 'd'], 'ab'], {}, /pairs\[1\]/],
     ['triples', [['a', 'b', 'c']], {}, /pairs\[0\]/],
     ['no list', 'ab', {}, /pairs/],
     ['an unknown activation', [['a', 'b']], { activation: 'relu' }, /sigmoid/],

@@ -153,7 +153,8 @@ export class HeadModel {
     try {
       const fields = this.#head.fields(batch, outputs, kept);
       for (const { values } of Object.values(fields)) requireFinite(values);
-      return { fields, tokens: batch.batch * batch.sequence };
+      const used = sequences.reduce((sum, { attended }) => sum + attended, 0);
+      return { fields, tokens: batch.batch * batch.sequence, used };
     } finally {
       outputs.dispose();
     }

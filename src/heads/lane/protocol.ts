@@ -60,4 +60,6 @@ export interface HeadRows {
   fields: Record<string, Field>;
   /** Tokens that the model was run on, padding included. */
   tokens: number;
+  /** The same without padding. */
+  used: number;
 }

@@ -1,4 +1,5 @@
-import { type JsonObject, readJsonObject } from '../../core/json-file.js';
+import { readJsonObject } from '../../core/json-file.js';
+import { readLabels } from '../../core/model-labels.js';
 import { type Preprocessing, readPreprocessing } from './preprocessor.js';
 
 export type { Preprocessing } from './preprocessor.js';
@@ -19,13 +20,4 @@ export async function readImageModelConfig(folder: string): Promise<ImageModelCo
     readJsonObject(folder, 'config.json'),
   ]);
   return { preprocessing, modelType: model?.string('model_type') ?? '', labels: model && readLabels(model) };
-}
-
-function readLabels(config: JsonObject): string[] | undefined {
-  const labels = config.strings('id2label');
-  if (labels === undefined) return undefined;
-  const names = Array.from({ length: Object.keys(labels).length }, (_, id) => labels[id]);
-  const missing = names.indexOf(undefined as never);
-  if (missing >= 0) throw config.invalid('a name for every class', `'id2label' ${missing}`, undefined);
-  return names;
 }

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import {
   booleanField,
   given,
@@ -10,7 +11,8 @@ import {
 import { type FaultKind, invalid } from '../fault.js';
 import { jsonNumbers, jsonRows } from '../json-rows.js';
 import { note, signalOf } from '../request.js';
-import { type Dialect, sendJson } from './dialect.js';
+import { type Dialect, type DialectContext, sendJson } from './dialect.js';
+import { documentsField, rerankDocuments, withText } from './rerank.js';
 
 const CODES: Record<FaultKind, string> = {
   invalid: 'InvalidParameter',
@@ -24,46 +26,70 @@ const CODES: Record<FaultKind, string> = {
   backend: 'InternalError',
 };
 
-/** DashScope's native text embedding route. Its OpenAI mode is in the OpenAI dialect. */
+/** DashScope's native routes for embedding and reranking texts. Its OpenAI mode is in the OpenAI dialect. */
 export const dashScope: Dialect = {
   name: 'dashscope',
   faultBody: ({ kind, message }, requestId) => ({ code: CODES[kind], message, request_id: requestId }),
-  routes(app, { engine }) {
-    app.post('/api/v1/services/embeddings/text-embedding/text-embedding', async (request, reply) => {
-      const body = objectBody(request.body);
-      const texts = stringsField(objectBody(given(body, 'input'), "Expected an object for 'input'"), 'texts');
-      if (texts.length === 0) throw invalid('input.texts', "'input.texts' cannot be empty");
-      const parameters = objectBody(given(body, 'parameters') ?? {}, "Expected an object for 'parameters'");
-      const outputType = optionalStringField(parameters, 'output_type') ?? 'dense';
-      if (outputType !== 'dense') {
-        throw invalid('parameters.output_type', "'output_type' must be 'dense' for this model");
-      }
-      const type = optionalStringField(parameters, 'text_type');
-      if (type !== undefined && type !== 'query' && type !== 'document') {
-        throw invalid('parameters.text_type', "'text_type' must be 'query' or 'document'");
-      }
-      const result = await engine.embed({
-        ...{
-          model: stringField(body, 'model'),
-          inputs: { texts },
-          param: 'input.texts',
-          purpose: type ?? 'document',
-        },
-        dimensions: optionalIntegerField(parameters, 'dimension', 1, 1_000_000),
-        truncate: booleanField(parameters, 'auto_truncation', true),
-        signal: signalOf(request),
-      });
-      note(request, result);
-      const item = (row: Float32Array, index: number) =>
-        `{"text_index":${index},"embedding":${jsonNumbers(row)}}`;
-      const tail = { usage: { total_tokens: result.tokens }, request_id: request.id };
-      const rows = jsonRows(
-        '{"output":{"embeddings":[',
-        result.embeddings,
-        item,
-        `]},${JSON.stringify(tail).slice(1)}`,
-      );
-      return sendJson(reply, rows);
-    });
+  routes(app, context) {
+    textEmbedding(app, context);
+    textRerank(app, context);
   },
 };
+
+function textEmbedding(app: FastifyInstance, { engine }: DialectContext): void {
+  app.post('/api/v1/services/embeddings/text-embedding/text-embedding', async (request, reply) => {
+    const body = objectBody(request.body);
+    const texts = stringsField(objectBody(given(body, 'input'), "Expected an object for 'input'"), 'texts');
+    if (texts.length === 0) throw invalid('input.texts', "'input.texts' cannot be empty");
+    const parameters = objectBody(given(body, 'parameters') ?? {}, "Expected an object for 'parameters'");
+    const outputType = optionalStringField(parameters, 'output_type') ?? 'dense';
+    if (outputType !== 'dense') {
+      throw invalid('parameters.output_type', "'output_type' must be 'dense' for this model");
+    }
+    const type = optionalStringField(parameters, 'text_type');
+    if (type !== undefined && type !== 'query' && type !== 'document') {
+      throw invalid('parameters.text_type', "'text_type' must be 'query' or 'document'");
+    }
+    const result = await engine.embed({
+      ...{
+        model: stringField(body, 'model'),
+        inputs: { texts },
+        param: 'input.texts',
+        purpose: type ?? 'document',
+      },
+      dimensions: optionalIntegerField(parameters, 'dimension', 1, 1_000_000),
+      truncate: booleanField(parameters, 'auto_truncation', true),
+      signal: signalOf(request),
+    });
+    note(request, result);
+    const item = (row: Float32Array, index: number) =>
+      `{"text_index":${index},"embedding":${jsonNumbers(row)}}`;
+    const tail = { usage: { total_tokens: result.tokens }, request_id: request.id };
+    const rows = jsonRows(
+      '{"output":{"embeddings":[',
+      result.embeddings,
+      item,
+      `]},${JSON.stringify(tail).slice(1)}`,
+    );
+    return sendJson(reply, rows);
+  });
+}
+
+function textRerank(app: FastifyInstance, context: DialectContext): void {
+  app.post('/api/v1/services/rerank/text-rerank/text-rerank', async (request) => {
+    const body = objectBody(request.body);
+    const input = objectBody(given(body, 'input'), "Expected an object for 'input'");
+    const parameters = objectBody(given(body, 'parameters') ?? {}, "Expected an object for 'parameters'");
+    const { results, withDocuments, tokens } = await rerankDocuments(context, request, {
+      ...{ model: stringField(body, 'model'), param: 'input.documents', raw: false },
+      query: stringField(input, 'query'),
+      documents: documentsField(input, 'documents'),
+      topK: optionalIntegerField(parameters, 'top_n', 1, 1_000_000),
+      withDocuments: booleanField(parameters, 'return_documents', false),
+    });
+    return {
+      output: { results: results.map(withText(withDocuments)) },
+      ...{ usage: { total_tokens: tokens }, request_id: request.id },
+    };
+  });
+}

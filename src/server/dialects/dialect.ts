@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { Engine } from '../engine.js';
+import type { Engine } from '../engine/engine.js';
 import { type Fault, toFault } from '../fault.js';
 
 /** What the routes of a dialect work with. */

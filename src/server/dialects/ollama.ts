@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Body, booleanField, given, objectBody, optionalStringField, stringField } from '../body.js';
-import type { EmbedResponse } from '../engine.js';
+import type { EmbedResponse } from '../engine/engine.js';
 import { Fault } from '../fault.js';
 import { jsonNumbers, jsonRows } from '../json-rows.js';
-import type { PooledModel } from '../model-pool.js';
+import type { ModelClasses } from '../models/kinds.js';
+import type { PooledModel } from '../models/pooled-model.js';
 import { note, signalOf } from '../request.js';
 import { type Dialect, type DialectContext, sendJson } from './dialect.js';
 
@@ -26,9 +27,9 @@ export const ollama: Dialect = {
     embed(app, context);
     legacyEmbed(app, context);
     app.get('/api/version', () => ({ version: context.version }));
-    app.get('/api/tags', () => ({ models: context.engine.pool.models.map(describeModel) }));
-    app.get('/api/ps', () => ({
-      models: context.engine.pool.models.filter(({ embedder }) => embedder).map(running),
+    app.get('/api/tags', async () => ({ models: (await embedders(context)).map(describeModel) }));
+    app.get('/api/ps', async () => ({
+      models: (await embedders(context)).filter(({ loaded }) => loaded).map(running),
     }));
     app.post('/api/show', (request) => show(context, request));
   },
@@ -80,8 +81,11 @@ function legacyEmbed(app: FastifyInstance, { engine }: DialectContext): void {
 
 async function show({ engine }: DialectContext, request: FastifyRequest): Promise<object> {
   const body = objectBody(request.body, 'missing request body');
-  const pooled = engine.pool.find(optionalStringField(body, 'name') ?? modelOf(body));
-  const { dimensions, maxTokens } = await engine.use(pooled.served.id, async (model) => model);
+  const pooled = await engine.pool.find(optionalStringField(body, 'name') ?? modelOf(body), 'embed');
+  const { dimensions, maxTokens } = await pooled.use(
+    engine.limits.keepAlive,
+    async ({ model }) => model as Pick<ModelClasses['text' | 'clip'], 'dimensions' | 'maxTokens'>,
+  );
   return {
     modelfile: `FROM ${pooled.name}\n`,
     parameters: '',
@@ -95,6 +99,17 @@ async function show({ engine }: DialectContext, request: FastifyRequest): Promis
     capabilities: ['embedding'],
     modified_at: pooled.created.toISOString(),
   };
+}
+
+/** The models that Ollama's clients can use. */
+async function embedders({ engine }: DialectContext): Promise<PooledModel[]> {
+  const able = await Promise.all(
+    engine.pool.models.map(async (model) => {
+      const capabilities = await model.capabilities().catch(() => []);
+      return (capabilities as readonly string[]).includes('embed');
+    }),
+  );
+  return engine.pool.models.filter((_, i) => able[i]);
 }
 
 function describeModel(model: PooledModel): object {

@@ -2,16 +2,20 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import {
   type Body,
   given,
+  type Inputs,
   inputsField,
+  listOf,
   objectBody,
+  optionalBooleanField,
   optionalIntegerField,
   optionalStringField,
   stringField,
+  stringsField,
   wrong,
 } from '../body.js';
 import { type Fault, type FaultKind, invalid } from '../fault.js';
 import { jsonBase64, jsonNumbers, jsonRows } from '../json-rows.js';
-import type { PooledModel } from '../model-pool.js';
+import type { PooledModel } from '../models/pooled-model.js';
 import { note, signalOf } from '../request.js';
 import { type Dialect, type DialectContext, sendJson } from './dialect.js';
 
@@ -51,23 +55,31 @@ export const openAI: Dialect = {
 };
 
 function models(app: FastifyInstance, prefix: string, { engine }: DialectContext): void {
-  app.get(`${prefix}/models`, () => ({ object: 'list', data: engine.pool.models.map(describeModel) }));
+  app.get(`${prefix}/models`, async () => ({
+    object: 'list',
+    data: await Promise.all(engine.pool.models.map(describeModel)),
+  }));
   // A model's name may have a slash in it.
   app.get<{ Params: { '*': string } }>(`${prefix}/models/*`, ({ params }) =>
-    describeModel(engine.pool.find(params['*'])),
+    describeModel(engine.pool.named(params['*'])),
   );
 }
 
-function describeModel({ name, created }: PooledModel): object {
-  return { id: name, object: 'model', created: Math.floor(created.getTime() / 1000), owned_by: 'embedlane' };
+async function describeModel(model: PooledModel): Promise<object> {
+  const { name, created } = model;
+  // A model that cannot be reached is still one that the server offers.
+  const capabilities = await model.capabilities().catch(() => []);
+  return {
+    ...{ id: name, object: 'model', created: Math.floor(created.getTime() / 1000), owned_by: 'embedlane' },
+    capabilities,
+  };
 }
 
 async function embeddings({ engine }: DialectContext, request: FastifyRequest, reply: FastifyReply) {
   const body = objectBody(request.body);
   const model = stringField(body, 'model');
-  const inputs = inputsField(body, 'input');
-  const list = 'texts' in inputs ? inputs.texts : inputs.ids;
-  if (list.length === 0) throw invalid('input', "'input' cannot be an empty array");
+  const inputs = inputsOf(body);
+  if (listOf(inputs).length === 0) throw invalid('input', "'input' cannot be an empty array");
   const empty = 'texts' in inputs ? inputs.texts.indexOf('') : -1;
   if (empty >= 0) throw invalid('input', `'input[${empty}]' cannot be an empty string`);
   const dimensions = optionalIntegerField(body, 'dimensions', 1, 1_000_000);
@@ -75,6 +87,7 @@ async function embeddings({ engine }: DialectContext, request: FastifyRequest, r
 
   const result = await engine.embed({
     ...{ model, inputs, param: 'input', dimensions },
+    normalize: optionalBooleanField(body, 'normalized'),
     purpose: purposeOf(body),
     signal: signalOf(request),
   });
@@ -84,6 +97,14 @@ async function embeddings({ engine }: DialectContext, request: FastifyRequest, r
   const usage = JSON.stringify({ prompt_tokens: result.tokens, total_tokens: result.tokens });
   const tail = `],"model":${JSON.stringify(model)},"usage":${usage}}`;
   return sendJson(reply, jsonRows('{"object":"list","data":[', result.embeddings, item, tail));
+}
+
+/** Infinity's `modality` says what the strings are; Jina's objects say it themselves. */
+function inputsOf(body: Body): Inputs {
+  const modality = optionalStringField(body, 'modality') ?? 'text';
+  if (modality === 'text') return inputsField(body, 'input');
+  if (modality !== 'image') throw wrong('modality', "'text' or 'image'", modality);
+  return { items: stringsField(body, 'input').map((image) => ({ image })) };
 }
 
 function encodingFormat(body: Body): (row: Float32Array) => string {

@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify';
+import type { Tokenized } from '../../../text/index.js';
+import {
+  booleanField,
+  given,
+  objectBody,
+  optionalStringField,
+  stringsField,
+  tokenIds,
+  wrong,
+} from '../../body.js';
+import type { DialectContext } from '../dialect.js';
+import { refuseEmpty } from './fields.js';
+
+/** `/tokenize` and `/decode` */
+export function tokens(app: FastifyInstance, { engine }: DialectContext): void {
+  app.post('/tokenize', async (request) => {
+    const body = objectBody(request.body);
+    const texts = stringsField(body, 'inputs');
+    refuseEmpty({ texts });
+    engine.checkCount('inputs', texts.length);
+    const special = booleanField(body, 'add_special_tokens', true);
+    return engine.useText(optionalStringField(body, 'model'), async (model) =>
+      (await model.tokenize(texts)).map((tokenized, i) => describeTokens(texts[i], tokenized, special)),
+    );
+  });
+  app.post('/decode', async (request) => {
+    const body = objectBody(request.body);
+    const ids = given(body, 'ids');
+    if (!Array.isArray(ids) || ids.length === 0)
+      throw wrong('ids', 'a list of token ids, or of such lists', ids);
+    const lists = (Array.isArray(ids[0]) ? ids : [ids]).map((list, i) => tokenIds(`ids[${i}]`, list));
+    engine.checkCount('ids', lists.length);
+    const skipSpecialTokens = booleanField(body, 'skip_special_tokens', true);
+    return engine.useText(optionalStringField(body, 'model'), (model) =>
+      model.decode(lists, { skipSpecialTokens }),
+    );
+  });
+}
+
+function describeTokens(text: string, { ids, tokens, offsets }: Tokenized, withSpecial: boolean): object[] {
+  const described = ids.map((id, i) => {
+    const [start, stop] = offsets[i];
+    // Special tokens stand for no part of the text.
+    const special = start === stop;
+    return special
+      ? { id, text: tokens[i], special, start: null, stop: null }
+      : { id, text: text.slice(start, stop), special, start, stop };
+  });
+  return withSpecial ? described : described.filter(({ special }) => !special);
+}

@@ -1,0 +1,214 @@
+import { Embeddings } from '../../core/embeddings.js';
+import type { RankedDocument, SparseVector } from '../../heads/index.js';
+import { type Inputs, listOf } from '../body.js';
+import { Fault } from '../fault.js';
+import type { Capability, ModelClasses, ModelKind } from '../models/kinds.js';
+import type { ModelPool } from '../models/pool.js';
+import type { PooledModel } from '../models/pooled-model.js';
+import { embedMixed } from './mixed.js';
+import { embedTexts } from './texts.js';
+
+/** What every request to a model has. */
+export interface ModelRequest {
+  /** Name that the client uses; undefined for the first model that can do it. */
+  model: string | undefined;
+  /** Name of the field with the inputs, for messages. */
+  param: string;
+  /** Milliseconds of idleness after which the model is unloaded, instead of the server's setting. */
+  keepAlive?: number;
+  signal: AbortSignal;
+}
+
+export interface EmbedRequest extends ModelRequest {
+  inputs: Inputs;
+  /** Scale to length 1, whatever the model does by itself. Default: texts as the model does, pictures true. */
+  normalize?: boolean;
+  /** Keep the first so many dimensions, scaled to length 1 again. */
+  dimensions?: number;
+  /** Whether more dimensions than the model has are refused; Ollama ignores them. Default true. */
+  strictDimensions?: boolean;
+  /** Whether texts that are too long are cut; refused otherwise. Default true. */
+  truncate?: boolean;
+  /** Which side of them is cut off. Default: the model's. */
+  truncationSide?: 'left' | 'right';
+  purpose?: 'query' | 'document';
+  promptName?: string;
+}
+
+export interface SparseRequest extends ModelRequest {
+  texts: string[];
+  purpose?: 'query' | 'document';
+  promptName?: string;
+}
+
+export interface RankRequest extends ModelRequest {
+  query: string;
+  documents: string[];
+  /** How many of the best to return. Default: all. */
+  topK?: number;
+  /** Logits, instead of scores between 0 and 1. */
+  raw: boolean;
+}
+
+export interface ClassifyRequest extends ModelRequest {
+  /** Texts of one, or pairs. */
+  inputs: ([string] | [string, string])[];
+  /** Logits, instead of probabilities. */
+  raw: boolean;
+}
+
+/** What a request took, for the log, the metrics and the rate limit. */
+export interface Usage {
+  model: PooledModel;
+  /** Texts, pictures or pairs. */
+  count: number;
+  tokens: number;
+}
+
+export interface EmbedResponse extends Usage {
+  embeddings: Embeddings;
+  /** Milliseconds for loading the model, if it had to be. */
+  loadTime: number;
+}
+
+export interface EngineLimits {
+  maxInputs: number;
+  maxConcurrentRequests: number;
+  /** Milliseconds; Infinity for never. */
+  keepAlive: number;
+}
+
+/** What all dialects call. */
+export class Engine {
+  readonly pool: ModelPool;
+  readonly limits: EngineLimits;
+
+  constructor(pool: ModelPool, limits: EngineLimits) {
+    this.pool = pool;
+    this.limits = limits;
+  }
+
+  /** Runs `task` with a model that tokenizes for clients. */
+  async useText<T>(
+    name: string | undefined,
+    task: (model: ModelClasses['text'], pooled: PooledModel) => Promise<T>,
+  ): Promise<T> {
+    const pooled = await this.pool.find(name, 'tokenize');
+    return pooled.use(this.limits.keepAlive, (loaded) => task(as(loaded, 'text'), pooled));
+  }
+
+  async embed(request: EmbedRequest): Promise<EmbedResponse> {
+    const { inputs } = request;
+    const count = listOf(inputs).length;
+    this.checkCount(request.param, count);
+    const pooled = await this.pool.find(request.model, ...capabilitiesFor(inputs));
+    const start = performance.now();
+    return this.#use(pooled, request, async (loaded) => {
+      const loadTime = performance.now() - start;
+      if (count === 0) {
+        const none = new Embeddings(new Float32Array(0), 0, 0);
+        return { ...{ model: pooled, count, loadTime }, embeddings: none, tokens: 0 };
+      }
+      const done =
+        loaded.kind === 'text'
+          ? await embedTexts(loaded.model, request)
+          : await embedMixed(loaded as Parameters<typeof embedMixed>[0], request);
+      return { ...{ model: pooled, count, loadTime }, ...done };
+    });
+  }
+
+  async sparse(request: SparseRequest): Promise<Usage & { vectors: SparseVector[] }> {
+    const { texts, purpose, promptName, signal } = request;
+    this.checkCount(request.param, texts.length);
+    const pooled = await this.pool.find(request.model, 'embed_sparse');
+    return this.#use(pooled, request, async (loaded) => {
+      const model = as(loaded, 'sparse');
+      let tokens = 0;
+      const onUsage = (usage: { tokens: number }) => (tokens = usage.tokens);
+      const options = { signal, onUsage, ...(promptName !== undefined && { promptName }) };
+      const encode = { query: 'encodeQuery', document: 'encodeDocument', any: 'encode' } as const;
+      const vectors = await model[encode[purpose ?? 'any']](texts, options);
+      return { ...{ model: pooled, count: texts.length }, vectors, tokens };
+    });
+  }
+
+  /** Documents by how well they answer a query, best first. */
+  async rank(request: RankRequest): Promise<Usage & { ranked: RankedDocument[] }> {
+    const { query, documents, topK, raw, signal } = request;
+    this.checkCount(request.param, documents.length);
+    const pooled = await this.pool.find(request.model, 'rerank');
+    return this.#use(pooled, request, async (loaded) => {
+      let tokens = 0;
+      const ranked = await as(loaded, 'cross-encoder').rank(query, documents, {
+        activation: raw ? 'identity' : 'sigmoid',
+        ...(topK !== undefined && { topK }),
+        ...{ signal, onUsage: (usage) => (tokens = usage.tokens) },
+      });
+      return { ...{ model: pooled, count: documents.length }, ranked, tokens };
+    });
+  }
+
+  /** Scores of every label, in the order of the inputs. */
+  async classify(
+    request: ClassifyRequest,
+  ): Promise<Usage & { labels: readonly string[]; scores: Float32Array[] }> {
+    const { inputs, raw, signal } = request;
+    this.checkCount(request.param, inputs.length);
+    const pooled = await this.pool.find(request.model, 'classify');
+    return this.#use(pooled, request, async (loaded) => {
+      const model = as(loaded, 'cross-encoder');
+      const activation = raw ? 'identity' : model.labels === 1 ? 'sigmoid' : 'softmax';
+      let tokens = 0;
+      const options = {
+        ...({ activation, signal } as const),
+        onUsage: (usage: { tokens: number }) => (tokens += usage.tokens),
+      };
+      const scores = new Array<Float32Array>(inputs.length);
+      const place = (indices: number[], values: Float32Array) =>
+        indices.forEach((index, i) => {
+          scores[index] = values.subarray(i * model.labels, (i + 1) * model.labels);
+        });
+      const where = (length: number) => [...inputs.keys()].filter((i) => inputs[i].length === length);
+      const [single, pairs] = [where(1), where(2)];
+      place(
+        single,
+        await model.predict(
+          single.map((i) => inputs[i][0]),
+          options,
+        ),
+      );
+      place(
+        pairs,
+        await model.predict(
+          pairs.map((i) => inputs[i] as [string, string]),
+          options,
+        ),
+      );
+      return { ...{ model: pooled, count: inputs.length }, labels: model.labelNames, scores, tokens };
+    });
+  }
+
+  /** Refuses a request with more inputs than the server takes. */
+  checkCount(param: string, count: number): void {
+    const { maxInputs } = this.limits;
+    if (count <= maxInputs) return;
+    throw new Fault('invalid', `batch size ${count} > maximum allowed batch size ${maxInputs}`, { param });
+  }
+
+  #use<T>(pooled: PooledModel, request: ModelRequest, task: Parameters<typeof pooled.use<T>>[1]): Promise<T> {
+    return pooled.use(request.keepAlive ?? this.limits.keepAlive, task);
+  }
+}
+
+/** The model of a kind that its capabilities promised. */
+function as<K extends ModelKind>(loaded: { kind: ModelKind; model: unknown }, kind: K): ModelClasses[K] {
+  if (loaded.kind !== kind) throw new Error(`a ${kind} model was expected, not ${loaded.kind}`);
+  return loaded.model as ModelClasses[K];
+}
+
+function capabilitiesFor(inputs: Inputs): Capability[] {
+  if ('ids' in inputs) return ['tokenize'];
+  if ('texts' in inputs) return ['embed'];
+  const has = (field: string) => inputs.items.some((item) => field in item);
+  return [...(has('text') ? (['embed'] as const) : []), ...(has('image') ? (['image_embed'] as const) : [])];
+}

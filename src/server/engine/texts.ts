@@ -1,0 +1,76 @@
+import type { Embeddings } from '../../core/embeddings.js';
+import type { EncodeOptions, TextEmbedder } from '../../text/index.js';
+import { Fault, invalid } from '../fault.js';
+import type { EmbedRequest } from './engine.js';
+
+/** Options of one vector per text. */
+type SentenceOptions = EncodeOptions<'float32'> & { output?: 'sentence' };
+
+/** Embeds texts, or token ids, with a text model. */
+export async function embedTexts(
+  model: TextEmbedder,
+  request: EmbedRequest,
+): Promise<{ embeddings: Embeddings; tokens: number }> {
+  const options = encodeOptions(request, model);
+  const texts = await textsOf(request, model);
+  if (request.truncate === false) await refuseLong(texts, model, request.param);
+  let tokens = 0;
+  const counted: SentenceOptions = { ...options, onUsage: (usage) => (tokens = usage.tokens) };
+  const embeddings = await encode(model, texts, request.purpose, counted);
+  return { embeddings, tokens };
+}
+
+/** The width that a client asks for, undefined for the model's own. */
+export function wantedDimensions(request: EmbedRequest, dimensions: number): number | undefined {
+  const wanted = request.dimensions;
+  if (wanted !== undefined && wanted > dimensions && request.strictDimensions !== false) {
+    throw invalid('dimensions', `'dimensions' is ${wanted} but the model's embeddings have ${dimensions}`);
+  }
+  return wanted !== undefined && wanted < dimensions ? wanted : undefined;
+}
+
+function encodeOptions(request: EmbedRequest, model: TextEmbedder): SentenceOptions {
+  const { promptName, truncationSide, signal } = request;
+  const cut = wantedDimensions(request, model.dimensions);
+  if (promptName !== undefined && !Object.hasOwn(model.prompts, promptName)) {
+    throw invalid('prompt_name', `The model has no prompt '${promptName.slice(0, 100)}'`);
+  }
+  return {
+    normalize: request.normalize === true || cut !== undefined,
+    ...(cut !== undefined && { truncateDim: cut }),
+    ...(promptName !== undefined && { promptName }),
+    ...(truncationSide !== undefined && { truncationSide }),
+    signal,
+  };
+}
+
+function encode(
+  model: TextEmbedder,
+  texts: string[],
+  purpose: EmbedRequest['purpose'],
+  options: SentenceOptions,
+): Promise<Embeddings> {
+  if (purpose === 'query') return model.encodeQuery(texts, options);
+  return purpose === 'document' ? model.encodeDocument(texts, options) : model.encode(texts, options);
+}
+
+/** Token ids become the text that they stand for, as in Text Embeddings Inference. */
+async function textsOf({ inputs }: EmbedRequest, model: TextEmbedder): Promise<string[]> {
+  if ('ids' in inputs) return model.decode(inputs.ids);
+  return 'texts' in inputs ? inputs.texts : [];
+}
+
+async function refuseLong(texts: string[], model: TextEmbedder, param: string): Promise<void> {
+  for (const text of texts) {
+    // No tokenizer makes more tokens than a text has bytes, special tokens aside.
+    if (Buffer.byteLength(text) + 8 <= model.maxTokens) continue;
+    const tokens = await model.countTokens(text);
+    if (tokens <= model.maxTokens) continue;
+    throw new Fault(
+      'invalid',
+      `This model's maximum context length is ${model.maxTokens} tokens, however you requested ${tokens} tokens. ` +
+        'Please reduce your input.',
+      { param, code: 'context_length_exceeded' },
+    );
+  }
+}
