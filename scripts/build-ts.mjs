@@ -1,6 +1,6 @@
 // Compiles src/ into dist/ and removes outputs whose source is gone: a stale file in dist/ would be published.
 import { spawnSync } from 'node:child_process';
-import { chmod, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, cp, readdir, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,8 +23,12 @@ const exists = (path) =>
 for (const entry of await readdir(join(root, 'dist'), { recursive: true, withFileTypes: true })) {
   if (!entry.isFile()) continue;
   const output = join(entry.parentPath, entry.name);
-  const source = output.replace(join(root, 'dist'), join(root, 'src')).replace(/(\.d)?\.[jt]s$/, '.ts');
-  if (!(await exists(source))) await rm(output);
+  const copied = output.replace(join(root, 'dist'), join(root, 'src'));
+  const source = copied.replace(/(\.d)?\.[jt]s$/, '.ts');
+  if (!(await exists(source)) && !(await exists(copied))) await rm(output);
 }
+
+// The server's pages are written for browsers and served as they are.
+await cp(join(root, 'src/server/pages'), join(root, 'dist/server/pages'), { recursive: true });
 
 await chmod(join(root, 'dist/cli/main.js'), 0o755).catch(() => {});

@@ -9,20 +9,22 @@ import { Admission, RateLimiter } from './admission.js';
 import { ApiKeys } from './api-keys.js';
 import { parseBodies } from './body.js';
 import { dashScope } from './dialects/dashscope.js';
-import { type Dialect, type DialectContext, sendFault } from './dialects/dialect.js';
+import { type Dialect, type DialectContext, sendFault, sendJson } from './dialects/dialect.js';
 import { ollama } from './dialects/ollama.js';
 import { openAI } from './dialects/openai.js';
 import { cohereRerank, jinaRerank, plainRerank } from './dialects/rerank.js';
 import { tei } from './dialects/tei/index.js';
 import { Fault } from './fault.js';
 import { ServerMetrics } from './metrics.js';
+import { openApiDocument } from './openapi/document.js';
 import type { CheckedOptions } from './options.js';
+import { PAGE_ROUTES, pages } from './pages.js';
 import { stateOf } from './request.js';
 
 const DIALECTS: readonly Dialect[] = [openAI, ollama, tei, dashScope, jinaRerank, cohereRerank, plainRerank];
 
 /** Open to everyone: load balancers and scrapers have no key. */
-const PUBLIC = new Set(['/health', '/ready', '/ping', '/metrics']);
+const PUBLIC = new Set(['/health', '/ready', '/ping', '/metrics', '/openapi.json', ...PAGE_ROUTES]);
 
 /** How often Node looks for clients that are too slow; its own default is half a minute. */
 const SLOW_CLIENT_CHECK = 1000;
@@ -97,6 +99,9 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
     });
   }
   operations(app, context, metrics);
+  const document = JSON.stringify(openApiDocument(context.version, options.apiKeys.length > 0));
+  app.get('/openapi.json', (_, reply) => sendJson(reply, document));
+  pages(app);
   const anyError = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     sendFault(reply, dialectOf(request.url), error);
   app.setErrorHandler(anyError);

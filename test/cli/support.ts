@@ -31,8 +31,8 @@ export async function cli(
 }
 
 /** Starts the command line and hands over the running process. */
-export function startCli(args: string[]) {
-  return spawn(process.execPath, [CLI, ...args], { stdio: 'pipe' });
+export function startCli(args: string[], env: Record<string, string> = {}) {
+  return spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...env }, stdio: 'pipe' });
 }
 
 /** A folder that is removed after the test file. */

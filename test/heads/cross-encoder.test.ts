@@ -55,7 +55,7 @@ describe('CrossEncoder', () => {
   it('classifies single texts, and counts tokens without padding', async () => {
     const tokens: number[] = [];
     const onUsage = (usage: { tokens: number }) => tokens.push(usage.tokens);
-    const [both] = [await model.predict(['a', 'a b c d'], { onUsage })];
+    const both = await model.predict(['a', 'a b c d'], { onUsage });
     expectClose(both.subarray(0, 1), Array.from(await model.predict(['a'], { onUsage })), 1e-5);
     expectClose(both.subarray(1), Array.from(await model.predict(['a b c d'], { onUsage })), 1e-5);
     expect(tokens[0]).toBe(tokens[1] + tokens[2]);

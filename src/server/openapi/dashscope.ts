@@ -1,0 +1,67 @@
+import { operations, type Paths } from './operation.js';
+import { rerankOutput } from './rerank.js';
+import {
+  boolean,
+  count,
+  either,
+  integer,
+  list,
+  model,
+  object,
+  oneOf,
+  string,
+  strings,
+  vector,
+} from './schema.js';
+
+const operation = operations(
+  'DashScope',
+  object({ code: string, message: string, request_id: string }, 'code message request_id'),
+);
+const usage = object({ total_tokens: integer }, 'total_tokens');
+
+export const dashScopePaths: Paths = {
+  '/api/v1/services/embeddings/text-embedding/text-embedding': {
+    post: operation({
+      summary: 'Embed texts',
+      body: object(
+        {
+          model,
+          input: object({ texts: either(string, strings) }, 'texts'),
+          parameters: object({
+            ...{ text_type: oneOf('query', 'document'), dimension: count },
+            ...{ output_type: oneOf('dense'), auto_truncation: boolean },
+          }),
+        },
+        'model input',
+      ),
+      example: { model: 'all-MiniLM-L6-v2', input: { texts: ['a cat'] }, parameters: { text_type: 'query' } },
+      answer: object(
+        {
+          output: object(
+            {
+              embeddings: list(object({ text_index: integer, embedding: vector }, 'text_index embedding')),
+            },
+            'embeddings',
+          ),
+          ...{ usage, request_id: string },
+        },
+        'output usage request_id',
+      ),
+    }),
+  },
+  '/api/v1/services/rerank/text-rerank/text-rerank': {
+    post: operation({
+      summary: 'Sort documents by how well they answer a query',
+      body: object(
+        {
+          model,
+          input: object({ query: string, documents: strings }, 'query documents'),
+          parameters: object({ top_n: count, return_documents: boolean }),
+        },
+        'model input',
+      ),
+      answer: object({ output: rerankOutput, usage, request_id: string }, 'output usage request_id'),
+    }),
+  },
+};
