@@ -48,10 +48,13 @@ describe('embedlane serve', () => {
     async (signal) => {
       const { child, url, ended } = await serve(['--model', TINY, '--port', '0']);
       expect((await fetch(`${url}/ready`)).status).toBe(200);
-      const pending = embed(url, Array(2000).fill('some words of a longer text'));
+      let answered = false;
+      const pending = embed(url, Array(2000).fill('some words of a longer text')).finally(() => {
+        answered = true;
+      });
       const active = async () =>
         /requests_active (\d+)/.exec(await (await fetch(`${url}/metrics`)).text())?.[1];
-      while ((await active()) === '0');
+      while (!answered && (await active()) === '0');
       child.kill(signal);
       const answer = await pending;
       expect(answer.status).toBe(200);

@@ -25,7 +25,11 @@ export function registerServe(program: Command, context: CliContext): void {
     .description(
       'Serve embeddings over HTTP to clients of OpenAI, Ollama, Text Embeddings Inference, DashScope.',
     )
-    .option('-m, --model <id>', 'bundled model name or a model folder; may be repeated', repeated)
+    .option(
+      '-m, --model <id>',
+      'id or folder of a model of texts, pictures or both, or of a reranker; may be repeated',
+      repeated,
+    )
     .option('--dtype <dtype>', 'which ONNX file of the models')
     .option('--threads <n>', 'inference threads of each model', integerOption(1, 1024))
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
