@@ -20,6 +20,7 @@ const LAYERS = [
   'image',
   'clip',
   'providers',
+  'adapters',
   'server',
   'cli',
 ];

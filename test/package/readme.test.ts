@@ -19,6 +19,7 @@ describe.each([
   'docs/vectors.md',
   'docs/index.md',
   'docs/server.md',
+  'docs/adapters.md',
   'docs/static.md',
   'docs/images.md',
 ])('%s', (name) => {
