@@ -14,6 +14,10 @@
 #include <arm_acle.h>
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(_WIN32)
+#define EMBEDLANE_CRC_ARM64
+#include <arm_acle.h>
+#include <windows.h>
 #elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
 #define EMBEDLANE_CRC_ARM64
 #include <arm_acle.h>
@@ -138,6 +142,8 @@ bool has_hardware() {
   return __builtin_cpu_supports("sse4.2");
 #elif defined(__linux__)
   return getauxval(AT_HWCAP) & HWCAP_CRC32;
+#elif defined(_WIN32)
+  return IsProcessorFeaturePresent(PF_ARM_V8_CRC32_INSTRUCTIONS_AVAILABLE);
 #else
   return true;
 #endif

@@ -18,19 +18,34 @@ namespace embedlane {
 
 #if defined(_WIN32)
 
+// The byte that Python's filelock locks too, so that its downloads and ours exclude each other.
+constexpr DWORD kLockedBytes = 1;
+
 FileLock::FileLock(const std::string& path) {
-  // Nobody else can open it while this handle is open.
-  const HANDLE file = CreateFileW(wide_path(path).c_str(), GENERIC_READ | GENERIC_WRITE, 0, nullptr,
-                                  OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr);
-  if (file != INVALID_HANDLE_VALUE) {
-    file_ = reinterpret_cast<intptr_t>(file);
-  } else if (GetLastError() != ERROR_SHARING_VIOLATION) {
+  // Others may open it, virus scanners above all, but not delete it: whoever made it anew would hold a second
+  // lock.
+  const HANDLE file =
+      CreateFileW(wide_path(path).c_str(), GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+                  nullptr, OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (file == INVALID_HANDLE_VALUE)
     throw std::system_error(int(GetLastError()), std::system_category(), "open");
+  OVERLAPPED start{};
+  if (!LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, kLockedBytes, 0, &start)) {
+    const DWORD error = GetLastError();
+    CloseHandle(file);
+    if (error == ERROR_LOCK_VIOLATION || error == ERROR_IO_PENDING) return;
+    throw std::system_error(int(error), std::system_category(), "lock");
   }
+  file_ = reinterpret_cast<intptr_t>(file);
 }
 
 FileLock::~FileLock() {
-  if (held()) CloseHandle(reinterpret_cast<HANDLE>(file_));
+  if (!held()) return;
+  const HANDLE file = reinterpret_cast<HANDLE>(file_);
+  // Closing gives it up too, but "as resources allow".
+  OVERLAPPED start{};
+  UnlockFileEx(file, 0, kLockedBytes, 0, &start);
+  CloseHandle(file);
 }
 
 #else
