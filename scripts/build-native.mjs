@@ -1,22 +1,14 @@
-// Builds the addon with cmake-js and puts it where the loader looks: prebuilds/<platform>/embedlane.node.
+// Builds the addon with cmake-js, in the place where the loader looks first: build/Release/embedlane.node.
 //
 //   node scripts/build-native.mjs [--if-possible] [--force] [--werror] [--sanitize]
 //
 // Does nothing if the sources, the flags and Node's ABI-relevant platform have not changed since the last build.
 // --if-possible   a missing compiler or CMake is a message, not a failure: the TypeScript fallback works
-// --sanitize      AddressSanitizer and UBSan; goes to build-sanitize/embedlane.node (load it with
-//                 EMBEDLANE_BINDING and the sanitizer runtime preloaded), prebuilds stay untouched
+// --sanitize      AddressSanitizer and UBSan; goes to build-sanitize/Release/embedlane.node (load it
+//                 with EMBEDLANE_BINDING and the sanitizer runtime preloaded)
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,10 +25,7 @@ const { values: options } = parseArgs({
 });
 
 const buildDirectory = join(root, options.sanitize ? 'build-sanitize' : 'build');
-const built = join(buildDirectory, 'Release', 'embedlane.node');
-const target = options.sanitize
-  ? join(buildDirectory, 'embedlane.node')
-  : join(root, 'prebuilds', platformName(), 'embedlane.node');
+const target = join(buildDirectory, 'Release', 'embedlane.node');
 const stampFile = join(buildDirectory, 'embedlane-stamp');
 
 const stamp = fingerprint();
@@ -72,22 +61,12 @@ const result = spawnSync(
   ],
   { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
 );
-if (result.status !== 0 || !existsSync(built)) {
+if (result.status !== 0 || !existsSync(target)) {
   giveUp(`The compiler failed:\n\n${`${result.stdout ?? ''}${result.stderr ?? ''}`.trim()}\n`);
 }
 
-mkdirSync(dirname(target), { recursive: true });
-// Renamed, not overwritten: a process that has the old one loaded keeps its pages.
-copyFileSync(built, `${target}.new`);
-renameSync(`${target}.new`, target);
 writeFileSync(stampFile, stamp);
 console.log(`addon built: ${target}`);
-
-/** The folder below prebuilds/, spelled as src/native/load.ts spells it. */
-function platformName() {
-  const musl = process.platform === 'linux' && !process.report.getReport().header.glibcVersionRuntime;
-  return `${process.platform}-${process.arch}${musl ? '-musl' : ''}`;
-}
 
 /** Changes whenever a rebuild could give something else. */
 function fingerprint() {

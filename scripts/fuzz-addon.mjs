@@ -25,7 +25,7 @@ const runtimes = ['libasan.so', 'libubsan.so'].map((name) =>
   execFileSync(process.env.CXX ?? 'g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim(),
 );
 run(process.execPath, [join(root, 'test/native/fuzz-arguments.mjs'), ...process.argv.slice(2)], {
-  EMBEDLANE_BINDING: join(root, 'build-sanitize/embedlane.node'),
+  EMBEDLANE_BINDING: join(root, 'build-sanitize/Release/embedlane.node'),
   LD_PRELOAD: runtimes.join(' '),
   ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:abort_on_error=1',
   UBSAN_OPTIONS: 'print_stacktrace=1',

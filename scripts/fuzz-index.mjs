@@ -22,7 +22,7 @@ const { values: options } = parseArgs({
 });
 
 if (options.sanitize) {
-  const binding = join(root, 'build-sanitize', 'embedlane.node');
+  const binding = join(root, 'build-sanitize', 'Release', 'embedlane.node');
   for (const [command, args, env] of [
     [process.execPath, [join(root, 'scripts/build-native.mjs'), '--sanitize'], {}],
     [
@@ -48,7 +48,7 @@ const { EmbedlaneError, FlatIndex, readVectors, writeVectors } = await import('e
 const { crc32c } = await import('#dist/index/storage/format.js');
 const { encodeManifest, parseManifest } = await import('#dist/index/storage/manifest.js');
 const addon = createRequire(import.meta.url)(
-  process.env.EMBEDLANE_BINDING ?? join(root, `prebuilds/${process.platform}-${process.arch}/embedlane.node`),
+  process.env.EMBEDLANE_BINDING ?? join(root, 'build/Release/embedlane.node'),
 );
 
 // xorshift32

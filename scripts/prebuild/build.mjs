@@ -30,10 +30,15 @@ if (unknown.length > 0) {
 const zig = findZig(work);
 for (const platform of platforms) {
   const started = performance.now();
-  const file = await build(platform, TARGETS[platform]);
-  checkBinary(platform, file);
-  const seconds = ((performance.now() - started) / 1000).toFixed(0);
-  console.log(`${platform.padEnd(17)} ${(statSync(file).size / 1e6).toFixed(2)} MB  ${seconds} s`);
+  try {
+    const file = await build(platform, TARGETS[platform]);
+    checkBinary(platform, file);
+    const seconds = ((performance.now() - started) / 1000).toFixed(0);
+    console.log(`${platform.padEnd(17)} ${(statSync(file).size / 1e6).toFixed(2)} MB  ${seconds} s`);
+  } catch (error) {
+    console.error(`${platform.padEnd(17)} ${error.message}`);
+    process.exitCode = 1;
+  }
 }
 
 async function build(platform, target) {
@@ -80,7 +85,7 @@ function compileArguments(target, name, group, source, object) {
     'c++',
     ...['-target', target.zig, `-std=${sources.standard}`, '-c', '-fPIC'],
     ...sources.flags.gnu,
-    ...group.gnu,
+    ...group.gnu.map(zigFlag),
     ...addon,
     // Zig turns on the trapping kind of UBSan by itself, and paths would differ from checkout to checkout.
     ...['-fno-sanitize=all', '-g0', `-ffile-prefix-map=${root}=.`],
@@ -88,8 +93,15 @@ function compileArguments(target, name, group, source, object) {
   ];
 }
 
+/** Zig names processors its own way. */
+function zigFlag(flag) {
+  const [, version, features] = /^-march=armv(\d\.\d)-a\+(.+)$/.exec(flag) ?? [];
+  return version === undefined ? flag : `-mcpu=generic+v${version.replace('.', '_')}a+${features}`;
+}
+
 function linkArguments(target, folder) {
-  const common = ['-target', target.zig, '-shared', '-s', '-O3'];
+  // The level is that of the C++ runtime, which Zig compiles here.
+  const common = ['-target', target.zig, '-shared', '-s', '-Os'];
   switch (target.format) {
     case 'elf':
       return [

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { EmbedlaneError, type ErrorCode } from '../core/errors.js';
 import { type AddonRowStore, adaptRowStore } from './addon-row-store.js';
 import { type AddonScores, adaptScores } from './addon-scores.js';
@@ -13,17 +12,28 @@ import {
   type VectorData,
 } from './binding.js';
 import { createFallback } from './fallback/index.js';
+import { describeFailures, findAddon } from './find-addon.js';
+import type { LoadFailure } from './load-failure.js';
 import { allocateFloats, allocateTopK } from './memory.js';
 
-const require = createRequire(import.meta.url);
-
 let loaded: NativeBinding | undefined;
+
+/** Where the addon came from, or why there is none. */
+export interface AddonReport {
+  /** The binary in use; undefined if it is the TypeScript fallback. */
+  path: string | undefined;
+  /** What was there and could not be loaded. */
+  failures: LoadFailure[];
+}
+
+let report: AddonReport = { path: undefined, failures: [] };
 
 /**
  * The binding: the addon, or the TypeScript fallback where it cannot be loaded. Loaded once per thread.
  *
- * Environment: `EMBEDLANE_BACKEND=native` makes a missing addon an error, `=typescript` chooses the fallback;
- * `EMBEDLANE_BINDING=<path>` loads that binary and no other; `EMBEDLANE_SIMD=<level>` forces a lower level.
+ * Environment: `EMBEDLANE_BACKEND=native` or `EMBEDLANE_REQUIRE_NATIVE=1` make a missing addon an error,
+ * `EMBEDLANE_BACKEND=typescript` chooses the fallback; `EMBEDLANE_BINDING=<path>` loads that binary and no other;
+ * `EMBEDLANE_SIMD=<level>` forces a lower level.
  *
  * @throws {EmbedlaneError} `ERR_NATIVE_LOAD` if one of these asks for what there is not
  */
@@ -36,34 +46,48 @@ export function loadBinding(): NativeBinding {
   return loaded;
 }
 
+/** Loads the binding and tells where its binary is. */
+export function addonReport(): AddonReport {
+  loadBinding();
+  return report;
+}
+
 function chooseBackend(): NativeBinding {
-  const wish = process.env.EMBEDLANE_BACKEND || undefined;
-  if (wish !== undefined && wish !== 'native' && wish !== 'typescript') {
-    throw new EmbedlaneError(
-      'ERR_NATIVE_LOAD',
-      `Expected 'native' or 'typescript' for EMBEDLANE_BACKEND but received '${wish}'`,
-    );
-  }
+  const wish = wishedBackend();
   if (wish === 'typescript') return createFallback();
-  const causes: Error[] = [];
-  const addon = loadAddon(causes);
-  if (addon !== undefined) return wrap(addon);
-  const reasons = causes.map((cause) => `  ${cause.message.split('\n')[0]}`).join('\n');
+  const search = findAddon<Addon>(lacking);
+  report = { path: search.addon && search.path, failures: search.failures };
+  if (search.addon !== undefined) return wrap(search.addon);
+  const reasons = `Expected a working addon ${describeFailures(search.failures)}`;
   if (wish === 'native') {
-    throw new EmbedlaneError('ERR_NATIVE_LOAD', `The addon could not be loaded:\n${reasons}\n${HELP}`, {
-      cause: new AggregateError(causes),
-    });
+    throw new EmbedlaneError('ERR_NATIVE_LOAD', reasons, { cause: new AggregateError(search.errors) });
   }
   process.emitWarning(
-    `The addon could not be loaded, so vectors are searched in TypeScript: the same results, many times slower.\n${reasons}\n${HELP}`,
+    `${reasons}\nUntil then vectors are searched in TypeScript: the same results, many times slower. ` +
+      'EMBEDLANE_BACKEND=typescript chooses that without this warning, EMBEDLANE_REQUIRE_NATIVE=1 refuses it.',
     { type: 'EmbedlaneWarning', code: 'EMBEDLANE_NO_NATIVE' },
   );
   return createFallback();
 }
 
-const HELP = `To build it, install a C++20 compiler and CMake, then run "node scripts/build-native.mjs" in a checkout.
-If another platform's package was installed (a copied node_modules, a cached container layer), run "npm ci" here.
-EMBEDLANE_BACKEND=typescript chooses the fallback without this warning.`;
+function wishedBackend(): 'native' | 'typescript' | undefined {
+  const backend = oneOf('EMBEDLANE_BACKEND', ['native', 'typescript'] as const);
+  const required = oneOf('EMBEDLANE_REQUIRE_NATIVE', ['0', '1'] as const) === '1';
+  if (required && backend === 'typescript') {
+    throw new EmbedlaneError(
+      'ERR_NATIVE_LOAD',
+      "Expected EMBEDLANE_BACKEND=native for EMBEDLANE_REQUIRE_NATIVE=1 but received 'typescript'",
+    );
+  }
+  return required ? 'native' : backend;
+}
+
+function oneOf<T extends string>(variable: string, values: readonly T[]): T | undefined {
+  const value = process.env[variable] || undefined;
+  if (value === undefined || values.includes(value as T)) return value as T | undefined;
+  const expected = values.map((each) => `'${each}'`).join(' or ');
+  throw new EmbedlaneError('ERR_NATIVE_LOAD', `Expected ${expected} for ${variable} but received '${value}'`);
+}
 
 /** What the binary exports: the contract, but results go where the caller says. */
 type Addon = Omit<
@@ -139,59 +163,8 @@ const FUNCTIONS = [
   'resample',
 ] as const satisfies readonly (keyof Addon)[];
 
-function loadAddon(causes: Error[]): Addon | undefined {
-  try {
-    const path = process.env.EMBEDLANE_BINDING;
-    const addon = (path ? require(path) : requirePrebuilt()) as Addon;
-    const lacking = FUNCTIONS.filter((name) => typeof addon[name] !== 'function');
-    if (lacking.length > 0)
-      throw new Error(`The binary is of another version: it lacks ${lacking.join(', ')}`);
-    return addon;
-  } catch (cause) {
-    causes.push(cause as Error);
-    return undefined;
-  }
-}
-
-/** Every path is a literal, so that bundlers see which files belong to the program. */
-function requirePrebuilt(): unknown {
-  const platform = platformName();
-  switch (platform) {
-    case 'linux-x64':
-      return require('../../prebuilds/linux-x64/embedlane.node');
-    case 'linux-x64-musl':
-      return require('../../prebuilds/linux-x64-musl/embedlane.node');
-    case 'linux-arm64':
-      return require('../../prebuilds/linux-arm64/embedlane.node');
-    case 'linux-arm64-musl':
-      return require('../../prebuilds/linux-arm64-musl/embedlane.node');
-    case 'darwin-x64':
-      return require('../../prebuilds/darwin-x64/embedlane.node');
-    case 'darwin-arm64':
-      return require('../../prebuilds/darwin-arm64/embedlane.node');
-    case 'win32-x64':
-      return require('../../prebuilds/win32-x64/embedlane.node');
-    case 'win32-arm64':
-      return require('../../prebuilds/win32-arm64/embedlane.node');
-    default:
-      throw new Error(`There is no addon for ${platform}`);
-  }
-}
-
-/** The folder below prebuilds/, spelled as scripts/build-native.mjs spells it. */
-function platformName(): string {
-  return `${process.platform}-${process.arch}${isMusl() ? '-musl' : ''}`;
-}
-
-function isMusl(): boolean {
-  if (process.platform !== 'linux') return false;
-  // Without this, the report asks the network for the names of every open socket.
-  const report = process.report as typeof process.report & { excludeNetwork?: boolean };
-  const before = report.excludeNetwork;
-  report.excludeNetwork = true;
-  const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  report.excludeNetwork = before;
-  return !header.glibcVersionRuntime;
+function lacking(exports: unknown): string[] {
+  return FUNCTIONS.filter((name) => typeof (exports as Partial<Addon> | undefined)?.[name] !== 'function');
 }
 
 /** Gives the addon's errors their class. They mean a mistake in this package: callers have validated. */

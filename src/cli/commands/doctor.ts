@@ -3,6 +3,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { bundledModels, cachedModels, checkHubOptions, hubAccess } from '../../hub/index.js';
 import { ImageEmbedder } from '../../image/index.js';
+import { addonReport } from '../../native/load.js';
 import { TextEmbedder } from '../../text/index.js';
 import { simd } from '../../vectors/index.js';
 import { bytes, duration } from '../output/format.js';
@@ -34,7 +35,7 @@ Examples:
 async function doctor(flags: { json?: boolean }): Promise<void> {
   const findings = [
     ...platform(),
-    backend(),
+    ...backend(),
     dependency('onnxruntime-node'),
     dependency('tokenizers'),
     dependency('sharp'),
@@ -65,17 +66,27 @@ function platform(): Finding[] {
   ];
 }
 
-function backend(): Finding {
+function backend(): Finding[] {
+  const { path, failures } = addonReport();
   const { backend, level, available } = simd();
   const native = backend === 'native';
-  return {
-    name: 'vector kernels',
-    value: native
-      ? `native, ${level} (available: ${available.join(', ')})`
-      : 'TypeScript fallback, many times slower',
-    ok: native,
-    fix: native ? undefined : 'build the addon with a C++ compiler: npm run build:native',
-  };
+  const asked = process.env.EMBEDLANE_BACKEND === 'typescript' ? ', as EMBEDLANE_BACKEND asks' : '';
+  return [
+    {
+      name: 'vector kernels',
+      value: native
+        ? `native, ${level} (available: ${available.join(', ')})`
+        : `TypeScript fallback, many times slower${asked}`,
+      ok: native || asked !== '',
+    },
+    ...(path === undefined ? [] : [{ name: 'addon', value: path, ok: true }]),
+    ...failures.map(({ path, reason, help }) => ({
+      name: 'addon',
+      value: `${path} ${reason}`,
+      ok: false,
+      fix: help,
+    })),
+  ];
 }
 
 function dependency(name: string): Finding {
