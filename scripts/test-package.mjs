@@ -1,112 +1,135 @@
-// Packs the package, installs the tarball into an empty project and uses it there as a new user would: ESM
-// import, require of ESM, types, command line. Nothing may appear on stderr.
+// Packs what is published, installs the tarballs into empty projects and uses them there as users would: the
+// projects below test/consumers/. Nothing may appear on stderr.
+//
+//   node scripts/test-package.mjs [--all] [consumer…]
+//
+// --all   also pnpm, Yarn, npm workspaces and other versions of Node, which download a lot and take minutes
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { CONSUMERS, TOOLS } from './package/consumers.mjs';
+import { checkContents } from './package/contents.mjs';
+import { testManagers } from './package/managers.mjs';
+import { packPackages } from './package/pack.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const consumers = join(root, 'test/consumers');
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-const project = mkdtempSync(join(tmpdir(), 'embedlane-package-'));
+const { values: options, positionals: wanted } = parseArgs({
+  options: { all: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const scratch = mkdtempSync(join(tmpdir(), 'embedlane-package-'));
 // In the repository .npmrc says it; an empty project has none.
 const env = { ...process.env, npm_config_onnxruntime_node_install: 'skip' };
 
-const USE = `
-  const [animal, finance] = (await model.encode(['a cat', 'a stock exchange'])).toArrays();
-  const kitten = await model.encode('a kitten');
-  const top = topKSync(kitten, await model.encode(['a stock exchange', 'a cat']), { k: 1 });
-  console.log(kitten.dims, animal.length, finance.length, top.get(0)[0].index, simd().backend);
-  await model.close();`;
-const EXPECTED = '384 384 384 1 native\n';
-
-const FILES = {
-  'package.json': JSON.stringify({ name: 'consumer', private: true }),
-  'import.mjs': `
-    import { TextEmbedder } from 'embedlane';
-    import { simd, topKSync } from 'embedlane/vectors';
-    const model = await TextEmbedder.load('all-MiniLM-L6-v2');${USE}`,
-  'require.cjs': `
-    const { TextEmbedder } = require('embedlane');
-    const { simd, topKSync } = require('embedlane/vectors');
-    (async () => {
-      const model = await TextEmbedder.load('all-MiniLM-L6-v2');${USE}
-    })();`,
-  'types.mts': `
-    import { EmbedlaneError, type Embeddings, TextEmbedder } from 'embedlane';
-    import { simd, type TopK, topKSync } from 'embedlane/vectors';
-    const model: TextEmbedder = await TextEmbedder.load('all-MiniLM-L6-v2', { dtype: 'int8' });
-    const e: Embeddings = await model.encode(['a'], { normalize: true, onProgress: (p) => p.completed });
-    const top: TopK = topKSync(e, e, { k: 1, metric: 'cosine' });
-    const level: string = simd().level;
-    const code: EmbedlaneError['code'] = 'ERR_INVALID_ARG';
-    // @ts-expect-error a metric that does not exist
-    topKSync(e, e, { k: 1, metric: 'hamster' });
-    console.log(top.indices, level, code);`,
-  'tsconfig.json': JSON.stringify({
-    compilerOptions: {
-      strict: true,
-      noEmit: true,
-      target: 'ES2022',
-      module: 'NodeNext',
-      moduleResolution: 'NodeNext',
-      types: [],
-      skipLibCheck: false,
-    },
-    files: ['types.mts'],
-  }),
-};
-
 try {
-  const [tarball] = JSON.parse(
-    execFileSync(npm, ['pack', '--json', '--ignore-scripts', '--pack-destination', project], {
-      cwd: root,
-      env,
-    }),
-  );
-  checkContents(tarball);
-  for (const [name, content] of Object.entries(FILES)) writeFileSync(join(project, name), content);
-  execFileSync(npm, ['install', '--no-audit', '--no-fund', join(project, tarball.filename)], {
-    cwd: project,
-    env,
+  const packed = packPackages(scratch, { local: true });
+  for (const each of packed) checkContents(each);
+  const [textModel, , code] = packed.map(({ filename }) => filename);
+
+  report('vectors only', () => {
+    const project = makeProject('vectors-only');
+    install(project, ['--omit=optional', code]);
+    expectOutput(project, process.execPath, ['main.mjs'], '2 1 native\n');
+    expectOutput(project, process.execPath, ['no-model.mjs'], 'told\n');
   });
 
-  expectOutput(process.execPath, ['import.mjs'], EXPECTED);
-  expectOutput(process.execPath, ['--disable-warning=ExperimentalWarning', 'require.cjs'], EXPECTED);
-  const bin = join(
-    project,
-    'node_modules/.bin',
-    process.platform === 'win32' ? 'embedlane.cmd' : 'embedlane',
-  );
-  expectOutput(bin, ['--version'], `${JSON.parse(readFileSync(join(root, 'package.json'))).version}\n`);
-  expectOutput(bin, ['similarity', 'a cat', 'a cat'], '1.0000\n');
-  const tsc = createRequire(join(root, 'package.json')).resolve('typescript/package.json');
-  expectOutput(process.execPath, [join(dirname(tsc), 'bin', 'tsc'), '-p', 'tsconfig.json'], '');
-  console.log(
-    `ok: ${tarball.filename}, ${tarball.files.length} files, ${(tarball.size / 1e6).toFixed(1)} MB packed`,
-  );
+  const project = join(scratch, 'project');
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true }');
+  report('install', () => {
+    // Compilers are hidden: whatever wants to build something fails.
+    install(project, [code, textModel], { PATH: pathWithoutCompilers() });
+    install(
+      project,
+      Object.entries(TOOLS).map(([name, version]) => `${name}@${version}`),
+    );
+  });
+  report('command line', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json')));
+    const bin = join(
+      project,
+      'node_modules/.bin',
+      process.platform === 'win32' ? 'embedlane.cmd' : 'embedlane',
+    );
+    expectOutput(project, bin, ['--version'], `${version}\n`);
+    expectOutput(project, bin, ['similarity', 'a cat', 'a cat'], '1.0000\n');
+  });
+  const typescript = dirname(createRequire(join(root, 'package.json')).resolve('typescript/package.json'));
+  for (const [name, steps] of Object.entries(CONSUMERS)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    report(name, () => {
+      const folder = join(project, name);
+      for (const each of [name, 'esm'])
+        cpSync(join(consumers, each), join(project, each), { recursive: true });
+      for (const [args, expected] of steps) {
+        const filled = args.map((arg) => arg.replace('{typescript}', typescript));
+        expectOutput(folder, process.execPath, filled, expected);
+      }
+    });
+  }
+  if (options.all)
+    testManagers({ scratch, consumers, packed: { code, textModel }, report, expectOutput, install, env });
+  else
+    warn('Not run without --all: pnpm, Yarn (node_modules and PnP), npm workspaces, Node 22, 24 and newest.');
+  for (const { filename, files, size } of packed) {
+    console.log(
+      `${filename.slice(scratch.length + 1)}: ${files.length} files, ${(size / 1e6).toFixed(1)} MB packed`,
+    );
+  }
 } finally {
-  rmSync(project, { recursive: true, force: true });
+  rmSync(scratch, { recursive: true, force: true });
 }
 
-/** npm compiles any package with a binding.gyp at its root, and an install script may not run at all. */
-function checkContents(tarball) {
-  const names = tarball.files.map((file) => file.path);
-  assert(!names.includes('binding.gyp'), 'binding.gyp must not be published');
-  assert(
-    names.some((name) => /^prebuilds\/.*\.node$/.test(name)),
-    'a binary must be published',
-  );
-  const published = names.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'));
-  assert.deepEqual(published, [], 'sources must not be published as code');
-  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json')));
-  for (const script of ['preinstall', 'install', 'postinstall'])
-    assert(!scripts[script], `${script} must not exist`);
+function makeProject(name) {
+  const folder = join(scratch, name);
+  cpSync(join(consumers, name), folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, private: true }));
+  return folder;
 }
 
-function expectOutput(command, args, expected) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: project, encoding: 'utf8', env });
+function install(project, packages, extra = {}) {
+  execFileSync(npm, ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], {
+    cwd: project,
+    env: { ...env, ...extra },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+}
+
+/** Only Node's own folder, as in a slim container; system folders have compilers. */
+function pathWithoutCompilers() {
+  if (process.platform === 'win32') return process.env.PATH;
+  const folder = join(scratch, 'bin');
+  mkdirSync(folder, { recursive: true });
+  for (const tool of ['node', 'npm', 'sh', 'env']) {
+    const found = spawnSync('which', [tool], { encoding: 'utf8' }).stdout.trim();
+    if (found) execFileSync('ln', ['-sf', found, join(folder, tool)]);
+  }
+  return folder;
+}
+
+function expectOutput(cwd, command, args, expected, extra = {}) {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    env: { ...env, ...extra },
+  });
   assert.deepEqual({ args, status, stdout, stderr }, { args, status: 0, stdout: expected, stderr: '' });
+}
+
+function report(name, run) {
+  const started = performance.now();
+  run();
+  console.log(`✓ ${name.padEnd(16)} ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+function warn(text) {
+  const line = '!'.repeat(text.length);
+  console.error(`${line}\n${text}\n${line}`);
 }

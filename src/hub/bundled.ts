@@ -1,7 +1,12 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type OnnxVariant, onnxVariants } from './onnx-file.js';
 
-/** Models inside this package, by the short name; their folders are `models/<name>`. */
+const require = createRequire(import.meta.url);
+
+/** Models that come with embedlane, by the short name. */
 export const BUNDLED_MODELS = ['all-MiniLM-L6-v2', 'efficientnet-lite0'] as const;
 
 /** What the bundled models embed. */
@@ -19,18 +24,32 @@ export function bundledName(id: string): string | undefined {
   return (BUNDLED_MODELS as readonly string[]).includes(name) ? name : undefined;
 }
 
-/** Folder of a bundled model. `src/hub` and `dist/hub` are equally deep below the package's root. */
-export function bundledFolder(name: string): string {
-  return fileURLToPath(new URL(`../../models/${name}`, import.meta.url));
+/** npm package that carries a bundled model. */
+export function modelPackage(name: string): string {
+  return `embedlane-model-${name.toLowerCase()}`;
 }
 
-/** The bundled models and the variants of each, for listings. */
-export function bundledModels(): Promise<{ name: string; kind: 'text' | 'image'; files: OnnxVariant[] }[]> {
-  return Promise.all(
-    BUNDLED_MODELS.map(async (name) => ({
-      name,
-      kind: KINDS[name],
-      files: await onnxVariants(bundledFolder(name)),
-    })),
-  );
+/**
+ * Folder of a bundled model: `models/<name>` in a checkout, or else that of the npm package that carries it; nothing
+ * if that is not installed. `src/hub` and `dist/hub` are equally deep below the package's root.
+ */
+export function bundledFolder(name: string): string | undefined {
+  const own = fileURLToPath(new URL(`../../models/${name}`, import.meta.url));
+  if (existsSync(own)) return own;
+  try {
+    return dirname(require.resolve(`${modelPackage(name)}/package.json`));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The bundled models that are installed and the variants of each, for listings. */
+export async function bundledModels(): Promise<
+  { name: string; kind: 'text' | 'image'; files: OnnxVariant[] }[]
+> {
+  const models = BUNDLED_MODELS.map(async (name) => {
+    const folder = bundledFolder(name);
+    return folder === undefined ? [] : [{ name, kind: KINDS[name], files: await onnxVariants(folder) }];
+  });
+  return (await Promise.all(models)).flat();
 }

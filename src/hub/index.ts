@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
-import { BUNDLED_MODELS, bundledFolder, bundledName } from './bundled.js';
+import { BUNDLED_MODELS, bundledFolder, bundledName, modelPackage } from './bundled.js';
 import { listTree } from './cache.js';
 import { parseModelId } from './model-id.js';
 import { pickOnnxFile } from './onnx-file.js';
@@ -88,9 +88,11 @@ export async function resolveModel(id: unknown, request: ModelRequest = {}): Pro
 
   const { name, revision } = withRevision(id, hub);
   const bundled = revision === undefined ? bundledName(name) : undefined;
-  if (bundled !== undefined && (!name.includes('/') || (await isComplete(bundled, select)))) {
-    return { id: bundled, folder: bundledFolder(bundled) };
+  const folder = bundled && bundledFolder(bundled);
+  if (bundled && folder && (!name.includes('/') || (await isComplete(bundled, folder, select)))) {
+    return { id: bundled, folder };
   }
+  if (bundled && !folder && !name.includes('/')) throw notInstalled(bundled);
   if (!name.includes('/')) throw unknownName(name, revision);
 
   const settings = { ...hub, revision };
@@ -147,14 +149,21 @@ function unknownName(name: string, revision: string | undefined): EmbedlaneError
   );
 }
 
+function notInstalled(name: string): EmbedlaneError {
+  return new EmbedlaneError(
+    'ERR_MODEL_NOT_FOUND',
+    `Expected the package '${modelPackage(name)}' for model '${name}' but it is not installed; ` +
+      `run: npm install ${modelPackage(name)}`,
+  );
+}
+
 /** Paths of all files below a model's folder, relative to it, with `/`. */
 export async function listModelFiles(folder: string): Promise<string[]> {
   return (await listTree(folder)).map((path) => relative(folder, path).split(sep).join('/'));
 }
 
 /** Whether a bundled model has what is asked for; the repository that it was made from has more variants. */
-async function isComplete(bundled: string, select: FileSelector): Promise<boolean> {
-  const folder = bundledFolder(bundled);
+async function isComplete(bundled: string, folder: string, select: FileSelector): Promise<boolean> {
   const files = await listModelFiles(folder);
   try {
     await select({ name: bundled, files, fetch: async (path) => resolve(folder, path) });

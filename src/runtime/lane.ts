@@ -1,5 +1,6 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
+import { dependencyError } from './dependency-error.js';
 import { LaneDied, LaneProcess } from './lane-process.js';
 
 /** Work that a dead lane left undone is tried this often in all, so that poisonous input cannot loop. */
@@ -98,7 +99,8 @@ export class Lane<Loaded> {
     } catch (error) {
       await process.kill();
       if (this.#closed) throw closedError();
-      throw error instanceof LaneDied ? runtimeError(error, 'while it loaded the model') : error;
+      if (!(error instanceof LaneDied)) throw error;
+      throw dependencyError(error) ?? runtimeError(error, 'while it loaded the model');
     }
   }
 }

@@ -1,0 +1,42 @@
+import { EmbedlaneError } from '../core/errors.js';
+import { describePlatform } from '../native/platform.js';
+
+/** The native packages that lanes need, and where there are binaries of each. */
+const PACKAGES: Record<string, string> = {
+  'onnxruntime-node': 'Linux with glibc (x64, arm64), macOS (arm64) and Windows (x64, arm64)',
+  tokenizers: 'Linux, macOS and Windows (x64, arm64)',
+};
+
+/**
+ * What is missing, if a lane ended at its start because one of these packages is not installed or has no binary for
+ * this machine: it is imported before any of our code could catch that, so all there is is what Node printed.
+ */
+export function dependencyError(died: Error): EmbedlaneError | undefined {
+  const printed = died.message;
+  for (const [name, platforms] of Object.entries(PACKAGES)) {
+    if (printed.includes(`Cannot find package '${name}'`)) {
+      return new EmbedlaneError(
+        'ERR_NATIVE_LOAD',
+        `Expected the package '${name}' but it is not installed (it is left out by --omit=optional); ` +
+          `run: npm install ${name}`,
+        { cause: died },
+      );
+    }
+    const own = new RegExp(`node_modules[\\\\/](\\.pnpm[\\\\/])?@?${name}`);
+    const reason = /^\s*(?:\w*Error)(?: \[\w+\])?: (.+)$/m.exec(printed)?.[1];
+    if (
+      own.test(printed) &&
+      reason !== undefined &&
+      /native binding|\.node'|ERR_DLOPEN|shared librar|GLIBC/.test(printed)
+    ) {
+      return new EmbedlaneError(
+        'ERR_NATIVE_LOAD',
+        `Expected the package '${name}' to load on ${describePlatform()} but received: ${reason}. It has binaries ` +
+          `for ${platforms}. If node_modules came from another machine, run "npm ci" here; where there is no binary, ` +
+          'use embedlane/vectors, and a server through embedlane/providers',
+        { cause: died },
+      );
+    }
+  }
+  return undefined;
+}
