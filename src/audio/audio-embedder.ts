@@ -10,7 +10,7 @@ import {
   pickOnnxFile,
   resolveModel,
 } from '../hub/index.js';
-import { defaultThreads, type Lane, openLane } from '../runtime/index.js';
+import { type Lane, openLane } from '../runtime/index.js';
 import { normalize } from '../vectors/index.js';
 import { type AudioModelConfig, readAudioModelConfig } from './config.js';
 import { embedAudio } from './encode-job.js';
@@ -93,16 +93,15 @@ export class AudioEmbedder {
   }
 
   static async #open({ id, folder }: ModelLocation, settings: LoadSettings): Promise<AudioEmbedder> {
-    const { dtype, decoder, threads, signal } = settings;
+    const { dtype, decoder, runtime, signal } = settings;
     const config = await readAudioModelConfig(folder);
     const params: LoadParams = {
       encoderFile: await chooseOnnxFile(folder, dtype, ENCODER),
       decoderFile: decoder ? await chooseOnnxFile(folder, dtype, DECODER) : undefined,
       features: config.features,
-      threads: threads ?? defaultThreads(),
-      spin: 0,
+      session: runtime.session,
     };
-    const { lane, loaded } = await openLane<Loaded>(LANE, params, signal);
+    const { lane, loaded } = await openLane<Loaded>(LANE, params, runtime.lanes, signal);
     return new AudioEmbedder(lane, id, config, loaded, decoder);
   }
 

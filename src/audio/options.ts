@@ -7,11 +7,11 @@ import {
   oneOf,
   optionalBoolean,
   optionalFunction,
-  optionalInteger,
   optionalSignal,
   optionsObject,
 } from '../core/validate.js';
 import { checkHubOptions, DTYPES, type Dtype, HUB_OPTIONS, type HubOptions } from '../hub/index.js';
+import { checkRuntimeOptions, RUNTIME_OPTIONS, type RuntimeOptions } from '../runtime/index.js';
 import type { AudioSource } from './decode/open.js';
 
 /**
@@ -21,13 +21,9 @@ import type { AudioSource } from './decode/open.js';
 export type AudioInput = string | Uint8Array | { samples: Float32Array; sampleRate: number };
 
 /** Options of `AudioEmbedder.load`. */
-export interface AudioLoadOptions extends HubOptions {
+export interface AudioLoadOptions extends HubOptions, RuntimeOptions {
   /** Which variant of the weights; see `TextEmbedder.load`. */
   dtype?: Dtype;
-  /** Where to compute. Only `'cpu'` in this version. */
-  device?: 'cpu';
-  /** Threads for decoding and inference. Default: the physical cores. */
-  threads?: number;
   /** Loads the decoder too, for `encodeDecoder`. Default false. */
   decoder?: boolean;
   /** Aborts the loading, downloads included. */
@@ -60,17 +56,16 @@ export interface AudioDecoderOptions extends AudioEncodeOptions {
   decoderInputIds?: readonly number[];
 }
 
-const LOAD_OPTIONS = ['dtype', 'device', 'threads', 'decoder', 'signal', ...HUB_OPTIONS] as const;
+const LOAD_OPTIONS = ['dtype', 'decoder', 'signal', ...RUNTIME_OPTIONS, ...HUB_OPTIONS] as const;
 const ENCODE_OPTIONS = ['maxSeconds', 'overlap', 'padding', 'signal', 'onProgress'] as const;
 /** A day; beyond it a number is a mistake. */
 const MAX_SECONDS = 86_400;
 
 export function checkAudioLoadOptions(options: AudioLoadOptions | undefined) {
   const given = optionsObject<AudioLoadOptions>('options', options, LOAD_OPTIONS);
-  if (given.device !== undefined) oneOf('device', given.device, ['cpu']);
   return {
     dtype: given.dtype === undefined ? ('auto' as const) : oneOf('dtype', given.dtype, DTYPES),
-    threads: optionalInteger('threads', given.threads, 1, 1024),
+    runtime: checkRuntimeOptions(given),
     decoder: optionalBoolean('decoder', given.decoder) ?? false,
     signal: optionalSignal('signal', given.signal),
     hub: checkHubOptions(given),

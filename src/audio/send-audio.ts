@@ -1,4 +1,4 @@
-import type { LaneProcess } from '../runtime/index.js';
+import type { LaneHandle } from '../runtime/index.js';
 import type { AudioSource } from './decode/open.js';
 import type { PieceParams, WireSource } from './lane/protocol.js';
 
@@ -11,7 +11,7 @@ let nextKey = 0;
  * Makes a sound ready to be part of a call. What is not a path is sent ahead in pieces, each when the channel has
  * taken the one before it, so that copying never occupies this thread for long.
  */
-export async function sendAudio(lane: LaneProcess, source: AudioSource): Promise<WireSource> {
+export async function sendAudio(lane: LaneHandle, source: AudioSource): Promise<WireSource> {
   if (typeof source === 'string') return { path: source };
   const key = nextKey++;
   const array = source instanceof Uint8Array ? source : source.samples;
@@ -24,6 +24,6 @@ export async function sendAudio(lane: LaneProcess, source: AudioSource): Promise
 }
 
 /** Lets the lane forget what was sent ahead for a call that will not be made. */
-export function dropAudio(lane: LaneProcess, source: WireSource): void {
+export function dropAudio(lane: LaneHandle, source: WireSource): void {
   if ('key' in source) void lane.note('drop', { key: source.key });
 }

@@ -88,7 +88,7 @@ export class ClipEmbedder implements AsyncDisposable {
     { id, folder }: ModelLocation,
     settings: ReturnType<typeof checkClipLoadOptions>,
   ): Promise<ClipEmbedder> {
-    const { signal, dtype, hub: _, logit, ...image } = settings;
+    const { signal, dtype, hub: _, logit, lanes, ...image } = settings;
     const config = await readClipConfig(folder);
     const preprocessing = await readPreprocessing(folder);
     const graphs = pickClipGraphs(await listModelFiles(folder), dtype, folder);
@@ -101,7 +101,7 @@ export class ClipEmbedder implements AsyncDisposable {
       tokenizer: config.tokenizer,
       tokenBudget: DEFAULT_TOKEN_BUDGET,
     };
-    const { lane, loaded } = await openLane<ClipLoaded>(LANE, params, signal);
+    const { lane, loaded } = await openLane<ClipLoaded>(LANE, params, lanes, signal);
     return new ClipEmbedder(lane, { id, config, decode: image.decode, logit, dimensions: loaded.dimensions });
   }
 

@@ -10,6 +10,7 @@ import {
 } from '../core/validate.js';
 import { HUB_OPTIONS } from '../hub/index.js';
 import { checkReading, checkRunning, type ImageLoadOptions, READING_OPTIONS } from '../image/options.js';
+import { RUNTIME_OPTIONS } from '../runtime/index.js';
 import type { TextPlan } from './text-job.js';
 
 /** Options of `ClipEmbedder.load`. */
@@ -50,13 +51,11 @@ export interface ZeroShotOptions {
 const LOAD_OPTIONS = [
   ...READING_OPTIONS,
   'dtype',
-  'device',
-  'threads',
-  'spin',
   'batchSize',
   'logitScale',
   'logitBias',
   'signal',
+  ...RUNTIME_OPTIONS,
   ...HUB_OPTIONS,
 ] as const;
 

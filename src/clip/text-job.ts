@@ -1,7 +1,7 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
 import type { OnProgress } from '../core/progress.js';
 import type { CancelParams } from '../image/lane/protocol.js';
-import type { Lane, LaneProcess } from '../runtime/index.js';
+import type { Lane, LaneHandle } from '../runtime/index.js';
 import { dropTexts, sendTexts } from '../text/send-texts.js';
 import type { EmbedTextsParams, TextRows } from './lane/protocol.js';
 
@@ -47,7 +47,7 @@ export async function embedTexts(
     throw error;
   }
 
-  async function embed(process: LaneProcess, window: string[], start: number): Promise<void> {
+  async function embed(process: LaneHandle, window: string[], start: number): Promise<void> {
     const sent = await sendTexts(process, window);
     if (signal?.aborted) {
       dropTexts(process, sent);

@@ -1,8 +1,10 @@
 import { EmbedlaneError } from './errors.js';
 
-/** The error that an aborted call rejects with; `cause` is the signal's reason. */
+/** The error that an aborted call rejects with; `cause` is the signal's reason, unless a deadline aborted it. */
 export function abortError(signal: AbortSignal): EmbedlaneError {
-  return new EmbedlaneError('ERR_ABORTED', 'The operation was aborted', { cause: signal.reason });
+  const { reason } = signal;
+  if (reason instanceof EmbedlaneError && reason.code === 'ERR_TIMEOUT') return reason;
+  return new EmbedlaneError('ERR_ABORTED', 'The operation was aborted', { cause: reason });
 }
 
 /** Throws `ERR_ABORTED` if the signal has already fired. */

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'ERR_DOWNLOAD'
   | 'ERR_CHECKSUM'
   | 'ERR_NATIVE_LOAD'
+  | 'ERR_DEVICE'
   | 'ERR_RUNTIME'
   | 'ERR_CLOSED'
   | 'ERR_IMAGE'
@@ -18,6 +19,7 @@ export type ErrorCode =
   | 'ERR_READ_ONLY'
   | 'ERR_IO'
   | 'ERR_ABORTED'
+  | 'ERR_TIMEOUT'
   | 'ERR_OVERLOADED'
   | 'ERR_REMOTE';
 

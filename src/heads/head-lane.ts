@@ -1,7 +1,8 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
+import { Deadline } from '../core/deadline.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
-import { type Lane, type LaneProcess, openLane } from '../runtime/index.js';
+import { type Lane, type LaneHandle, type LaneSettings, openLane } from '../runtime/index.js';
 import { dropTexts, sendTexts } from '../text/send-texts.js';
 import type { HeadRows, Loaded, LoadParams, RunParams, TokenOptions } from './lane/protocol.js';
 
@@ -9,7 +10,7 @@ const LANE = new URL('./lane/main.js', import.meta.url);
 
 /** About a millisecond of copying per window on the main thread. */
 const WINDOW = { texts: 512, characters: 256 * 1024 };
-/** With two, one is tokenised while the other is in the model. */
+/** Of each lane. With two, one is tokenised while the other is in the model. */
 const WINDOWS_IN_FLIGHT = 2;
 
 let nextJob = 0;
@@ -22,6 +23,8 @@ export interface RunOptions {
   signal: AbortSignal | undefined;
   onProgress: OnProgress | undefined;
   onUsage: ((usage: { tokens: number }) => void) | undefined;
+  /** Milliseconds. */
+  timeout: number | undefined;
 }
 
 /** A model with another head than an embedding, in a process of its own. */
@@ -35,9 +38,10 @@ export class HeadLane {
   /** Throws what `load` of the model's class documents. */
   static async load(
     params: LoadParams,
+    lanes: LaneSettings,
     signal: AbortSignal | undefined,
   ): Promise<{ lane: HeadLane; loaded: Loaded }> {
-    const { lane, loaded } = await openLane<Loaded>(LANE, params, signal);
+    const { lane, loaded } = await openLane<Loaded>(LANE, params, lanes, signal);
     return { lane: new HeadLane(lane), loaded };
   }
 
@@ -50,9 +54,22 @@ export class HeadLane {
   async run(
     texts: readonly string[],
     seconds: readonly string[] | undefined,
-    { tokens = {}, signal, onProgress, onUsage }: RunOptions,
+    { timeout, ...options }: RunOptions,
   ): Promise<TextFields[]> {
     this.#assertOpen();
+    const deadline = new Deadline(options.signal, timeout);
+    try {
+      return await this.#run(texts, seconds, { ...options, signal: deadline.signal });
+    } finally {
+      deadline.end();
+    }
+  }
+
+  async #run(
+    texts: readonly string[],
+    seconds: readonly string[] | undefined,
+    { tokens = {}, signal, onProgress, onUsage }: Omit<RunOptions, 'timeout'>,
+  ): Promise<TextFields[]> {
     throwIfAborted(signal);
     const job = nextJob++;
     const out = new Array<TextFields>(texts.length);
@@ -79,7 +96,7 @@ export class HeadLane {
         interrupt(error);
       }
     };
-    const send = async (process: LaneProcess, start: number, end: number) => {
+    const send = async (process: LaneHandle, start: number, end: number) => {
       const first = await sendTexts(process, texts.slice(start, end));
       const second = seconds && (await sendTexts(process, seconds.slice(start, end)));
       if (stopped) {
@@ -100,7 +117,10 @@ export class HeadLane {
     const onAbort = () => interrupt(abortError(signal as AbortSignal));
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT }, work)), interrupted]);
+      await Promise.race([
+        Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, work)),
+        interrupted,
+      ]);
       onUsage?.({ tokens: used });
       return out;
     } catch (error) {

@@ -132,10 +132,10 @@ export class LateInteractionEmbedder implements AsyncDisposable {
     const texts = textList('documents', documents);
     const topK = optionalInteger('topK', given.topK, 1, MAX_TOP_K) ?? texts.length;
     const withText = optionalBoolean('returnDocuments', given.returnDocuments) ?? false;
-    const { signal, onProgress } = checkCallOptions(given);
+    const { signal, onProgress, timeout } = checkCallOptions(given);
     const [queries, matrices] = await Promise.all([
-      this.encodeQuery(query, { signal }),
-      this.encodeDocument(texts, { signal, onProgress }),
+      this.encodeQuery(query, { signal, timeout }),
+      this.encodeDocument(texts, { signal, onProgress, timeout }),
     ]);
     const { data } = await maxSim(queries, matrices, 'sum', signal);
     const order = Array.from(data.keys()).sort((a, b) => data[b] - data[a] || a - b);

@@ -1,3 +1,4 @@
+import { optionalTimeout } from '../core/deadline.js';
 import type { OnProgress } from '../core/progress.js';
 import {
   integer,
@@ -21,21 +22,22 @@ import {
   pickOnnxFile,
   resolveModel,
 } from '../hub/index.js';
-import { DEFAULT_TOKEN_BUDGET, defaultThreads } from '../runtime/index.js';
+import {
+  checkRuntimeOptions,
+  DEFAULT_TOKEN_BUDGET,
+  RUNTIME_OPTIONS,
+  type RuntimeOptions,
+} from '../runtime/index.js';
 import { readEncoder } from '../text/config/index.js';
 import { HeadLane } from './head-lane.js';
 import type { HeadParams, Loaded } from './lane/protocol.js';
 
 /** Options that `load` of every class here takes. */
-export interface HeadLoadOptions extends HubOptions {
+export interface HeadLoadOptions extends HubOptions, RuntimeOptions {
   /** Which variant of the weights, as for `TextEmbedder`. Default `'auto'`, the most exact one present. */
   dtype?: Dtype;
   /** The ONNX file itself, relative to the model's folder or its `onnx` folder, instead of `dtype`. */
   modelFile?: string;
-  /** Where to compute. Only `'cpu'` in this version. */
-  device?: 'cpu';
-  /** Threads for inference. Default: the physical cores. */
-  threads?: number;
   /** Padded tokens per run of the model. Default 768. */
   tokenBudget?: number;
   /** Most tokens per text or pair, special tokens included, instead of the model's own limit. */
@@ -52,30 +54,31 @@ export interface CallOptions {
   onProgress?: OnProgress;
   /** Called once, at the end, with the number of tokens of all texts, special ones included. */
   onUsage?: (usage: { tokens: number }) => void;
+  /** Milliseconds after which the call rejects with `ERR_TIMEOUT`. Default: none. */
+  timeout?: number;
 }
 
-export const CALL_OPTIONS = ['signal', 'onProgress', 'onUsage'] as const;
+export const CALL_OPTIONS = ['signal', 'onProgress', 'onUsage', 'timeout'] as const;
 
 const LOAD_OPTIONS = [
   'dtype',
   'modelFile',
-  'device',
-  'threads',
   'tokenBudget',
   'maxTokens',
   'signal',
+  ...RUNTIME_OPTIONS,
   ...HUB_OPTIONS,
 ] as const;
 
 /** Upper bounds that only catch mistakes. */
-const MAX_THREADS = 1024;
 const MAX_TOKENS = 2 ** 24;
 
-export function checkCallOptions({ signal, onProgress, onUsage }: CallOptions) {
+export function checkCallOptions({ signal, onProgress, onUsage, timeout }: CallOptions) {
   return {
     signal: optionalSignal('signal', signal),
     onProgress: optionalFunction('onProgress', onProgress),
     onUsage: optionalFunction('onUsage', onUsage),
+    timeout: optionalTimeout('timeout', timeout),
   };
 }
 
@@ -101,10 +104,9 @@ export async function loadHead<Config extends { path: string; head: HeadParams }
   extra: (files: readonly string[]) => string[] = () => [],
 ): Promise<LoadedHead<Config>> {
   const given = optionsObject<HeadLoadOptions>('options', options, LOAD_OPTIONS);
-  if (given.device !== undefined) oneOf('device', given.device, ['cpu']);
   const dtype = given.dtype === undefined ? 'auto' : oneOf('dtype', given.dtype, DTYPES);
   const modelFile = optionalString('modelFile', given.modelFile);
-  const threads = optionalInteger('threads', given.threads, 1, MAX_THREADS) ?? defaultThreads();
+  const { session, lanes } = checkRuntimeOptions(given);
   const tokenBudget =
     optionalInteger('tokenBudget', given.tokenBudget, 1, MAX_TOKENS) ?? DEFAULT_TOKEN_BUDGET;
   const wanted = optionalInteger('maxTokens', given.maxTokens, 1, MAX_TOKENS);
@@ -126,10 +128,10 @@ export async function loadHead<Config extends { path: string; head: HeadParams }
     const params = {
       encoder: { modelFile: file, tokenizer, lowercase, maxTokens },
       head: config.head,
-      threads,
+      session,
       tokenBudget,
     };
-    const { lane, loaded } = await HeadLane.load(params, signal);
+    const { lane, loaded } = await HeadLane.load(params, lanes, signal);
     return { id: location.id, config, maxTokens, lane, widths: loaded.widths };
   });
 }

@@ -1,7 +1,7 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
 import type { EmbedlaneError } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
-import type { Lane, LaneProcess } from '../runtime/index.js';
+import type { Lane, LaneHandle } from '../runtime/index.js';
 import { fromWire } from '../runtime/protocol.js';
 import { type ImageSource, named } from './input/source.js';
 import type { CancelParams, EmbedImagesParams, ImageReport } from './lane/protocol.js';
@@ -10,7 +10,7 @@ import { dropImages, sendImages } from './send-images.js';
 /** Pictures per message: enough to keep every thread of the lane busy, few enough to bound what waits there. */
 const WINDOW = { images: 32, bytes: 32 * 2 ** 20 };
 
-/** With two, one is decoded while the other is in the model. */
+/** Of each lane. With two, one is decoded while the other is in the model. */
 const WINDOWS_IN_FLIGHT = 2;
 
 let nextJob = 0;
@@ -70,7 +70,7 @@ export class ImageJob {
     });
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const work = Array.from({ length: WINDOWS_IN_FLIGHT }, () => this.#sendWindows());
+      const work = Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, () => this.#sendWindows());
       await Promise.race([Promise.all(work), interrupted]);
       return this.#result();
     } catch (error) {
@@ -106,7 +106,7 @@ export class ImageJob {
     return end;
   }
 
-  async #embed(lane: LaneProcess, window: readonly ImageSource[], start: number): Promise<void> {
+  async #embed(lane: LaneHandle, window: readonly ImageSource[], start: number): Promise<void> {
     const sent = await sendImages(lane, window);
     for (const { row, error } of sent.failures) this.#fail(start + row, error);
     if (this.#stopped) {

@@ -89,7 +89,7 @@ export class ImageEmbedder implements AsyncDisposable {
 
   static async #open(
     { id, folder }: ModelLocation,
-    { signal, dtype, hub: _, pca: pcaFile, ...settings }: ReturnType<typeof checkImageLoadOptions>,
+    { signal, dtype, hub: _, pca: pcaFile, lanes, ...settings }: ReturnType<typeof checkImageLoadOptions>,
   ): Promise<ImageEmbedder> {
     const config = await readImageModelConfig(folder);
     const params: ImageLoadParams = {
@@ -99,7 +99,7 @@ export class ImageEmbedder implements AsyncDisposable {
       preprocessing: config.preprocessing,
     };
     const pca = pcaFile === undefined ? undefined : await readPca(pcaFile);
-    const { lane, loaded } = await openLane<Loaded>(LANE, params, signal);
+    const { lane, loaded } = await openLane<Loaded>(LANE, params, lanes, signal);
     const embedder = new ImageEmbedder(lane, { id, config, decode: settings.decode, loaded }, undefined);
     try {
       if (pca) embedder.usePca(pca);

@@ -11,7 +11,7 @@ import {
   optionsObject,
 } from '../core/validate.js';
 import { checkHubOptions, DTYPES, type Dtype, HUB_OPTIONS, type HubOptions } from '../hub/index.js';
-import { defaultThreads } from '../runtime/index.js';
+import { checkRuntimeOptions, RUNTIME_OPTIONS, type RuntimeOptions } from '../runtime/index.js';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_PIXELS, type DecodeSettings } from './decode/settings.js';
 import type { ImagePlan } from './encode-job.js';
 import type { ImagePooling } from './lane/protocol.js';
@@ -42,15 +42,9 @@ export interface ImageReadingOptions {
 }
 
 /** Options of `ImageEmbedder.load`. */
-export interface ImageLoadOptions extends ImageReadingOptions, HubOptions {
+export interface ImageLoadOptions extends ImageReadingOptions, HubOptions, RuntimeOptions {
   /** Which variant of the weights: `'fp32'`, `'fp16'`, `'int8'`, or `'auto'` (the default), the most exact one. */
   dtype?: Dtype;
-  /** Where to compute. Only `'cpu'` in this version. */
-  device?: 'cpu';
-  /** Threads for inference, and for decoding beside it. Default: the physical cores. */
-  threads?: number;
-  /** Microseconds for which an inference thread without work keeps its core busy. Default 0. */
-  spin?: number;
   /** Pictures per run of the model. Default 8. */
   batchSize?: number;
   /**
@@ -102,19 +96,15 @@ export const READING_OPTIONS = [
 const LOAD_OPTIONS = [
   ...READING_OPTIONS,
   'dtype',
-  'device',
-  'threads',
-  'spin',
   'batchSize',
   'pooling',
   'pca',
   'signal',
+  ...RUNTIME_OPTIONS,
   ...HUB_OPTIONS,
 ] as const;
 const ENCODE_OPTIONS = ['normalize', 'truncateDim', 'precision', 'onError', 'signal', 'onProgress'] as const;
 
-const MAX_THREADS = 1024;
-const MAX_SPIN = 1_000_000;
 /** Pictures per run of the model; a single query waits for at most one run of each bulk job. */
 const DEFAULT_BATCH = 8;
 /** Threads that decode beside the model: memory grows with them, and few decoders keep up with any model. */
@@ -149,14 +139,13 @@ function hostNames(value: unknown): string[] {
 
 /** Options of running a graph, which ImageEmbedder and ClipEmbedder share. */
 export function checkRunning(given: Partial<ImageLoadOptions>) {
-  if (given.device !== undefined) oneOf('device', given.device, ['cpu']);
-  const threads = optionalInteger('threads', given.threads, 1, MAX_THREADS) ?? defaultThreads();
+  const { session, lanes } = checkRuntimeOptions(given);
   return {
     dtype: given.dtype === undefined ? ('auto' as const) : oneOf('dtype', given.dtype, DTYPES),
-    threads,
-    spin: optionalInteger('spin', given.spin, 0, MAX_SPIN) ?? 0,
+    session,
+    lanes,
     batchSize: optionalInteger('batchSize', given.batchSize, 1, 4096) ?? DEFAULT_BATCH,
-    workers: Math.min(MAX_WORKERS, threads || availableParallelism()),
+    workers: Math.min(MAX_WORKERS, session.threads || availableParallelism()),
     signal: optionalSignal('signal', given.signal),
     hub: checkHubOptions(given),
   };

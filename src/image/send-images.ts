@@ -1,5 +1,5 @@
 import type { EmbedlaneError } from '../core/errors.js';
-import type { LaneProcess } from '../runtime/index.js';
+import type { LaneHandle } from '../runtime/index.js';
 import { type ImageSource, named } from './input/source.js';
 import type { PieceParams, WireImage } from './lane/protocol.js';
 
@@ -22,7 +22,7 @@ export interface SentImages {
  * Makes pictures ready to be part of a call. Bytes are sent ahead in pieces, each when the channel has taken the
  * one before it, so that no picture ever occupies this thread as a whole.
  */
-export async function sendImages(lane: LaneProcess, sources: readonly ImageSource[]): Promise<SentImages> {
+export async function sendImages(lane: LaneHandle, sources: readonly ImageSource[]): Promise<SentImages> {
   const sent: SentImages = { images: [], rows: [], failures: [] };
   for (const [row, source] of sources.entries()) {
     try {
@@ -36,12 +36,12 @@ export async function sendImages(lane: LaneProcess, sources: readonly ImageSourc
 }
 
 /** Lets the lane forget what was sent ahead for a call that will not be made. */
-export function dropImages(lane: LaneProcess, { images }: SentImages): void {
+export function dropImages(lane: LaneHandle, { images }: SentImages): void {
   const keys = images.flatMap(({ key }) => key ?? []);
   if (keys.length > 0) void lane.note('dropImages', { keys });
 }
 
-async function sendImage(lane: LaneProcess, source: ImageSource): Promise<WireImage> {
+async function sendImage(lane: LaneHandle, source: ImageSource): Promise<WireImage> {
   const { path, url, raw, error } = source;
   if (error) throw error;
   if (path !== undefined) return { path };

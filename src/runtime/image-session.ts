@@ -1,4 +1,5 @@
 import * as ort from 'onnxruntime-node';
+import { runGraph } from './exit-guard.js';
 import { invalidGraph } from './graph-errors.js';
 import { floats, type GraphOutput, graphOutputs } from './graph-outputs.js';
 
@@ -50,7 +51,7 @@ export class ImageSession {
     const data = images.length === 1 ? images[0] : new Float32Array(images.length * size);
     if (images.length > 1) for (const [i, image] of images.entries()) data.set(image, i * size);
     const pixels = new ort.Tensor('float32', data, [images.length, 3, height, width]);
-    const result = await this.#session.run({ ...this.#others, [this.#input]: pixels }, [output]);
+    const result = await runGraph(this.#session, { ...this.#others, [this.#input]: pixels }, [output]);
     const tensor = result[output] as ort.Tensor;
     return { data: floats(tensor, output), shape: tensor.dims, dispose: () => tensor.dispose() };
   }

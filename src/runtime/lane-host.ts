@@ -1,26 +1,41 @@
+import { isMainThread, parentPort } from 'node:worker_threads';
+import type { Device } from './options.js';
 import { type FromLane, type ToLane, toWire } from './protocol.js';
 
 export type CallHandler = (params: never, report: (value: unknown) => void) => Promise<unknown>;
 export type NoteHandler = (params: never) => void;
 
+/** The lane's side of the channel: answers calls with `calls`, takes notes with `notes`. */
+export function serveLane(calls: Record<string, CallHandler>, notes: Record<string, NoteHandler>): void {
+  const receive = (message: unknown) => {
+    const note = message as ToLane;
+    if (note.kind === 'call') void answer(note, calls[note.method]);
+    else notes[note.method](note.params as never);
+  };
+  if (!isMainThread) {
+    parentPort?.on('message', receive);
+    return;
+  }
+  liveWithParent();
+  process.on('message', receive);
+}
+
+/** Tells the program where a graph is computed, and why not elsewhere. */
+export function reportDevice(device: Device, warning?: string): void {
+  send({ kind: 'device', device, warning });
+}
+
 /**
- * The lane's side of the channel: answers calls with `calls`, takes notes with `notes`.
- *
- * A lane lives exactly as long as its channel. When the parent ends in whatever way, SIGKILL included, the
+ * A lane's process lives exactly as long as its channel. When the parent ends in whatever way, SIGKILL included, the
  * operating system closes the channel and the lane kills itself: `process.exit()` would first wait for
  * tokenising threads and run native destructors, and there is nothing to save.
  */
-export function serveLane(calls: Record<string, CallHandler>, notes: Record<string, NoteHandler>): void {
+function liveWithParent(): void {
   process.title = 'embedlane lane';
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   // A terminal or a service manager signals the whole process group. Whether to stop is the parent's
   // decision: it may want to finish its work first.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
-  process.on('message', (message) => {
-    const note = message as ToLane;
-    if (note.kind === 'call') void answer(note, calls[note.method]);
-    else notes[note.method](note.params as never);
-  });
 }
 
 async function answer(call: ToLane & { kind: 'call' }, handler: CallHandler): Promise<void> {
@@ -34,6 +49,7 @@ async function answer(call: ToLane & { kind: 'call' }, handler: CallHandler): Pr
 }
 
 function send(message: FromLane): void {
+  if (!isMainThread) parentPort?.postMessage(message);
   // A failed send means that the parent is gone, and 'disconnect' deals with that.
-  process.send?.(message, undefined, undefined, () => {});
+  else process.send?.(message, undefined, undefined, () => {});
 }

@@ -1,107 +1,96 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
-import { EmbedlaneError, withCallerStack } from '../core/errors.js';
-import { dependencyError } from './dependency-error.js';
-import { LaneDied, LaneProcess } from './lane-process.js';
+import { withCallerStack } from '../core/errors.js';
+import type { LaneHandle } from './lane-handle.js';
+import { LaneSlot } from './lane-slot.js';
+import type { Device, LaneSettings } from './options.js';
 
-/** Work that a dead lane left undone is tried this often in all, so that poisonous input cannot loop. */
-const ATTEMPTS = 2;
-
-interface Started<Loaded> {
-  process: LaneProcess;
-  loaded: Loaded;
-}
+const ONE_LANE: LaneSettings = { count: 1, keepAlive: Number.POSITIVE_INFINITY, isolation: undefined };
 
 /**
- * A lane that is replaced when it dies.
+ * What computes for a model outside the main thread: one lane, or several alike among which work is spread. A lane
+ * that dies is replaced.
  *
  * @typeParam Loaded what the lane's `load` handler returns
  */
 export class Lane<Loaded> {
-  readonly #entry: URL;
-  readonly #loadParams: unknown;
-  #started: Promise<Started<Loaded>> | undefined;
-  #process: LaneProcess | undefined;
+  readonly #slots: readonly LaneSlot<Loaded>[];
   #closed = false;
 
   /**
-   * @param entry module that the lane's process runs
+   * @param entry module that the lane runs
    * @param loadParams given to its `load` handler, now and each time that the lane has to be replaced; may be a
    *   promise, since the process takes its time to start
    */
-  constructor(entry: URL, loadParams: unknown) {
-    this.#entry = entry;
-    this.#loadParams = loadParams;
+  constructor(entry: URL, loadParams: unknown, settings: LaneSettings = ONE_LANE) {
+    this.#slots = Array.from(
+      { length: settings.count },
+      () => new LaneSlot<Loaded>(entry, loadParams, settings),
+    );
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Process id of the lane in use, if one is alive. */
-  get pid(): number | undefined {
-    return this.#process?.dead ? undefined : this.#process?.pid;
+  /** How many tasks can be computed at the same time. */
+  get size(): number {
+    return this.#slots.length;
   }
 
-  /** Starts the lane if it is not running and returns what its `load` returned. */
+  /** Process id of the first lane in use that is a process. */
+  get pid(): number | undefined {
+    return this.pids[0];
+  }
+
+  /** Process ids of the lanes in use. */
+  get pids(): number[] {
+    return this.#slots.flatMap(({ handle }) => handle?.pid ?? []);
+  }
+
+  /** Where it computes; undefined while no lane is in use. */
+  get device(): Device | undefined {
+    return this.#slots.find(({ handle }) => handle?.device)?.handle?.device;
+  }
+
+  /** Lanes in use, and how many have died so far without having been told to. */
+  get health(): { alive: number; deaths: number } {
+    return {
+      alive: this.#slots.filter(({ handle }) => handle).length,
+      deaths: this.#slots.reduce((sum, { deaths }) => sum + deaths, 0),
+    };
+  }
+
+  /** Starts what is not running and returns what `load` returned. */
   async load(): Promise<Loaded> {
-    return (await this.#running()).loaded;
+    const [loaded] = await Promise.all(this.#slots.map((slot) => slot.load()));
+    return loaded;
   }
 
   /**
-   * Runs `task` against the lane; if the lane dies meanwhile, once more against a fresh one. The task must
-   * therefore be repeatable.
+   * Runs `task` against the lane that has the least to do; if it dies meanwhile, once more against a fresh one. The
+   * task must therefore be repeatable.
    *
    * @throws {EmbedlaneError} `ERR_CLOSED` after {@link close}, `ERR_RUNTIME` if the second lane died as well
    */
-  async run<T>(task: (process: LaneProcess) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const { process } = await this.#running();
-      try {
-        return await task(process);
-      } catch (error) {
-        if (!(error instanceof LaneDied)) throw error;
-        if (this.#closed) throw closedError();
-        if (attempt === ATTEMPTS) throw runtimeError(error, 'while it ran this work for the second time');
-      }
-    }
+  run<T>(task: (handle: LaneHandle) => Promise<T>): Promise<T> {
+    return this.#freest().run(task);
   }
 
-  /** Tells the lane something if it is alive; a dead one has nothing to be told. */
+  /** Tells every lane that is alive something; a dead one has nothing to be told. */
   note(method: string, params: unknown): void {
-    if (this.#process && !this.#process.dead) void this.#process.note(method, params);
+    for (const { handle } of this.#slots) void handle?.note(method, params);
   }
 
   /** Ends the lane. Work in progress rejects with `ERR_CLOSED`. Later calls resolve as the first does. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#process?.kill();
+    await Promise.all(this.#slots.map((slot) => slot.close()));
   }
 
-  async #running(): Promise<Started<Loaded>> {
-    if (this.#closed) throw closedError();
-    if (!this.#started || this.#process?.dead) {
-      const started = this.#start();
-      this.#started = started;
-      // A failed start is not remembered: the next call tries again.
-      started.catch(() => {
-        if (this.#started === started) this.#started = undefined;
-      });
-    }
-    return this.#started;
-  }
-
-  async #start(): Promise<Started<Loaded>> {
-    const process = spawn(this.#entry);
-    this.#process = process;
-    try {
-      const loaded = (await process.call('load', await this.#loadParams)) as Loaded;
-      return { process, loaded };
-    } catch (error) {
-      await process.kill();
-      if (this.#closed) throw closedError();
-      if (!(error instanceof LaneDied)) throw error;
-      throw dependencyError(error) ?? runtimeError(error, 'while it loaded the model');
-    }
+  /** Of equally busy ones, one that is loaded. */
+  #freest(): LaneSlot<Loaded> {
+    const load = ({ active, handle }: LaneSlot<Loaded>) => 2 * active + (handle ? 0 : 1);
+    return this.#slots.reduce((best, slot) => (load(slot) < load(best) ? slot : best));
   }
 }
 
@@ -121,10 +110,11 @@ export interface OpenLane<Loaded> {
 export async function openLane<Loaded>(
   entry: URL,
   loadParams: unknown,
+  settings: LaneSettings,
   signal: AbortSignal | undefined,
 ): Promise<OpenLane<Loaded>> {
   throwIfAborted(signal);
-  const lane = new Lane<Loaded>(entry, loadParams);
+  const lane = new Lane<Loaded>(entry, loadParams, settings);
   const onAbort = () => void lane.close();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
@@ -137,22 +127,4 @@ export async function openLane<Loaded>(
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }
-}
-
-function spawn(entry: URL): LaneProcess {
-  try {
-    return new LaneProcess(entry);
-  } catch (cause) {
-    // For example Node's permission model without --allow-child-process.
-    throw new EmbedlaneError('ERR_RUNTIME', "The model's process could not be started", { cause });
-  }
-}
-
-function closedError(): EmbedlaneError {
-  return new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
-}
-
-function runtimeError(died: LaneDied, when: string): EmbedlaneError {
-  const [head, ...tail] = died.message.split(';');
-  return new EmbedlaneError('ERR_RUNTIME', [`${head} ${when}`, ...tail].join(';'), { cause: died });
 }

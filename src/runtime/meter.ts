@@ -1,34 +1,67 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { Device } from './options.js';
+import { RateMeter } from './rate-meter.js';
 
 /** What a model has done since it was loaded, and what it is doing. */
-export interface RuntimeStats {
+export interface RuntimeStats extends QueueStats {
   /** Calls in progress. */
   active: number;
-  /** Texts of small calls that wait for their turn, and those that are in a run now. */
-  waiting: number;
-  running: number;
   /** Texts done. */
   texts: number;
-  /** Texts that several callers wanted at the same time and that were computed once. */
-  shared: number;
   /** Tokens of these texts, and the same with the padding that the model was run on. */
   tokens: number;
   paddedTokens: number;
+  /** Tokens run per token of text: 1 if there is no padding. */
+  paddingRatio: number;
   /** Runs of the model. */
   batches: number;
+  /** Part of the token budget that runs fill, padding included, on average. */
+  batchFill: number;
+  /** Tokens per second, padding not included, over the last ten seconds. */
+  tokensPerSecond: number;
   /** Milliseconds from the call to its result. */
   latency: { count: number; mean: number; p50: number; p95: number; p99: number; max: number };
+  cache: CacheStats;
+  /** Where the model is computed; undefined while it is unloaded. */
+  device: Device | undefined;
+  /** Lanes in use, and how many have died without having been told to. */
+  lanes: { alive: number; deaths: number };
 }
+
+export interface QueueStats {
+  /** Texts of small calls that wait for their turn, and those that are in a run now. */
+  waiting: number;
+  running: number;
+  /** Texts that several callers wanted at the same time and that were computed once. */
+  shared: number;
+}
+
+export interface CacheStats {
+  /** Texts that were there, and those that were not. */
+  hits: number;
+  misses: number;
+  entries: number;
+  bytes: number;
+}
+
+/** What the meter is told when it is read. */
+export type CurrentState = QueueStats & Pick<RuntimeStats, 'cache' | 'device' | 'lanes'>;
 
 /** Counts what {@link RuntimeStats} reports. */
 export class RuntimeMeter {
+  readonly #tokenBudget: number;
   #active = 0;
   #texts = 0;
   #tokens = 0;
   #paddedTokens = 0;
   #batches = 0;
+  readonly #rate = new RateMeter();
   /** In microseconds. */
   readonly #latency: RecordableHistogram = createHistogram({ figures: 3 });
+
+  constructor(tokenBudget: number) {
+    this.#tokenBudget = tokenBudget;
+  }
 
   /** One run of the model. */
   batch(texts: number, tokens: number, paddedTokens: number): void {
@@ -36,6 +69,7 @@ export class RuntimeMeter {
     this.#tokens += tokens;
     this.#paddedTokens += paddedTokens;
     this.#batches++;
+    this.#rate.add(tokens);
   }
 
   /** Times a call; failed ones do not count. */
@@ -51,19 +85,20 @@ export class RuntimeMeter {
     }
   }
 
-  stats(queue: { waiting: number; running: number; shared: number }): RuntimeStats {
+  stats(current: CurrentState): RuntimeStats {
     const histogram = this.#latency;
     const { count } = histogram;
     const ms = (microseconds: number) => (count === 0 ? 0 : microseconds / 1000);
     return {
+      ...current,
       active: this.#active,
-      waiting: queue.waiting,
-      running: queue.running,
       texts: this.#texts,
-      shared: queue.shared,
       tokens: this.#tokens,
       paddedTokens: this.#paddedTokens,
+      paddingRatio: this.#paddedTokens / Math.max(1, this.#tokens),
       batches: this.#batches,
+      batchFill: this.#paddedTokens / Math.max(1, this.#batches * this.#tokenBudget),
+      tokensPerSecond: this.#rate.perSecond(),
       latency: {
         count,
         mean: ms(histogram.mean),

@@ -1,12 +1,17 @@
 import { EmbedlaneError, type ErrorCode } from '../core/errors.js';
+import type { Device } from './options.js';
 
 /** What the main process sends to a lane: a call that is answered, or a note that is not. */
 export type ToLane =
   | { kind: 'call'; id: number; method: string; params: unknown }
   | { kind: 'note'; method: string; params: unknown };
 
-/** What a lane sends back: any number of events for a call, then one result or one error. */
+/**
+ * What a lane sends back: any number of events for a call, then one result or one error; and, belonging to no call,
+ * where it computes.
+ */
 export type FromLane =
+  | { kind: 'device'; device: Device; warning: string | undefined }
   | { kind: 'event'; id: number; value: unknown }
   | { kind: 'result'; id: number; value: unknown }
   | { kind: 'error'; id: number; error: WireError };

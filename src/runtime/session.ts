@@ -1,4 +1,5 @@
 import type * as ort from 'onnxruntime-node';
+import { runGraph } from './exit-guard.js';
 import { invalidGraph } from './graph-errors.js';
 import { type GraphInput, graphInput, type TokenBatch, type TokenInput } from './graph-inputs.js';
 import { type GraphOutput, graphOutputs, RunOutputs } from './graph-outputs.js';
@@ -39,6 +40,6 @@ export class TokenSession {
   async run(batch: TokenBatch, outputs: readonly string[]): Promise<RunOutputs> {
     const feeds: Record<string, ort.Tensor> = {};
     for (const { name, make } of this.#inputs) feeds[name] = make(batch);
-    return new RunOutputs(await this.#session.run(feeds, [...outputs]), batch);
+    return new RunOutputs(await runGraph(this.#session, feeds, outputs), batch);
   }
 }

@@ -12,7 +12,7 @@ import { HEAD_GROWTH, type TextWindow, textWindows } from './windows.js';
  */
 const WINDOW = { texts: 2048, characters: 256 * 1024 };
 
-/** With two, one is tokenised while the other is in the model. */
+/** Of each lane. With two, one is tokenised while the other is in the model. */
 const WINDOWS_IN_FLIGHT = 2;
 
 let nextJob = 0;
@@ -73,7 +73,7 @@ export class EncodeJob<Result> {
     });
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const work = Array.from({ length: WINDOWS_IN_FLIGHT }, () => this.#sendWindows());
+      const work = Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, () => this.#sendWindows());
       await Promise.race([Promise.all(work), interrupted]);
       return this.#sink.finish();
     } catch (error) {

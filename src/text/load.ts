@@ -6,7 +6,7 @@ import {
   pickOnnxFile,
   resolveModel,
 } from '../hub/index.js';
-import { DEFAULT_TOKEN_BUDGET, defaultThreads } from '../runtime/index.js';
+import { DEFAULT_TOKEN_BUDGET } from '../runtime/index.js';
 import { type EncoderConfig, readTextModelConfig, type TextModelConfig } from './config/index.js';
 import type { EncoderParams, LoadParams } from './lane/protocol.js';
 import type { LoadSettings } from './options.js';
@@ -37,7 +37,7 @@ export function locateModel(model: string, settings: LoadSettings): Promise<Mode
 
 /** Reads a model's configuration. Throws what `TextEmbedder.load` documents. */
 export async function planModel({ id, folder }: ModelLocation, settings: LoadSettings): Promise<ModelPlan> {
-  const { dtype, modelFile, threads, spin, tokenBudget, pooling, maxTokens } = settings;
+  const { dtype, modelFile, runtime, tokenBudget, pooling, maxTokens } = settings;
   const config = await readTextModelConfig(folder, pooling);
   const encoders = await Promise.all(
     config.encoders.map(async (encoder): Promise<EncoderParams> => {
@@ -55,8 +55,7 @@ export async function planModel({ id, folder }: ModelLocation, settings: LoadSet
     encoders,
     routes: config.routes.map(({ encoder, modules }) => ({ encoder, modules })),
     poolingChosen: pooling !== undefined,
-    threads: threads ?? defaultThreads(),
-    spin: spin ?? 0,
+    session: runtime.session,
     tokenBudget: tokenBudget ?? DEFAULT_TOKEN_BUDGET,
   };
   const { encoder } = config.routes[config.routeOf.default ?? 0];

@@ -1,3 +1,4 @@
+import { optionalTimeout } from '../core/deadline.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
 import {
@@ -12,14 +13,19 @@ import {
 } from '../core/validate.js';
 import { checkHubOptions, DTYPES, type Dtype, HUB_OPTIONS, type HubOptions } from '../hub/index.js';
 import { POOLING_MODES, type PoolingMode } from '../native/binding.js';
-import type { Priority } from '../runtime/index.js';
+import {
+  checkRuntimeOptions,
+  type Priority,
+  RUNTIME_OPTIONS,
+  type RuntimeOptions,
+} from '../runtime/index.js';
 import type { QuantizationRanges } from '../vectors/quantize.js';
 import type { Side, Task, TextModelConfig } from './config/index.js';
 import type { OutputKind, TruncationWish } from './lane/protocol.js';
 import { checkQuantization, type EncodePrecision, type Quantization } from './quantization.js';
 
 /** Options of `TextEmbedder.load`. */
-export interface LoadOptions extends HubOptions {
+export interface LoadOptions extends HubOptions, RuntimeOptions {
   /**
    * Which variant of the weights: `'fp32'`, `'fp16'` (stored in half precision), `'int8'` (alias `'q8'`),
    * `'uint8'`, `'q4'`, `'q4f16'`, `'bnb4'`, or `'auto'` (the default), the most exact one present.
@@ -27,15 +33,6 @@ export interface LoadOptions extends HubOptions {
   dtype?: Dtype;
   /** The ONNX file itself, relative to the model's folder or its `onnx` folder, instead of `dtype`. */
   modelFile?: string;
-  /** Where to compute. Only `'cpu'` in this version. */
-  device?: 'cpu';
-  /** Threads for inference. Default: the physical cores. */
-  threads?: number;
-  /**
-   * Microseconds for which an inference thread that waits for the others keeps its core busy before it sleeps.
-   * Default 0. On a machine that does nothing else, 20 embeds 4–18 % faster; beside other work it is slower.
-   */
-  spin?: number;
   /** Padded tokens per run of the model: more needs more memory and makes each run longer. Default 768. */
   tokenBudget?: number;
   /**
@@ -47,6 +44,11 @@ export interface LoadOptions extends HubOptions {
   maxTokens?: number;
   /** Texts of small calls that may wait before calls are refused with `ERR_OVERLOADED`. Default 10,000. */
   maxQueue?: number;
+  /**
+   * Bytes of vectors and texts of small calls that are kept, the least recently used leaving first, so that a text
+   * that comes again costs nothing. Default 0: none.
+   */
+  cacheBytes?: number;
   /** Aborts the loading, downloads included. */
   signal?: AbortSignal;
 }
@@ -90,6 +92,11 @@ export interface EncodeOptions<P extends EncodePrecision = EncodePrecision> {
    * fit in one run of the model, bulk for others.
    */
   priority?: Priority;
+  /**
+   * Milliseconds after which the call rejects with `ERR_TIMEOUT`; what has not been computed by then is dropped.
+   * Default: none.
+   */
+  timeout?: number;
 }
 
 /** Options of `encodeStream`. */
@@ -120,6 +127,8 @@ export interface EncodePlan {
   onProgress: OnProgress | undefined;
   onUsage: ((usage: { tokens: number }) => void) | undefined;
   priority: Priority | undefined;
+  /** Milliseconds. */
+  timeout: number | undefined;
 }
 
 /** What encode options are checked against. */
@@ -145,14 +154,13 @@ export const TASK_PROMPTS: Record<Task, readonly string[]> = {
 const LOAD_OPTIONS = [
   'dtype',
   'modelFile',
-  'device',
-  'threads',
-  'spin',
   'tokenBudget',
   'pooling',
   'maxTokens',
   'maxQueue',
+  'cacheBytes',
   'signal',
+  ...RUNTIME_OPTIONS,
   ...HUB_OPTIONS,
 ] as const;
 export const ENCODE_OPTIONS = [
@@ -169,32 +177,30 @@ export const ENCODE_OPTIONS = [
   'onProgress',
   'onUsage',
   'priority',
+  'timeout',
 ] as const;
 
 const OUTPUTS = ['sentence', 'token'] as const;
 const SIDES = ['left', 'right'] as const;
 
 /** Upper bounds that only catch mistakes. */
-const MAX_THREADS = 1024;
 const MAX_TOKENS = 2 ** 24;
 /** Ids are 32-bit in the tokenizer library; those that it does not know decode to nothing. */
 const MAX_ID = 2 ** 32 - 1;
-const MAX_SPIN = 1_000_000;
 
 /** {@link LoadOptions} after validation. */
 export type LoadSettings = ReturnType<typeof checkLoadOptions>;
 
 export function checkLoadOptions(options: LoadOptions | undefined) {
   const given = optionsObject<LoadOptions>('options', options, LOAD_OPTIONS);
-  if (given.device !== undefined) oneOf('device', given.device, ['cpu']);
   return {
     dtype: given.dtype === undefined ? ('auto' as const) : oneOf('dtype', given.dtype, DTYPES),
     modelFile: optionalString('modelFile', given.modelFile),
-    threads: optionalInteger('threads', given.threads, 1, MAX_THREADS),
-    spin: optionalInteger('spin', given.spin, 0, MAX_SPIN),
+    runtime: checkRuntimeOptions(given),
     tokenBudget: optionalInteger('tokenBudget', given.tokenBudget, 1, MAX_TOKENS),
     maxTokens: optionalInteger('maxTokens', given.maxTokens, 1, MAX_TOKENS),
     maxQueue: optionalInteger('maxQueue', given.maxQueue, 1, MAX_TOKENS),
+    cacheBytes: optionalInteger('cacheBytes', given.cacheBytes, 0, Number.MAX_SAFE_INTEGER) ?? 0,
     pooling: given.pooling === undefined ? undefined : poolingModes(given.pooling),
     signal: optionalSignal('signal', given.signal),
     hub: checkHubOptions(given),
@@ -241,6 +247,7 @@ export function checkEncodeOptions(
     onUsage: optionalFunction('onUsage', given.onUsage),
     priority:
       given.priority === undefined ? undefined : oneOf('priority', given.priority, ['interactive', 'bulk']),
+    timeout: optionalTimeout('timeout', given.timeout),
   };
 }
 

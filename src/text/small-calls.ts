@@ -1,4 +1,5 @@
-import { MicroBatcher, type Submission } from '../runtime/index.js';
+import { LRUCache } from 'lru-cache';
+import { type CacheStats, MicroBatcher, type QueueStats, type Submission } from '../runtime/index.js';
 import type { EncodePlan } from './options.js';
 import type { RowSink } from './rows.js';
 
@@ -9,41 +10,56 @@ export interface EncodedText {
   tokens: number;
 }
 
-/**
- * A second run, tokenised while the first is in the model, was measured to lose more (0.88 of the throughput of 64
- * callers on two cores) by making both smaller than it gains.
- */
-const RUNS = 1;
+export interface SmallCallSettings {
+  /** Tokens of one run. */
+  budget: number;
+  /** Most texts that may wait. */
+  maxQueue: number;
+  /**
+   * Runs at a time. A second one for the same lane, tokenised while the first is in the model, was measured to lose
+   * more (0.88 of the throughput of 64 callers on two cores) by making both smaller than it gains.
+   */
+  lanes: number;
+  /** Bytes of results that are kept. */
+  cacheBytes: number;
+}
 
 /** UTF-8 bytes per token of ordinary text; the lane counts exactly, this only sizes runs. */
 const BYTES_PER_TOKEN = 4;
 const SPECIAL_TOKENS = 2;
 
+/** Rough size of a cached result's objects, besides its numbers and characters. */
+const ENTRY_BYTES = 400;
+
 /** Calls with few short texts, which share runs of the model with those of other callers. */
 export class SmallCalls {
   readonly #batcher: MicroBatcher<EncodedText>;
   readonly #budget: number;
+  readonly #cache: LRUCache<string, EncodedText> | undefined;
+  #hits = 0;
+  #misses = 0;
 
-  /**
-   * @param run computes texts under one plan
-   * @param budget tokens of one run
-   * @param maxQueue most texts that may wait
-   */
+  /** @param run computes texts under one plan */
   constructor(
     run: (texts: string[], plan: EncodePlan) => Promise<EncodedText[]>,
-    budget: number,
-    maxQueue: number,
+    { budget, maxQueue, lanes, cacheBytes }: SmallCallSettings,
   ) {
     this.#budget = budget;
     this.#batcher = new MicroBatcher(
       (group, texts, priority, signal) => run(texts, { ...JSON.parse(group), priority, signal }),
-      { budget, maxQueue, runs: RUNS },
+      { budget, maxQueue, runs: lanes },
     );
+    if (cacheBytes > 0) this.#cache = new LRUCache({ maxSize: cacheBytes, sizeCalculation: sizeOf });
   }
 
-  get queue(): { waiting: number; running: number; shared: number } {
+  get queue(): QueueStats {
     const { waiting, running, shared } = this.#batcher;
     return { waiting, running, shared };
+  }
+
+  get cache(): CacheStats {
+    const { size: entries = 0, calculatedSize: bytes = 0 } = this.#cache ?? {};
+    return { hits: this.#hits, misses: this.#misses, entries, bytes };
   }
 
   /** Whether a call is small enough; one that wants to hear of its progress is a job of its own. */
@@ -62,17 +78,24 @@ export class SmallCalls {
    * @throws {EmbedlaneError} `ERR_OVERLOADED` if too many texts wait
    */
   async encode(texts: readonly string[], plan: EncodePlan, sink: RowSink<unknown>): Promise<number> {
-    const { signal, onProgress: _, onUsage: __, quantization: ___, priority, ...alike } = plan;
-    const submissions = texts.map(
-      (text): Submission => ({
-        text,
-        cost: estimate(text, plan),
+    const { signal, onProgress: _, onUsage: __, quantization: ___, priority, timeout: ____, ...alike } = plan;
+    const group = JSON.stringify(alike);
+    const results = texts.map((text) => this.#cached(group, text));
+    const wanted = results.flatMap((result, i) => (result ? [] : i));
+    const submissions = wanted.map(
+      (i): Submission => ({
+        text: texts[i],
+        cost: estimate(texts[i], plan),
         priority: priority ?? 'interactive',
       }),
     );
-    const results = await this.#batcher.submit(JSON.stringify(alike), submissions, signal);
+    const computed = await this.#batcher.submit(group, submissions, signal);
+    wanted.forEach((i, n) => {
+      results[i] = computed[n];
+      this.#cache?.set(cacheKey(group, texts[i]), computed[n]);
+    });
     let tokens = 0;
-    results.forEach((result, i) => {
+    (results as EncodedText[]).forEach((result, i) => {
       sink.place(i, result.rows);
       tokens += result.tokens;
     });
@@ -81,7 +104,25 @@ export class SmallCalls {
 
   close(error: unknown): void {
     this.#batcher.close(error);
+    this.#cache?.clear();
   }
+
+  #cached(group: string, text: string): EncodedText | undefined {
+    if (!this.#cache) return undefined;
+    const result = this.#cache.get(cacheKey(group, text));
+    if (result) this.#hits++;
+    else this.#misses++;
+    return result;
+  }
+}
+
+function cacheKey(group: string, text: string): string {
+  return `${group}\n${text}`;
+}
+
+/** Bytes that an entry takes; strings have up to two bytes per unit. */
+function sizeOf({ rows }: EncodedText, key: string): number {
+  return ENTRY_BYTES + rows.byteLength + 2 * key.length;
 }
 
 function estimate(text: string, { prompt }: EncodePlan): number {

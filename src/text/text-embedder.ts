@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { throwIfAborted } from '../core/abort.js';
+import { Deadline } from '../core/deadline.js';
 import type { Embedder } from '../core/embedder.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors.js';
@@ -47,7 +48,8 @@ interface Model {
   config: TextModelConfig;
   maxTokens: number | undefined;
   tokenBudget: number;
-  maxQueue: number | undefined;
+  maxQueue: number;
+  cacheBytes: number;
   loaded: Loaded;
 }
 
@@ -69,7 +71,7 @@ export class TextEmbedder implements Embedder {
   readonly #model: Model;
   readonly #settings: ModelSettings;
   readonly #small: SmallCalls;
-  readonly #meter = new RuntimeMeter();
+  readonly #meter: RuntimeMeter;
 
   private constructor(lane: Lane<Loaded>, model: Model) {
     const { prompts, defaultPromptName, truncateDim, routeOf } = model.config;
@@ -87,7 +89,9 @@ export class TextEmbedder implements Embedder {
       routeOf,
     };
     const run = (texts: string[], plan: EncodePlan) => this.#runSmall(texts, plan);
-    this.#small = new SmallCalls(run, model.tokenBudget, model.maxQueue ?? DEFAULT_MAX_QUEUE);
+    const { tokenBudget, maxQueue, cacheBytes } = model;
+    this.#small = new SmallCalls(run, { budget: tokenBudget, maxQueue, lanes: lane.size, cacheBytes });
+    this.#meter = new RuntimeMeter(tokenBudget);
   }
 
   /**
@@ -98,7 +102,8 @@ export class TextEmbedder implements Embedder {
    *   Hub, downloaded once into the cache that Python uses too
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`; `ERR_MODEL_NOT_FOUND` if there is no such model or variant;
    *   `ERR_DOWNLOAD`, `ERR_CHECKSUM`, `ERR_IO` if it cannot be fetched; `ERR_MODEL_INVALID` if a file of it is
-   *   missing, malformed or not supported; `ERR_RUNTIME` if the child process cannot start or dies; `ERR_ABORTED`
+   *   missing, malformed or not supported; `ERR_DEVICE`; `ERR_RUNTIME` if the child process cannot start or dies;
+   *   `ERR_ABORTED`
    */
   static async load(model: string, options?: LoadOptions): Promise<TextEmbedder> {
     const settings = checkLoadOptions(options);
@@ -108,13 +113,19 @@ export class TextEmbedder implements Embedder {
   }
 
   static async #open(location: ModelLocation, settings: LoadSettings): Promise<TextEmbedder> {
-    const { signal, maxQueue } = settings;
+    const { signal, maxQueue = DEFAULT_MAX_QUEUE, cacheBytes, runtime } = settings;
     throwIfAborted(signal);
     const plan = planModel(location, settings);
     const loadParams = plan.then(({ params }) => params);
-    const { lane, loaded } = await openLane<Loaded>(LANE, loadParams, signal);
+    const { lane, loaded } = await openLane<Loaded>(LANE, loadParams, runtime.lanes, signal);
     const { params, ...model } = await plan;
-    return new TextEmbedder(lane, { ...model, tokenBudget: params.tokenBudget, maxQueue, loaded });
+    return new TextEmbedder(lane, {
+      ...model,
+      tokenBudget: params.tokenBudget,
+      maxQueue,
+      cacheBytes,
+      loaded,
+    });
   }
 
   /** Short name of a bundled model, the path that the model was loaded from, or `org/name` with any `@revision`. */
@@ -147,8 +158,9 @@ export class TextEmbedder implements Embedder {
    *
    * @param texts one text or a list; `''` is fine, and an empty list gives zero rows
    * @returns one row per text, in the order of the texts; `dims` is {@link dimensions} or `truncateDim`
-   * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID` if the model
-   *   computes NaN, `ERR_RUNTIME` if the model fails or its process dies twice over the same texts
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_TIMEOUT`, `ERR_OVERLOADED`, `ERR_CLOSED`,
+   *   `ERR_MODEL_INVALID` if the model computes NaN, `ERR_RUNTIME` if the model fails or its process dies twice over
+   *   the same texts
    */
   encode(
     texts: string | readonly string[],
@@ -279,7 +291,9 @@ export class TextEmbedder implements Embedder {
 
   /** What the model has done so far and what waits for it. */
   stats(): RuntimeStats {
-    return this.#meter.stats(this.#small.queue);
+    const { queue, cache } = this.#small;
+    const { device, health: lanes } = this.#lane;
+    return this.#meter.stats({ ...queue, cache, device, lanes });
   }
 
   /**
@@ -298,7 +312,16 @@ export class TextEmbedder implements Embedder {
 
   async #encode(texts: unknown, options: EncodeOptions | undefined, task?: Task) {
     const list = textList('texts', texts);
-    const plan = checkEncodeOptions(options, this.#settings, task);
+    const checked = checkEncodeOptions(options, this.#settings, task);
+    const deadline = new Deadline(checked.signal, checked.timeout);
+    try {
+      return await this.#encodeList(list, { ...checked, signal: deadline.signal });
+    } finally {
+      deadline.end();
+    }
+  }
+
+  async #encodeList(list: string[], plan: EncodePlan) {
     if (plan.quantization) checkEnoughRows(plan.quantization, list.length);
     this.#assertOpen();
     throwIfAborted(plan.signal);

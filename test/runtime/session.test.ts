@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TokenBatch, TokenSession } from '#dist/runtime/session.js';
 
 const graph = (name: string) => fileURLToPath(new URL(`../fixtures/graphs/${name}.onnx`, import.meta.url));
-const open = (file: string) => TokenSession.open({ file, threads: 1, spin: 0 });
+const open = (file: string) => TokenSession.open({ file, device: 'cpu', deviceId: 0, threads: 1, spin: 0 });
 
 const DIMS = 4;
 /** Rows of the graphs' table, see make.py. */

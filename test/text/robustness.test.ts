@@ -205,7 +205,14 @@ describe('options', () => {
 
   it.each<object>([
     { dtype: 'fp8' },
-    { device: 'cuda' },
+    { device: 'tpu' },
+    { deviceId: -1 },
+    { lanes: 0 },
+    { lanes: 1.5 },
+    { keepAlive: -1 },
+    { keepAlive: Number.NaN },
+    { keepAlive: '5m' },
+    { isolation: 'vm' },
     { threads: 0 },
     { threads: 1.5 },
     { spin: -1 },

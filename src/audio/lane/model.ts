@@ -1,6 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { EmbedlaneError } from '../../core/errors.js';
 import { loadBinding } from '../../native/load.js';
+import { runGraph } from '../../runtime/exit-guard.js';
 import { invalidGraph } from '../../runtime/graph-errors.js';
 import { openSession } from '../../runtime/open-session.js';
 import { type AudioSource, openAudio } from '../decode/open.js';
@@ -37,10 +38,10 @@ export class WhisperModel {
   }
 
   static async open(params: LoadParams): Promise<WhisperModel> {
-    const { encoderFile, decoderFile, threads, spin } = params;
+    const { encoderFile, decoderFile, session } = params;
     const [encoder, decoder] = await Promise.all([
-      openSession({ file: encoderFile, threads, spin }),
-      decoderFile === undefined ? undefined : openSession({ file: decoderFile, threads, spin }),
+      openSession({ file: encoderFile, ...session }),
+      decoderFile === undefined ? undefined : openSession({ file: decoderFile, ...session }),
     ]);
     requireNames('inputs', encoder.inputNames, ['input_features']);
     requireNames('outputs', encoder.outputNames, ['last_hidden_state']);
@@ -74,7 +75,10 @@ export class WhisperModel {
     try {
       for await (const window of audioWindows(openAudio(source), { sampleRate, size, overlap, most })) {
         if (this.#cancelled.has(job)) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
-        const features = await this.#features.extract(window.samples, Math.max(1, this.#params.threads));
+        const features = await this.#features.extract(
+          window.samples,
+          Math.max(1, this.#params.session.threads),
+        );
         const states = await this.#encode(features);
         const { start, end } = window;
         report({ start, end, ...(await this.#output(states, params)) });
@@ -86,7 +90,7 @@ export class WhisperModel {
 
   async #encode({ values, frames, validFrames }: WhisperFeatures): Promise<States> {
     const input = new ort.Tensor('float32', values, [1, this.#params.features.mels, frames]);
-    const outputs = await this.#encoder.run({ input_features: input }, ['last_hidden_state']);
+    const outputs = await runGraph(this.#encoder, { input_features: input }, ['last_hidden_state']);
     const { data, dims } = floats(outputs.last_hidden_state);
     // The second convolution has stride 2.
     const valid = Math.max(1, Math.floor((validFrames - 1) / 2) + 1);
@@ -105,7 +109,8 @@ export class WhisperModel {
 
   async #decode({ data, frames, dims }: States, ids: number[]): Promise<Float32Array> {
     const decoder = this.#decoder as ort.InferenceSession;
-    const outputs = await decoder.run(
+    const outputs = await runGraph(
+      decoder,
       {
         input_ids: new ort.Tensor('int64', BigInt64Array.from(ids, BigInt), [1, ids.length]),
         encoder_hidden_states: new ort.Tensor('float32', data, [1, frames, dims]),

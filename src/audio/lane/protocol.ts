@@ -1,3 +1,4 @@
+import type { SessionSettings } from '../../runtime/options.js';
 import type { WhisperFeatureConfig } from '../features/whisper.js';
 
 export interface LoadParams {
@@ -5,8 +6,7 @@ export interface LoadParams {
   /** Absent where only the encoder is used. */
   decoderFile: string | undefined;
   features: WhisperFeatureConfig;
-  threads: number;
-  spin: number;
+  session: SessionSettings;
 }
 
 export interface Loaded {

@@ -27,8 +27,7 @@ const scheduler = new BatchScheduler();
 
 async function load(params: ClipLoadParams): Promise<ClipLoaded> {
   loadParams = params;
-  const open = (file: string) =>
-    openSession({ file, threads: params.image.threads, spin: params.image.spin });
+  const open = (file: string) => openSession({ file, ...params.image.session });
   const { text, vision, joint } = params;
   const [textGraph, visionGraph] =
     text !== undefined && vision !== undefined
@@ -65,7 +64,7 @@ function inputSize({ image }: ClipLoadParams): { width: number; height: number }
 async function scale({ withBias }: { withBias: boolean }): Promise<LogitScale | undefined> {
   const { joint, image } = loadParams;
   if (joint === undefined) return undefined;
-  const graph = await openSession({ file: joint, threads: image.threads, spin: 0 });
+  const graph = await openSession({ file: joint, ...image.session });
   try {
     const model = texts as ClipTextModel;
     const batch = model.pad(await model.ids(PROBE_TEXTS));

@@ -1,4 +1,5 @@
 import * as ort from 'onnxruntime-node';
+import { runGraph } from '../../runtime/exit-guard.js';
 import { invalidGraph } from '../../runtime/graph-errors.js';
 import { type GraphInput, graphInput, type TokenBatch } from '../../runtime/graph-inputs.js';
 import { graphOutputs, RunOutputs } from '../../runtime/graph-outputs.js';
@@ -39,6 +40,6 @@ export class ClipTextSession {
   async run(batch: TokenBatch, outputs: readonly string[] = [this.output]): Promise<RunOutputs> {
     const feeds: Record<string, ort.Tensor> = { ...this.#pixels };
     for (const { name, make } of this.#inputs) feeds[name] = make(batch);
-    return new RunOutputs(await this.#session.run(feeds, [...outputs]), batch);
+    return new RunOutputs(await runGraph(this.#session, feeds, outputs), batch);
   }
 }

@@ -33,11 +33,11 @@ export class HeadModel {
     this.#tokenBudget = tokenBudget;
   }
 
-  static async open({ encoder, head, threads, tokenBudget }: LoadParams): Promise<HeadModel> {
+  static async open({ encoder, head, session: settings, tokenBudget }: LoadParams): Promise<HeadModel> {
     const { modelFile, tokenizer: files, lowercase, maxTokens } = encoder;
     const [tokenizer, session] = await Promise.all([
       TextTokenizer.open({ files, maxTokens, lowercase }),
-      TokenSession.open({ file: modelFile, threads, spin: 0 }),
+      TokenSession.open({ file: modelFile, ...settings }),
     ]);
     return new HeadModel(tokenizer, session, await openHead(head, session.outputs, tokenizer), tokenBudget);
   }

@@ -1,3 +1,4 @@
+import type { SessionSettings } from '../../runtime/options.js';
 import type { DenseConfig } from '../../text/config/index.js';
 import type { EncoderParams, WireTexts } from '../../text/lane/protocol.js';
 
@@ -16,7 +17,7 @@ export type HeadParams =
 export interface LoadParams {
   encoder: EncoderParams;
   head: HeadParams;
-  threads: number;
+  session: SessionSettings;
   tokenBudget: number;
 }
 

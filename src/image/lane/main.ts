@@ -10,8 +10,8 @@ import type { CancelParams, EmbedImagesParams, ImageLoadParams, ImageReport, Loa
 let model: ImageModel | undefined;
 
 async function load(params: ImageLoadParams): Promise<Loaded> {
-  const { modelFile: file, threads, spin } = params;
-  const session = new ImageSession(await openSession({ file, threads, spin }));
+  const { modelFile: file, session: settings } = params;
+  const session = new ImageSession(await openSession({ file, ...settings }));
   const opened = await openImageModel(params, session);
   model = opened.model;
   return opened.loaded;

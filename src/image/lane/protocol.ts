@@ -1,3 +1,4 @@
+import type { SessionSettings } from '../../runtime/options.js';
 import type { WireError } from '../../runtime/protocol.js';
 import type { Preprocessing } from '../config/index.js';
 import type { Channels } from '../decode/raw.js';
@@ -18,9 +19,7 @@ export interface ImageLoadParams extends PreparationParams {
   modelFile: string;
   modelType: string;
   pooling: ImagePooling | undefined;
-  threads: number;
-  /** Microseconds that waiting inference threads spin. */
-  spin: number;
+  session: SessionSettings;
   /** Pictures per run of the model. */
   batchSize: number;
   /** Threads that decode and resize. */

@@ -29,11 +29,11 @@ export class Encoder {
 
   static async open(
     { modelFile, tokenizer: files, lowercase, maxTokens }: EncoderParams,
-    { threads, spin }: LoadParams,
+    { session: settings }: LoadParams,
   ): Promise<Encoder> {
     const [tokenizer, session] = await Promise.all([
       TextTokenizer.open({ files, maxTokens, lowercase }),
-      TokenSession.open({ file: modelFile, threads, spin }),
+      TokenSession.open({ file: modelFile, ...settings }),
     ]);
     const [probe] = await tokenizer.encode(['a']);
     return new Encoder(tokenizer, session, probe);

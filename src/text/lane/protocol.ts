@@ -1,4 +1,5 @@
 import type { Priority } from '../../runtime/microbatch.js';
+import type { SessionSettings } from '../../runtime/options.js';
 import type { ModuleConfig, Side, TokenizerFiles } from '../config/index.js';
 
 /** Parameters of `load`, which the lane answers with {@link Loaded}. */
@@ -7,9 +8,7 @@ export interface LoadParams {
   routes: RouteParams[];
   /** Whether the caller, and not the model, chose how to pool. */
   poolingChosen: boolean;
-  threads: number;
-  /** Microseconds that waiting inference threads spin. */
-  spin: number;
+  session: SessionSettings;
   tokenBudget: number;
 }
 

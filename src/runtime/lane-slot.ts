@@ -1,0 +1,162 @@
+import { EmbedlaneError } from '../core/errors.js';
+import { dependencyError } from './dependency-error.js';
+import { LaneDied, type LaneHandle } from './lane-handle.js';
+import { LaneProcess } from './lane-process.js';
+import { LaneThread } from './lane-thread.js';
+import type { Isolation, LaneSettings } from './options.js';
+
+/** Work that a dead lane left undone is tried this often in all, so that poisonous input cannot loop. */
+const ATTEMPTS = 2;
+
+interface Started<Loaded> {
+  handle: LaneHandle;
+  loaded: Loaded;
+}
+
+/** The place of one lane: starts it, replaces it when it dies, and ends it when it has been idle for long. */
+export class LaneSlot<Loaded> {
+  readonly #entry: URL;
+  readonly #loadParams: unknown;
+  readonly #settings: LaneSettings;
+  #started: Promise<Started<Loaded>> | undefined;
+  #handle: LaneHandle | undefined;
+  #closed = false;
+  #active = 0;
+  #deaths = 0;
+  #idle: NodeJS.Timeout | undefined;
+  /** Lanes that are being ended for idleness. */
+  readonly #ending = new Set<Promise<void>>();
+
+  constructor(entry: URL, loadParams: unknown, settings: LaneSettings) {
+    this.#entry = entry;
+    this.#loadParams = loadParams;
+    this.#settings = settings;
+  }
+
+  /** Tasks under way. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** Lanes that died without having been told to. */
+  get deaths(): number {
+    return this.#deaths;
+  }
+
+  /** The lane in use, if one is alive. */
+  get handle(): LaneHandle | undefined {
+    return this.#handle?.dead ? undefined : this.#handle;
+  }
+
+  /** Starts the lane if it is not running and returns what its `load` returned. */
+  load(): Promise<Loaded> {
+    return this.#busy(async () => (await this.#running()).loaded);
+  }
+
+  /** See `Lane.run`. */
+  run<T>(task: (handle: LaneHandle) => Promise<T>): Promise<T> {
+    return this.#busy(async () => {
+      for (let attempt = 1; ; attempt++) {
+        const { handle } = await this.#running();
+        try {
+          return await task(handle);
+        } catch (error) {
+          if (!(error instanceof LaneDied)) throw error;
+          if (this.#closed) throw closedError();
+          if (attempt === ATTEMPTS) throw runtimeError(error, 'while it ran this work for the second time');
+        }
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#idle);
+    await Promise.all([this.#handle?.kill(), ...this.#ending]);
+  }
+
+  async #busy<T>(work: () => Promise<T>): Promise<T> {
+    clearTimeout(this.#idle);
+    this.#active++;
+    try {
+      return await work();
+    } finally {
+      this.#active--;
+      if (this.#active === 0) this.#unloadLater();
+    }
+  }
+
+  #unloadLater(): void {
+    const { keepAlive } = this.#settings;
+    if (!Number.isFinite(keepAlive) || this.#closed || !this.handle) return;
+    this.#idle = setTimeout(() => this.#unload(), keepAlive).unref();
+  }
+
+  #unload(): void {
+    const handle = this.#handle;
+    // Work that comes while this one ends is for the next.
+    this.#handle = undefined;
+    this.#started = undefined;
+    if (!handle) return;
+    const ending = handle.kill().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+
+  async #running(): Promise<Started<Loaded>> {
+    if (this.#closed) throw closedError();
+    if (!this.#started || this.#handle?.dead) {
+      if (this.#handle?.dead) this.#deaths++;
+      const started = this.#start();
+      this.#started = started;
+      // A failed start is not remembered: the next call tries again.
+      started.catch(() => {
+        if (this.#started === started) this.#started = undefined;
+      });
+    }
+    return this.#started;
+  }
+
+  async #start(): Promise<Started<Loaded>> {
+    const handle = spawn(this.#entry, this.#settings.isolation);
+    this.#handle = handle;
+    try {
+      const loaded = (await handle.call('load', await this.#loadParams)) as Loaded;
+      return { handle, loaded };
+    } catch (error) {
+      await handle.kill();
+      if (this.#handle === handle) this.#handle = undefined;
+      if (this.#closed) throw closedError();
+      if (!(error instanceof LaneDied)) throw error;
+      throw dependencyError(error) ?? runtimeError(error, 'while it loaded the model');
+    }
+  }
+}
+
+function spawn(entry: URL, isolation: Isolation | undefined): LaneHandle {
+  if ((isolation ?? defaultIsolation()) === 'thread') return new LaneThread(entry);
+  try {
+    return new LaneProcess(entry);
+  } catch (cause) {
+    throw new EmbedlaneError(
+      'ERR_RUNTIME',
+      `The model's process could not be started: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
+/** Node's permission model (`--permission`) allows child processes only with `--allow-child-process`. */
+function defaultIsolation(): Isolation {
+  // Node 20's typings lack it.
+  const { permission } = process as { permission?: { has(scope: string): boolean } };
+  return permission?.has('child') === false ? 'thread' : 'process';
+}
+
+function closedError(): EmbedlaneError {
+  return new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
+}
+
+function runtimeError(died: LaneDied, when: string): EmbedlaneError {
+  const [head, ...tail] = died.message.split(';');
+  return new EmbedlaneError('ERR_RUNTIME', [`${head} ${when}`, ...tail].join(';'), { cause: died });
+}
