@@ -1,4 +1,6 @@
 // A lane without a model, for the tests of what every lane has in common.
+import { threadId } from 'node:worker_threads';
+import { guarded } from '#dist/runtime/exit-guard.js';
 import { serveLane } from '#dist/runtime/lane-host.js';
 
 let loads = 0;
@@ -14,6 +16,7 @@ serveLane(
       return { pid: process.pid, loads };
     },
     echo: async (value) => value,
+    who: async () => ({ pid: process.pid, thread: threadId }),
     grow: async (bytes) => {
       ballast = Buffer.alloc(bytes, 1);
       return ballast.length;
@@ -22,7 +25,13 @@ serveLane(
       for (let i = 0; i < to; i++) report(i);
       return 'done';
     },
+    fail: async () => {
+      throw new Error('on purpose');
+    },
     hang: () => new Promise(() => {}),
+    // As a run of onnxruntime: on this thread, for so long.
+    block: (milliseconds) =>
+      guarded(async () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)),
     die: async ({ how, words }) => {
       console.log('this must not reach the output of the program');
       process.stderr.write(words);
