@@ -68,6 +68,21 @@ export function peakBytes(pid) {
   return bytes;
 }
 
+/** Resident memory of a tree in bytes. Pages shared between its processes count more than once. */
+export function residentBytes(pid) {
+  if (!supported) return undefined;
+  let bytes = 0;
+  for (const member of tree(pid)) {
+    try {
+      const line = readFileSync(`/proc/${member}/status`, 'utf8').match(/^VmRSS:\s+(\d+) kB/m);
+      if (line) bytes += Number(line[1]) * 1024;
+    } catch {
+      // ended while we looked
+    }
+  }
+  return bytes;
+}
+
 /** Busy time of all processors since boot, in seconds, time stolen by other virtual machines included. */
 export function machineBusySeconds() {
   if (!supported) return undefined;

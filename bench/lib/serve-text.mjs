@@ -1,3 +1,4 @@
+import { loadInProcess } from './load.mjs';
 import { watchLoop } from './loop.mjs';
 import { serve } from './serve.mjs';
 
@@ -25,6 +26,12 @@ export function serveText(load, encode, close) {
         seconds = (performance.now() - started) / 1000;
       });
       return { seconds, loop };
+    },
+    /** Callers with one text each, who send the next as soon as they have the answer. */
+    async clients({ texts, clients, seconds }) {
+      const model = { encode: (text) => encode([text]) };
+      const { value, loop } = await watchLoop(() => loadInProcess(model, texts, clients, seconds));
+      return { ...value, loop };
     },
     close,
   });

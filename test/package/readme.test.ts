@@ -18,6 +18,7 @@ describe.each([
   'docs/text.md',
   'docs/vectors.md',
   'docs/index.md',
+  'docs/runtime.md',
   'docs/server.md',
   'docs/adapters.md',
   'docs/static.md',
