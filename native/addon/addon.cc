@@ -6,6 +6,7 @@
 #include "audio.h"
 #include "environment.h"
 #include "image.h"
+#include "lifetime.h"
 #include "pairs.h"
 #include "quantization.h"
 #include "row_store.h"
@@ -68,6 +69,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["groupSums"] = Napi::Function::New<group_sums>(env);
   exports["scatterMatrix"] = Napi::Function::New<scatter_matrix>(env);
   exports["crc32c"] = Napi::Function::New<crc32c_of>(env);
+  exports["endWithParent"] = Napi::Function::New<end_with_parent>(env);
   exports["lockFile"] = Napi::Function::New<lock_file>(env);
   exports["RowStore"] = RowStoreObject::define(env);
   exports["logMel"] = Napi::Function::New<log_mel>(env);

@@ -134,6 +134,12 @@ export interface ResampleSpec {
  * every argument; the addon checks types and lengths once more and never trusts them.
  */
 export interface NativeBinding extends ImageBinding, Conversions, StorageBinding {
+  /**
+   * Asks the operating system to end this process as soon as its parent is gone, also in the middle of native code.
+   *
+   * @returns false where that cannot be had, which is everywhere but on Linux
+   */
+  endWithParent(): boolean;
   // Scores are summed in float64 in a fixed order and rounded to float32 once, so a pair has the same bits
   // in every function, on every level and in the fallback. Cosine with a zero vector is 0. NaN and Inf go
   // through as IEEE 754 says; in a search NaN comes after every number.

@@ -1,4 +1,5 @@
 import { isMainThread, parentPort } from 'node:worker_threads';
+import { loadBinding } from '../native/load.js';
 import type { Device } from './options.js';
 import { type FromLane, type ToLane, toWire } from './protocol.js';
 
@@ -33,6 +34,12 @@ export function reportDevice(device: Device, warning?: string): void {
 function liveWithParent(): void {
   process.title = 'embedlane lane';
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  try {
+    // The channel is looked at between two runs of the model only, and a run may take long.
+    loadBinding().endWithParent();
+  } catch {
+    // An addon that cannot be loaded is reported by the model, which needs it.
+  }
   // A terminal or a service manager signals the whole process group. Whether to stop is the parent's
   // decision: it may want to finish its work first.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { TextEmbedder } from '#dist/text/index.js';
+import { simd } from '#dist/vectors/index.js';
 import { fixture } from './goldens.js';
 import { childrenOf, expectGone, hasProc, isAlive, startProgram } from './processes.js';
 
@@ -127,6 +128,21 @@ describe.runIf(hasProc)('a program killed in the middle of its work', () => {
     expect(program.lanes).toHaveLength(3);
     program.child.kill('SIGKILL');
     expect(await program.ended).toEqual({ code: null, signal: 'SIGKILL' });
+    await expectGone(program.lanes);
+  });
+});
+
+describe.runIf(hasProc && simd().backend === 'native')('a lane in the middle of a long run', () => {
+  it('ends with its program, although it cannot see the end of its channel', async () => {
+    const echo = new URL('../runtime/echo-lane.mjs', import.meta.url);
+    const program = await startProgram(`
+      import { Lane } from '#dist/runtime/index.js';
+      const lane = new Lane(new URL('${echo}'), {});
+      await lane.load();
+      void lane.run((handle) => handle.call('block', 600_000));
+      setTimeout(() => console.log('ready'), 100);`);
+    program.child.kill('SIGKILL');
+    await program.ended;
     await expectGone(program.lanes);
   });
 });

@@ -47,6 +47,7 @@ export function createFallback(): NativeBinding {
     createRowStore: (dims, dtype) => new HeapRowStore(dims, dtype),
     crc32c,
     lockFile,
+    endWithParent: () => false,
     ...audio,
   };
 }
