@@ -21,7 +21,9 @@ export type ErrorCode =
   | 'ERR_ABORTED'
   | 'ERR_TIMEOUT'
   | 'ERR_OVERLOADED'
-  | 'ERR_REMOTE';
+  | 'ERR_REMOTE'
+  | 'ERR_NOT_FOUND'
+  | 'ERR_CONFLICT';
 
 /**
  * The only error class that embedlane throws on purpose.

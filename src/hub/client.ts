@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import type { Dispatcher } from 'undici';
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
+import { Transient } from '../core/retry.js';
 import { isHex, parseTree, type RepositoryFile } from './listing.js';
-import { Transient } from './retry.js';
 import { accessToken, type HubSettings } from './settings.js';
 import { statusFailure } from './status.js';
 

@@ -2,12 +2,12 @@ import type { Hash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EmbedlaneError } from '../core/errors.js';
+import { retry, Transient } from '../core/retry.js';
 import type { CachedRepository } from './cache.js';
 import type { HubClient, HubResponse } from './client.js';
 import { contentHash, hashFile } from './digest.js';
 import { etagOf, type RepositoryFile } from './listing.js';
 import { withLock } from './lock.js';
-import { retry, Transient } from './retry.js';
 
 /** What a download needs beside the file itself. */
 export interface DownloadContext {

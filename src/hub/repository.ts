@@ -1,13 +1,13 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import { throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
+import { retry } from '../core/retry.js';
 import { CachedRepository } from './cache.js';
 import { HubClient } from './client.js';
 import { downloadedBytes, downloadFile } from './download.js';
 import type { RepositoryFile } from './listing.js';
 import { isCommit } from './model-id.js';
 import { reportProgress } from './report.js';
-import { retry } from './retry.js';
 import type { FileSelector } from './selection.js';
 import type { HubSettings } from './settings.js';
 import { discardDamaged } from './verify.js';

@@ -22,6 +22,7 @@ const LAYERS = [
   'providers',
   'adapters',
   'server',
+  'stores',
   'cli',
 ];
 /** The binding is typed in terms of errors and reports typed errors, so these two know each other. */

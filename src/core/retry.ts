@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pRetry from 'p-retry';
-import { abortError } from '../core/abort.js';
-import type { EmbedlaneError } from '../core/errors.js';
+import { abortError } from './abort.js';
+import type { EmbedlaneError } from './errors.js';
 
 /** A failure that may not happen again. */
 export class Transient extends Error {

@@ -1,0 +1,102 @@
+import { EmbedlaneError, invalidArgument } from '../../core/errors.js';
+import { typedArray } from '../../core/validate.js';
+import type { SparseVector } from '../../heads/index.js';
+import type { CollectionInfo, StoreVector, StoreVectorInput } from '../types.js';
+
+/**
+ * Checks a vector for a collection and copies it into the form that engines take: `Float32Array` of `dims` finite
+ * values, for `'b1'` packed bits in a `Uint8Array` of ⌈dims / 8⌉ bytes, for `'sparse'` ascending indices below `dims`
+ * and finite values.
+ *
+ * @throws {EmbedlaneError} `ERR_DIMENSION`, `ERR_DTYPE`, `ERR_INVALID_ARG`, also for a zero vector under cosine, whose
+ * direction is not defined and which engines treat differently
+ */
+export function vectorArgument(name: string, value: unknown, info: CollectionInfo): StoreVector {
+  if (info.dtype === 'sparse') return sparseArgument(name, value, info);
+  if (info.dtype === 'b1' && value instanceof Uint8Array) return packedBits(name, value, info);
+  const vector = floats(name, value, info);
+  if (info.dtype === 'b1') return packSigns(vector);
+  if (info.metric === 'cosine') refuseZero(name, vector);
+  return vector;
+}
+
+function floats(name: string, value: unknown, { dims, dtype }: CollectionInfo): Float32Array {
+  const isNumbers = Array.isArray(value);
+  if (!isNumbers && !ArrayBuffer.isView(value)) {
+    const packed = dtype === 'b1' ? ', a Uint8Array of packed bits' : '';
+    throw invalidArgument(name, `a Float32Array${packed} or an array of numbers`, value);
+  }
+  const source = isNumbers ? (value as unknown[]) : typedArray<Float32Array>(name, value, Float32Array);
+  requireLength(name, source.length, dims, 'values');
+  const copy = new Float32Array(dims);
+  for (let i = 0; i < dims; i++) {
+    const item = source[i];
+    if (typeof item !== 'number') throw invalidArgument(`${name}[${i}]`, 'a number', item);
+    copy[i] = item;
+    if (!Number.isFinite(copy[i])) {
+      throw invalidArgument(`${name}[${i}]`, 'a finite number in the range of 32-bit floats', item);
+    }
+  }
+  return copy;
+}
+
+function packedBits(name: string, value: Uint8Array, { dims }: CollectionInfo): Uint8Array {
+  const bits = typedArray<Uint8Array>(name, value, Uint8Array);
+  requireLength(name, bits.length, Math.ceil(dims / 8), 'bytes');
+  const copy = new Uint8Array(bits);
+  // Bits past the last dimension would count as differences.
+  if (dims % 8 !== 0) copy[copy.length - 1] &= 0xff00 >> (dims % 8);
+  return copy;
+}
+
+function packSigns(vector: Float32Array): Uint8Array {
+  const bits = new Uint8Array(Math.ceil(vector.length / 8));
+  for (let i = 0; i < vector.length; i++) if (vector[i] > 0) bits[i >> 3] |= 0x80 >> (i & 7);
+  return bits;
+}
+
+function sparseArgument(name: string, value: unknown, { dims }: CollectionInfo): SparseVector {
+  const { indices, values } = (value ?? {}) as Partial<SparseVector>;
+  if (!(indices instanceof Uint32Array) || !(values instanceof Float32Array)) {
+    throw invalidArgument(
+      name,
+      'a sparse vector { indices: Uint32Array, values: Float32Array }',
+      value,
+      'ERR_DTYPE',
+    );
+  }
+  typedArray(`${name}.indices`, indices, Uint32Array);
+  typedArray(`${name}.values`, values, Float32Array);
+  requireLength(`${name}.values`, values.length, indices.length, 'values');
+  for (let i = 0; i < indices.length; i++) {
+    if (indices[i] >= dims || (i > 0 && indices[i] <= indices[i - 1])) {
+      throw invalidArgument(`${name}.indices[${i}]`, `ascending indices below ${dims}`, indices[i]);
+    }
+    if (!Number.isFinite(values[i])) {
+      throw invalidArgument(`${name}.values[${i}]`, 'a finite number', values[i]);
+    }
+  }
+  return { indices: indices.slice(), values: values.slice() };
+}
+
+function requireLength(name: string, actual: number, expected: number, unit: string): void {
+  if (actual === expected) return;
+  throw new EmbedlaneError(
+    'ERR_DIMENSION',
+    `Expected ${expected} ${unit} for ${name} but received ${actual}`,
+  );
+}
+
+function refuseZero(name: string, vector: Float32Array): void {
+  if (vector.some((value) => value !== 0)) return;
+  throw new EmbedlaneError(
+    'ERR_INVALID_ARG',
+    `Expected a direction for ${name} under metric 'cosine' but received a vector of zeros`,
+  );
+}
+
+/** Whether `value` can only be meant as a vector. */
+export function isVectorInput(value: unknown): value is StoreVectorInput {
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return true;
+  return typeof value === 'object' && value !== null && 'indices' in value && 'values' in value;
+}
