@@ -1,7 +1,7 @@
 import { EmbedlaneError } from '../core/errors.js';
+import { Transient } from '../core/retry.js';
 import { readRetryAfter } from '../core/retry-after.js';
 import type { HubResponse } from './client.js';
-import { Transient } from '../core/retry.js';
 
 /** What a message about a refusal can say. */
 interface Asked {

@@ -278,6 +278,11 @@ export class FlatIndex implements Iterable<IndexRow> {
     for (const position of live.positions()) yield ids.at(position);
   }
 
+  /** @internal The id that the next row without a given one gets. */
+  get nextId(): number {
+    return this.#open().ids.nextId;
+  }
+
   /** @internal The values of the rows of this moment, in batches. */
   values(): Iterable<Float32Array> {
     const contents = this.#open();

@@ -1,3 +1,4 @@
 export { StoreError } from './base/error.js';
 export type { StoreFilter, StoreRange } from './filter/expression.js';
+export { LocalStore, type LocalStoreOptions } from './local/local-store.js';
 export type * from './types.js';

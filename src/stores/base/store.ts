@@ -137,7 +137,7 @@ export abstract class CollectionStore implements VectorStore {
     options?: { signal?: AbortSignal },
   ): Promise<number> {
     const signal = signalOption(options);
-    if (what !== null && typeof what === 'object' && 'filter' in what) {
+    if (typeof what === 'object' && what !== null && !(Symbol.iterator in what)) {
       const { filter } = optionsObject<{ filter: StoreFilter }>('what', what, ['filter']);
       const node = filterArgument('what.filter', filter as StoreFilter);
       if (node === undefined) throw invalidArgument('what.filter', 'a filter', filter);

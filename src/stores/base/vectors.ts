@@ -49,7 +49,8 @@ function packedBits(name: string, value: Uint8Array, { dims }: CollectionInfo): 
   return copy;
 }
 
-function packSigns(vector: Float32Array): Uint8Array {
+/** Bits of the values that are above 0. */
+export function packSigns(vector: Float32Array): Uint8Array {
   const bits = new Uint8Array(Math.ceil(vector.length / 8));
   for (let i = 0; i < vector.length; i++) if (vector[i] > 0) bits[i >> 3] |= 0x80 >> (i & 7);
   return bits;

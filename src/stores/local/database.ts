@@ -1,0 +1,277 @@
+import Libsql from 'libsql';
+import { EmbedlaneError } from '../../core/errors.js';
+import type { Include, PageRequest, WordsRequest } from '../base/engine.js';
+import { compareCodePoints } from '../filter/evaluate.js';
+import type { FilterNode } from '../filter/expression.js';
+import type { CollectionInfo, Metadata } from '../types.js';
+import { countBits, hasBit, rowsOf } from './bits.js';
+import { Columns } from './columns.js';
+import { createSchema, FORMAT_VERSION, sqliteError } from './schema.js';
+import { anyWordQuery, spacedWords } from './words.js';
+
+/** A record without its vector, which is row `row` of the index. */
+export interface RowRecord {
+  row: number;
+  id: string;
+  document: string | undefined;
+  metadata: Metadata;
+}
+
+/** A record as it is read. */
+export interface FoundRow {
+  row: number;
+  id: string;
+  document?: string;
+  metadata?: Metadata;
+}
+
+type Stored = [row: number, id: string, document: string | null, metadata: string | null];
+
+/**
+ * Documents and metadata of a local store, in SQLite: what is committed here is what the store holds. It runs in a
+ * thread of its own, because SQLite's calls are synchronous.
+ */
+export class RecordDatabase {
+  readonly #file: string;
+  readonly #db: Libsql.Database;
+  readonly #statements = new Map<string, Libsql.Statement>();
+  #columns: Columns | undefined;
+  #version = -1;
+
+  constructor(file: string, readOnly: boolean) {
+    this.#file = file;
+    this.#db = new Libsql(file);
+    this.#guard(() => {
+      this.#db.exec('PRAGMA busy_timeout = 10000');
+      this.#db.exec('PRAGMA synchronous = FULL');
+      if (readOnly) this.#db.exec('PRAGMA query_only = 1');
+    });
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  /** What collection this is, or undefined if none has been made yet. */
+  info(): CollectionInfo | undefined {
+    return this.#guard(() => {
+      const [[version]] = this.#all<[number]>('PRAGMA user_version');
+      if (version === 0) return undefined;
+      if (version > FORMAT_VERSION) {
+        throw new EmbedlaneError(
+          'ERR_VERSION',
+          `Expected version ${FORMAT_VERSION} of ${this.#file} but received ${version}`,
+        );
+      }
+      const [[info]] = this.#all<[string]>('SELECT info FROM collection');
+      return JSON.parse(info) as CollectionInfo;
+    });
+  }
+
+  create(info: CollectionInfo): void {
+    this.#change(() => createSchema(this.#db, JSON.stringify(info)));
+  }
+
+  /** Changes when another process has changed the database. */
+  version(): number {
+    return this.#guard(() => this.#all<[number]>('PRAGMA data_version')[0][0]);
+  }
+
+  count(filter: FilterNode | undefined): number {
+    if (filter !== undefined) return countBits(this.match(filter));
+    return this.#guard(() => this.#all<[number]>('SELECT records FROM collection')[0][0]);
+  }
+
+  /** The rows that match, as bits. */
+  match(filter: FilterNode): Uint8Array {
+    return this.#guard(() => this.#current().match(filter));
+  }
+
+  rows(): Float64Array {
+    return this.#guard(() =>
+      Float64Array.from(this.#all<[number]>('SELECT row FROM records'), ([row]) => row),
+    );
+  }
+
+  /** Stores records, in one transaction; returns the rows that they replace. */
+  write(records: readonly RowRecord[]): number[] {
+    const removed = this.#change(() => {
+      const replaced = this.#removeIds(records.map(({ id }) => id));
+      const insert = this.#prepare('INSERT INTO records (row, id, document, metadata) VALUES (?, ?, ?, ?)');
+      const index = this.#prepare('INSERT INTO words (rowid, document) VALUES (?, ?)');
+      for (const { row, id, document, metadata } of records) {
+        insert.run(row, id, document ?? null, JSON.stringify(metadata));
+        if (document !== undefined) index.run(row, spacedWords(document));
+      }
+      this.#prepare('UPDATE collection SET records = records + ?').run(records.length - replaced.length);
+      return replaced;
+    });
+    this.#columns?.apply(records, removed);
+    return removed;
+  }
+
+  /** Deletes by ids or by filter; returns the rows that went. */
+  delete(what: readonly string[] | FilterNode): number[] {
+    const removed = this.#change(() => {
+      const rows = 'kind' in what ? this.#removeRows(rowsOf(this.match(what))) : this.#removeIds(what);
+      this.#prepare('UPDATE collection SET records = records - ?').run(rows.length);
+      return rows;
+    });
+    this.#columns?.apply([], removed);
+    return removed;
+  }
+
+  byIds(ids: readonly string[], include: Include): FoundRow[] {
+    return this.#pick(`WHERE id = ?`, ids, include);
+  }
+
+  /** Records by row; rows that are gone are left out. */
+  byRows(rows: readonly number[], include: Include): FoundRow[] {
+    return this.#pick(`WHERE row = ?`, rows, include);
+  }
+
+  page({ after, size, filter, include }: PageRequest): FoundRow[] {
+    const allowed = filter && this.match(filter);
+    return this.#guard(() => {
+      const found: FoundRow[] = [];
+      const sql = `${select(include)} WHERE id > ? ORDER BY id`;
+      for (const stored of this.#iterate<Stored>(sql, after ?? '')) {
+        if (allowed !== undefined && !hasBit(allowed, stored[0])) continue;
+        found.push(toRecord(stored, include));
+        if (found.length === size) break;
+      }
+      return found;
+    });
+  }
+
+  /** The records whose documents match the words best (BM25), best first. */
+  matchWords({ words, k, filter, include }: WordsRequest): FoundRow[] {
+    const query = anyWordQuery(words);
+    if (query === undefined) return [];
+    const allowed = filter && this.match(filter);
+    return this.#guard(() => {
+      const ranked: { row: number; rank: number }[] = [];
+      const sql = 'SELECT rowid, rank FROM words WHERE words MATCH ? ORDER BY rank';
+      for (const [row, rank] of this.#iterate<[number, number]>(sql, query)) {
+        if (allowed !== undefined && !hasBit(allowed, row)) continue;
+        // Equal ranks are ordered by id below, so all of the last one's are needed.
+        if (ranked.length >= k && rank !== ranked[ranked.length - 1].rank) break;
+        ranked.push({ row, rank });
+      }
+      const ranks = new Map(ranked.map(({ row, rank }) => [row, rank]));
+      const rank = ({ row }: FoundRow) => ranks.get(row) as number;
+      const records = this.#pick(
+        'WHERE row = ?',
+        ranked.map(({ row }) => row),
+        include,
+      );
+      return records.sort((a, b) => rank(a) - rank(b) || compareCodePoints(a.id, b.id)).slice(0, k);
+    });
+  }
+
+  #pick(where: string, keys: readonly (number | string)[], include: Include): FoundRow[] {
+    return this.#guard(() => {
+      const statement = this.#prepare(`${select(include)} ${where}`).raw(true);
+      return keys.flatMap((key) => {
+        const stored = statement.get(key) as Stored | undefined;
+        return stored === undefined ? [] : [toRecord(stored, include)];
+      });
+    });
+  }
+
+  #removeIds(ids: readonly string[]): number[] {
+    const find = this.#prepare('SELECT row FROM records WHERE id = ?').raw(true);
+    return this.#removeRows(
+      ids.flatMap((id) => {
+        const found = find.get(id) as [number] | undefined;
+        return found === undefined ? [] : [found[0]];
+      }),
+    );
+  }
+
+  #removeRows(rows: Iterable<number>): number[] {
+    const remove = this.#prepare('DELETE FROM records WHERE row = ?');
+    const forget = this.#prepare('DELETE FROM words WHERE rowid = ?');
+    return Array.from(rows, (row) => {
+      remove.run(row);
+      forget.run(row);
+      return row;
+    });
+  }
+
+  /** The columns, unless another process has changed the records since they were read. */
+  #current(): Columns {
+    const version = this.version();
+    if (this.#columns === undefined || version !== this.#version) {
+      this.#version = version;
+      this.#columns = new Columns({
+        rowLimit: () => (this.#all<[number | null]>('SELECT max(row) FROM records')[0][0] ?? -1) + 1,
+        rows: () => this.#column<number>('SELECT row FROM records'),
+        values: (field) =>
+          this.#iterate<[number, string]>(
+            'SELECT row, metadata -> ?1 FROM records WHERE metadata -> ?1 IS NOT NULL',
+            `$."${field}"`,
+          ),
+      });
+    }
+    return this.#columns;
+  }
+
+  *#column<T>(sql: string): Generator<T> {
+    for (const [value] of this.#iterate<[T]>(sql)) yield value;
+  }
+
+  #prepare(sql: string): Libsql.Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #all<T>(sql: string): T[] {
+    return this.#prepare(sql).raw(true).all() as T[];
+  }
+
+  #iterate<T>(sql: string, ...values: unknown[]): IterableIterator<T> {
+    // Not from the cache: an iteration that was left early keeps its statement busy.
+    return this.#db
+      .prepare(sql)
+      .raw(true)
+      .iterate(...values) as IterableIterator<T>;
+  }
+
+  #change<T>(work: () => T): T {
+    return this.#guard(() => {
+      this.#db.exec('BEGIN IMMEDIATE');
+      try {
+        const result = work();
+        this.#db.exec('COMMIT');
+        return result;
+      } catch (error) {
+        if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw sqliteError(this.#file, error);
+    }
+  }
+}
+
+function select({ document, metadata }: Include): string {
+  return `SELECT row, id, ${document ? 'document' : 'NULL'}, ${metadata ? 'metadata' : 'NULL'} FROM records`;
+}
+
+function toRecord([row, id, document, metadata]: Stored, include: Include): FoundRow {
+  const record: FoundRow = { row, id };
+  if (include.document && document !== null) record.document = document;
+  if (include.metadata) record.metadata = JSON.parse(metadata ?? '{}') as Metadata;
+  return record;
+}

@@ -1,0 +1,248 @@
+import { Embeddings, type MatrixLike } from '../../core/embeddings.js';
+import { EmbedlaneError } from '../../core/errors.js';
+import type { FlatIndex, RowsLike } from '../../index/index.js';
+import type {
+  EngineContext,
+  EngineSupport,
+  Include,
+  IndexSpec,
+  PageRequest,
+  PreparedRecord,
+  StoreEngine,
+  VectorRequest,
+  WordsRequest,
+} from '../base/engine.js';
+import { packSigns } from '../base/vectors.js';
+import { compareCodePoints } from '../filter/evaluate.js';
+import type { FilterNode } from '../filter/expression.js';
+import type { CollectionInfo, StoredRecord, StoreHit, StoreVector } from '../types.js';
+import type { FoundRow } from './database.js';
+import { removeStore } from './folder.js';
+import { OpenedCollection } from './opened.js';
+
+const FLOAT_METRICS = ['cosine', 'dot', 'l2'] as const;
+/** Removed rows that the index keeps before it is tidied, unless it has more that count. */
+const MIN_REMOVED = 4096;
+
+/** The embedded engine: a `FlatIndex` and SQLite in one folder, changed by one process at a time. */
+export class LocalEngine implements StoreEngine {
+  readonly name = 'the local store';
+  readonly limits = {
+    dims: 65_536,
+    batchRecords: 2000,
+    batchBytes: 32 * 2 ** 20,
+    documentBytes: 16 * 2 ** 20,
+    metadataBytes: 2 ** 20,
+  };
+  readonly supports: EngineSupport = {
+    dtypes: {
+      f32: FLOAT_METRICS,
+      f16: FLOAT_METRICS,
+      bf16: FLOAT_METRICS,
+      i8: FLOAT_METRICS,
+      b1: ['hamming'],
+    },
+    indexTypes: ['auto', 'flat'],
+  };
+  readonly #folder: string;
+  readonly #readOnly: boolean;
+  #opened: OpenedCollection | undefined;
+  #lastChange: Promise<unknown> = Promise.resolve();
+
+  constructor(folder: string, readOnly: boolean) {
+    this.#folder = folder;
+    this.#readOnly = readOnly;
+  }
+
+  async describe(): Promise<CollectionInfo | undefined> {
+    return this.#inTurn(async () => {
+      this.#opened ??= await OpenedCollection.open(this.#folder, this.#readOnly);
+      return this.#opened?.info;
+    });
+  }
+
+  async create(info: CollectionInfo, _index: IndexSpec): Promise<void> {
+    await this.#change(async () => {
+      this.#opened ??= await OpenedCollection.create(this.#folder, info);
+    });
+  }
+
+  async write(records: readonly PreparedRecord[], { info }: EngineContext): Promise<void> {
+    await this.#change(async () => {
+      const { database } = this.#collection();
+      const index = await this.#collection().index();
+      const first = index.nextId;
+      index.add(matrix(records, info));
+      const rows = records.map(({ id, document, metadata }, i) => ({
+        row: first + i,
+        id,
+        document,
+        metadata,
+      }));
+      try {
+        await index.flush();
+        index.remove(await database.call('write', rows));
+      } catch (error) {
+        index.remove(rows.map(({ row }) => row));
+        throw error;
+      }
+      await tidy(index);
+    });
+  }
+
+  async search(request: VectorRequest, { info, signal }: EngineContext): Promise<StoreHit[]> {
+    const { database } = this.#collection();
+    const index = await this.#collection().index();
+    const filter = request.filter && (await database.call('match', request.filter));
+    const query = matrix([request], info);
+    for (let k = request.k; ; ) {
+      const found = (await index.search(query, { k, filter, signal })).get(0);
+      const records = await database.call(
+        'byRows',
+        found.map(({ id }) => id as number),
+        request.include,
+      );
+      // The index may have rows that are being written, or have just been deleted: those are no records.
+      const missing = found.length - records.length;
+      if (missing === 0 || found.length < k) {
+        const byRow = new Map(records.map((record) => [record.row, record]));
+        const hits = found.flatMap(({ id, score }) => {
+          const record = byRow.get(id as number);
+          return record ? [{ ...this.#withVector(record, request.include, index, info), score }] : [];
+        });
+        return hits.sort(equalScoresById).slice(0, request.k);
+      }
+      k += missing;
+    }
+  }
+
+  async searchWords(request: WordsRequest, { info }: EngineContext): Promise<StoredRecord[]> {
+    return this.#read(info, request.include, (database) => database.call('matchWords', request));
+  }
+
+  async get(ids: readonly string[], include: Include, { info }: EngineContext): Promise<StoredRecord[]> {
+    return this.#read(info, include, (database) => database.call('byIds', ids, include));
+  }
+
+  async page(request: PageRequest, { info }: EngineContext): Promise<StoredRecord[]> {
+    return this.#read(info, request.include, (database) => database.call('page', request));
+  }
+
+  async delete(ids: readonly string[]): Promise<number> {
+    return this.#remove(ids);
+  }
+
+  async deleteMatching(filter: FilterNode): Promise<number> {
+    return this.#remove(filter);
+  }
+
+  async count(filter: FilterNode | undefined): Promise<number> {
+    return this.#collection().database.call('count', filter);
+  }
+
+  async drop(): Promise<void> {
+    await this.#change(async () => {
+      await this.#opened?.close();
+      this.#opened = undefined;
+      await removeStore(this.#folder);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#inTurn(async () => {
+      const opened = this.#opened;
+      this.#opened = undefined;
+      await opened?.close();
+    });
+  }
+
+  #collection(): OpenedCollection {
+    if (this.#opened) return this.#opened;
+    throw new EmbedlaneError('ERR_NOT_FOUND', `Expected a collection in ${this.#folder} but there is none`);
+  }
+
+  async #remove(what: readonly string[] | FilterNode): Promise<number> {
+    return this.#change(async () => {
+      const { database } = this.#collection();
+      const index = await this.#collection().index();
+      const rows = await database.call('delete', what);
+      index.remove(rows);
+      await tidy(index);
+      return rows.length;
+    });
+  }
+
+  /** Reads records, and again if some of them are replaced before their vectors are read. */
+  async #read(
+    info: CollectionInfo,
+    include: Include,
+    read: (database: OpenedCollection['database']) => Promise<FoundRow[]>,
+  ): Promise<StoredRecord[]> {
+    for (;;) {
+      const { database } = this.#collection();
+      const found = await read(database);
+      const index = include.vector ? await this.#collection().index() : undefined;
+      if (index === undefined || found.every(({ row }) => index.has(row))) {
+        return found.map((record) => this.#withVector(record, include, index, info));
+      }
+    }
+  }
+
+  #withVector(
+    { row, ...record }: FoundRow,
+    include: Include,
+    index: FlatIndex | undefined,
+    info: CollectionInfo,
+  ): StoredRecord {
+    const values = include.vector ? index?.get(row) : undefined;
+    return values === undefined ? record : { ...record, vector: stored(values, info) };
+  }
+
+  async #change<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#readOnly) {
+      throw new EmbedlaneError(
+        'ERR_READ_ONLY',
+        'Expected a store that may be changed but it is opened readOnly',
+      );
+    }
+    return this.#inTurn(work);
+  }
+
+  /** One change at a time: the index and the database have to stay in step. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastChange.then(work);
+    this.#lastChange = turn.catch(() => {});
+    return turn;
+  }
+}
+
+/** Vectors of one collection as rows of its index. */
+function matrix(records: readonly { vector: StoreVector }[], { dims, dtype }: CollectionInfo): RowsLike {
+  if (dtype === 'b1') {
+    const width = Math.ceil(dims / 8);
+    const data = new Uint8Array(records.length * width);
+    records.forEach(({ vector }, i) => {
+      data.set(vector as Uint8Array, i * width);
+    });
+    return new Embeddings(data, records.length, dims, 'ubinary');
+  }
+  const data = new Float32Array(records.length * dims);
+  records.forEach(({ vector }, i) => {
+    data.set(vector as Float32Array, i * dims);
+  });
+  return { data, rows: records.length, dims } satisfies MatrixLike;
+}
+
+function stored(values: Float32Array, { dtype }: CollectionInfo): StoreVector {
+  return dtype === 'b1' ? packSigns(values) : values;
+}
+
+async function tidy(index: FlatIndex): Promise<void> {
+  const { rows, removed } = index.stats();
+  if (removed > Math.max(rows, MIN_REMOVED)) await index.compact();
+}
+
+function equalScoresById(a: StoreHit, b: StoreHit): number {
+  // Hits are in the order of their scores; a stable sort keeps that.
+  return a.score === b.score ? compareCodePoints(a.id, b.id) : 0;
+}

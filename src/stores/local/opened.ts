@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { EmbedlaneError } from '../../core/errors.js';
+import { Pace } from '../../core/pace.js';
+import { FlatIndex } from '../../index/index.js';
+import type { CollectionInfo } from '../types.js';
+import { DatabaseThread } from './database-thread.js';
+import { claimFolder, hasRecords, RECORDS, VECTORS } from './folder.js';
+
+/**
+ * A local collection in use: rows of vectors in an index, and a database that says which of them are records.
+ *
+ * A row is written to the index and flushed before the database names it, and taken from the index after the database
+ * has let go of it. So the index always has every row that the database names, whatever moment the process ends at; the
+ * rows that it has besides are removed when the store is next opened for writing.
+ */
+export class OpenedCollection {
+  readonly info: CollectionInfo;
+  readonly database: DatabaseThread;
+  readonly #folder: string;
+  readonly #readOnly: boolean;
+  #index: FlatIndex;
+  #version: number;
+
+  private constructor(
+    folder: string,
+    readOnly: boolean,
+    info: CollectionInfo,
+    database: DatabaseThread,
+    index: FlatIndex,
+    version: number,
+  ) {
+    this.#folder = folder;
+    this.#readOnly = readOnly;
+    this.info = info;
+    this.database = database;
+    this.#index = index;
+    this.#version = version;
+  }
+
+  /** Opens what is in the folder: undefined if that is no collection. */
+  static async open(folder: string, readOnly: boolean): Promise<OpenedCollection | undefined> {
+    if (!(await hasRecords(folder))) return undefined;
+    const database = new DatabaseThread({ file: join(folder, RECORDS), readOnly });
+    let index: FlatIndex | undefined;
+    try {
+      const info = await database.call('info');
+      if (info === undefined) {
+        await database.call('close');
+        return undefined;
+      }
+      const version = await database.call('version');
+      index = await openIndex(folder, readOnly);
+      const opened = new OpenedCollection(folder, readOnly, info, database, index, version);
+      if (!readOnly) await opened.#recover();
+      return opened;
+    } catch (error) {
+      await index?.close();
+      await database.call('close').catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Makes an empty collection in the folder and opens it. */
+  static async create(folder: string, info: CollectionInfo): Promise<OpenedCollection> {
+    await claimFolder(folder);
+    const { dims, metric, dtype } = info;
+    if (dtype === 'sparse') throw new EmbedlaneError('ERR_DTYPE', 'Expected dense vectors');
+    const index = new FlatIndex({ dims, metric, dtype, accelerate: dtype === 'f32' ? 'int8' : undefined });
+    await index.save(join(folder, VECTORS));
+    await index.close();
+    const database = new DatabaseThread({ file: join(folder, RECORDS), readOnly: false });
+    try {
+      await database.call('create', info);
+    } finally {
+      await database.call('close');
+    }
+    return (await OpenedCollection.open(folder, false)) as OpenedCollection;
+  }
+
+  /** The vectors. A reader of a folder that somebody else writes to gets them as of now. */
+  async index(): Promise<FlatIndex> {
+    if (!this.#readOnly) return this.#index;
+    // Asked before the files are read, so that these have at least the rows of that version.
+    const version = await this.database.call('version');
+    if (version !== this.#version) {
+      const index = await openIndex(this.#folder, true);
+      const old = this.#index;
+      this.#index = index;
+      this.#version = version;
+      await old.close();
+    }
+    return this.#index;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#index.close();
+    } finally {
+      await this.database.call('close');
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const index = this.#index;
+    const count = await this.database.call('count', undefined);
+    if (index.size === count) return;
+    const rows = new Set(await this.database.call('rows'));
+    const pace = new Pace();
+    const orphans: number[] = [];
+    for (const id of index.ids()) {
+      if (!rows.delete(id as number)) orphans.push(id as number);
+      if (pace.due) await pace.turn();
+    }
+    if (rows.size > 0) {
+      throw new EmbedlaneError(
+        'ERR_CORRUPT',
+        `Expected the vectors of all records in ${this.#folder} but ${rows.size} are missing`,
+      );
+    }
+    index.remove(orphans);
+    await index.flush();
+  }
+}
+
+function openIndex(folder: string, readOnly: boolean): Promise<FlatIndex> {
+  return FlatIndex.open(join(folder, VECTORS), { readOnly });
+}
