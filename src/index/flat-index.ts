@@ -278,11 +278,6 @@ export class FlatIndex implements Iterable<IndexRow> {
     for (const position of live.positions()) yield ids.at(position);
   }
 
-  /** @internal The id that the next row without a given one gets. */
-  get nextId(): number {
-    return this.#open().ids.nextId;
-  }
-
   /** @internal The values of the rows of this moment, in batches. */
   values(): Iterable<Float32Array> {
     const contents = this.#open();
@@ -290,9 +285,10 @@ export class FlatIndex implements Iterable<IndexRow> {
   }
 
   stats(): IndexStats {
-    const { live, rows } = this.#open();
+    const { live, rows, ids } = this.#open();
     return {
       rows: live.count,
+      nextId: ids.nextId,
       removed: live.length - live.count,
       memoryBytes: rows.memoryBytes,
       mappedBytes: rows.mappedBytes,

@@ -65,6 +65,8 @@ export interface IndexStats {
   rows: number;
   /** Rows that were removed and still take space; see `compact()`. */
   removed: number;
+  /** The id that the next row without a given one gets. */
+  nextId: number;
   /** Bytes of rows in memory. */
   memoryBytes: number;
   /** Bytes of files that are mapped. */

@@ -71,7 +71,7 @@ export class LocalEngine implements StoreEngine {
     await this.#change(async () => {
       const { database } = this.#collection();
       const index = await this.#collection().index();
-      const first = index.nextId;
+      const first = index.stats().nextId;
       index.add(matrix(records, info));
       const rows = records.map(({ id, document, metadata }, i) => ({
         row: first + i,
