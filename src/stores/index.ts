@@ -1,4 +1,5 @@
 export { StoreError } from './base/error.js';
 export type { StoreFilter, StoreRange } from './filter/expression.js';
 export { LocalStore, type LocalStoreOptions } from './local/local-store.js';
+export { PgVectorStore, type PgVectorStoreOptions } from './pg/pg-store.js';
 export type * from './types.js';
