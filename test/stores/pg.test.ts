@@ -1,5 +1,7 @@
 import { PgVectorStore } from 'embedlane/stores';
-import { afterAll } from 'vitest';
+import pg from 'pg';
+import { afterAll, describe, expect, it } from 'vitest';
+import { code } from '../index/support.js';
 import { conformance } from './conformance.js';
 import { startPglite } from './pglite.js';
 
@@ -16,4 +18,58 @@ conformance({
     sparse: ['dot'],
   },
   hybrid: true,
+});
+
+describe('PgVectorStore', () => {
+  it('refuses URLs and options that make no sense', async () => {
+    for (const url of [
+      '',
+      'notes',
+      'http://localhost/db/notes',
+      'postgres://localhost',
+      'postgres://localhost/db/',
+      'postgres://localhost/a/b/c',
+      'postgres://localhost/db/bad-name',
+      `postgres://localhost/db/${encodeURIComponent('x"; DROP TABLE y')}`,
+      'postgres://localhost/db/notes?sslmod=require',
+      'postgres://localhost/db/notes?sslmode=maybe',
+      'postgres://localhost/db/notes?bulk=fast',
+      'postgres://localhost/%ff/notes',
+    ]) {
+      await expect(PgVectorStore.open(url)).rejects.toThrow(code('ERR_INVALID_ARG'));
+    }
+    const url = `${pglite.url}/notes`;
+    for (const options of [{ connections: 0 }, { bulk: 'fast' }, { connectTimeout: -1 }, { pool: {} }]) {
+      await expect(PgVectorStore.open(url, options as never)).rejects.toThrow(code('ERR_INVALID_ARG'));
+    }
+    const failed = PgVectorStore.open('postgres://me:hidden@localhost/db/bad-name');
+    await expect(failed).rejects.not.toThrow(/hidden/);
+  });
+
+  it('says that there is no server', async () => {
+    await expect(PgVectorStore.open('postgres://me:hidden@127.0.0.1:1/db/notes')).rejects.toThrow(
+      code('ERR_REMOTE'),
+    );
+  });
+
+  it('leaves tables alone that are not its own', async () => {
+    const client = new pg.Client(pglite.url);
+    await client.connect();
+    await client.query('CREATE TABLE somebody_elses (id int)');
+    await using store = await PgVectorStore.open(`${pglite.url}/somebody_elses`);
+    await expect(store.create({ dims: 3 })).rejects.toThrow(code('ERR_CONFLICT'));
+    await expect(store.drop()).rejects.toThrow(code('ERR_CONFLICT'));
+    await client.query('SELECT * FROM somebody_elses');
+    await client.end();
+  });
+
+  it('refuses an index that pgvector cannot build', async () => {
+    await using store = await PgVectorStore.open(`${pglite.url}/too_wide`);
+    await expect(store.create({ dims: 2001, index: { type: 'hnsw' } })).rejects.toThrow(
+      code('ERR_INVALID_ARG'),
+    );
+    await store.create({ dims: 2001 });
+    expect(await store.info()).toEqual({ dims: 2001, metric: 'cosine', dtype: 'f32' });
+    await store.drop();
+  });
 });
