@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { EmbedlaneError } from '../core/errors.js';
 import { registerBench } from './commands/bench.js';
 import { registerIndex } from './commands/build-index.js';
+import { registerCopy } from './commands/copy.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerEmbed } from './commands/embed.js';
 import { registerModels } from './commands/models.js';
@@ -71,6 +72,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
     registerEmbed,
     registerIndex,
     registerSearch,
+    registerCopy,
     registerSimilarity,
     registerPull,
     registerModels,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
+import type { OnProgress } from '../../core/progress.js';
 import type { CliContext } from '../context.js';
 import { imagesToIndex, indexImages } from '../images/index-images.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, withModel } from '../options.js';
@@ -8,9 +9,11 @@ import { startProgressBar } from '../output/progress-bar.js';
 import { DEFAULT_CHUNK_CHARS } from '../passages/chunk.js';
 import { collectPassages, passageText } from '../passages/collect.js';
 import { writePassageIndex } from '../passages/passage-index.js';
+import { storePassages, withoutPassword } from '../stores/passage-store.js';
 
 interface IndexFlags extends ModelFlags {
   index: string;
+  store?: string;
   field: string;
   chunkChars: number;
   json?: boolean;
@@ -23,6 +26,7 @@ export function registerIndex(program: Command, context: CliContext): void {
     )
     .argument('<source>', 'folder or file')
     .option('--index <folder>', 'index folder to write', DEFAULT_INDEX)
+    .option('--store <url>', 'store to write to instead: a folder, file:, postgres: …')
     .option('--field <name>', 'field of JSON lines to index', 'text')
     .option(
       '--chunk-chars <n>',
@@ -45,6 +49,9 @@ Examples:
 async function index(source: string, flags: IndexFlags, context: CliContext): Promise<void> {
   const { signal } = context;
   const images = await imagesToIndex(source, flags);
+  if (images && flags.store !== undefined) {
+    throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected texts for --store but received pictures');
+  }
   if (images) return indexImages(images, flags, context);
   const { field, chunkChars: maxChars } = flags;
   const { passages, files, skipped } = await collectPassages(source, { field, maxChars, signal });
@@ -55,6 +62,23 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
   await using model = await loadModel(flags, signal);
   const bar = startProgressBar('Embedding', 'passages', passages.length);
   const started = performance.now();
+  if (flags.store !== undefined) {
+    const onProgress: OnProgress = ({ completed }) => bar.update(completed);
+    await storePassages(flags.store, model, {
+      source,
+      dtype: flags.dtype,
+      passages,
+      signal,
+      onProgress,
+    }).finally(() => bar.stop());
+    printStored(flags, {
+      files,
+      skipped,
+      passages: passages.length,
+      milliseconds: performance.now() - started,
+    });
+    return;
+  }
   let tokens = 0;
   const vectors = await model
     .encodeDocument(passages.map(passageText), {
@@ -96,5 +120,21 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
   process.stdout.write(
     `${count(passages.length)} passages of ${count(files)} file${files === 1 ? '' : 's'}${left} embedded in ${duration(elapsed)}` +
       ` (${rate(perSecond)} passages/s${tokenRate}), ${bytes(size)} in ${flags.index}\n`,
+  );
+}
+
+function printStored(
+  { store = '', json }: IndexFlags,
+  summary: { files: number; skipped: string[]; passages: number; milliseconds: number },
+): void {
+  const url = withoutPassword(store);
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ store: url, ...summary })}\n`);
+    return;
+  }
+  const { files, passages, milliseconds } = summary;
+  process.stdout.write(
+    `${count(passages)} passages of ${count(files)} file${files === 1 ? '' : 's'} embedded in ${duration(milliseconds)}` +
+      ` (${rate(passages / (milliseconds / 1000))} passages/s), stored in ${url}\n`,
   );
 }

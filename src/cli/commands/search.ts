@@ -1,28 +1,25 @@
 import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { IndexHit } from '../../index/index.js';
+import { openStore, type StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
 import { openImageIndex } from '../images/image-index.js';
 import { type SearchImagesFlags, searchImages } from '../images/search-images.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, repeated } from '../options.js';
 import { count, duration } from '../output/format.js';
-import type { Passage } from '../passages/collect.js';
+import { type Hit, renderHits } from '../output/hits.js';
 import { openPassageIndex, type PassageIndex } from '../passages/passage-index.js';
+import { filterOption, modelOf, searchPassages } from '../stores/passage-store.js';
 
 interface SearchFlags extends Omit<ModelFlags, 'model' | 'dtype'>, SearchImagesFlags {
   index: string;
   k: number;
   json?: boolean;
   full?: boolean;
+  store?: string;
+  filter?: StoreFilter;
+  hybrid?: boolean;
 }
-
-interface Hit extends Passage {
-  rank: number;
-  score: number;
-}
-
-/** Lines of a passage that are shown unless `--full` is given. */
-const SHOWN_LINES = 4;
 
 export function registerSearch(program: Command, context: CliContext): void {
   program
@@ -30,6 +27,9 @@ export function registerSearch(program: Command, context: CliContext): void {
     .description('Search an index by meaning; prints ranked passages with score, file and line.')
     .argument('[questions...]', 'one or more questions')
     .option('--index <folder>', 'index folder to read', DEFAULT_INDEX)
+    .option('--store <url>', 'store to search instead: a folder, file:, postgres: …')
+    .option('--filter <json>', 'only records of the store that match', filterOption)
+    .option('--hybrid', "search the store's full text as well")
     .option('-k, --k <n>', 'passages per question', integerOption(1, 10_000), 5)
     .option('--threads <n>', 'inference threads (default: all cores)', integerOption(1, 1024))
     .option('--image <file>', 'search pictures with a picture (repeatable)', repeated)
@@ -48,6 +48,10 @@ Examples:
 
 async function search(questions: string[], flags: SearchFlags, context: CliContext): Promise<void> {
   const { signal } = context;
+  if (flags.store !== undefined) return searchStore(flags.store, questions, flags, signal);
+  if (flags.filter !== undefined || flags.hybrid !== undefined) {
+    throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected --store for --filter and --hybrid');
+  }
   const images = await openImageIndex(flags.index);
   if (images) return searchImages(questions, flags, images, context);
   if (flags.image || flags.html !== undefined) {
@@ -56,8 +60,7 @@ async function search(questions: string[], flags: SearchFlags, context: CliConte
       `Expected an index of pictures for --image and --html but received ${flags.index}`,
     );
   }
-  if (questions.length === 0)
-    throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected a question but received none');
+  requireQuestions(questions);
   await using index = await openPassageIndex(flags.index);
   const { id, dtype } = index.manifest.model;
   // The question has to go through the very model that the passages went through.
@@ -71,9 +74,7 @@ async function search(questions: string[], flags: SearchFlags, context: CliConte
 
   questions.forEach((question, row) => {
     const hits = top.get(row).map((hit, rank) => toHit(index, hit, rank + 1));
-    process.stdout.write(
-      flags.json ? `${JSON.stringify({ question, hits })}\n` : render(question, hits, flags.full),
-    );
+    print(question, hits, flags);
   });
   if (!flags.json) {
     process.stdout.write(
@@ -83,26 +84,34 @@ async function search(questions: string[], flags: SearchFlags, context: CliConte
   }
 }
 
+async function searchStore(
+  url: string,
+  questions: string[],
+  flags: SearchFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  requireQuestions(questions);
+  const { k, filter, hybrid = false } = flags;
+  await using found = await openStore(url, { readOnly: true });
+  const wanted = await modelOf(found, url, signal);
+  await found.close();
+  await using embedder = await loadModel({ ...wanted, threads: flags.threads }, signal);
+  await using store = await openStore(url, { readOnly: true, embedder });
+  for (const question of questions) {
+    const hits = await searchPassages(store, question, { k, filter, hybrid, signal });
+    print(question, hits, flags);
+  }
+}
+
+function requireQuestions(questions: readonly string[]): void {
+  if (questions.length > 0) return;
+  throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected a question but received none');
+}
+
+function print(question: string, hits: readonly Hit[], { json, full }: SearchFlags): void {
+  process.stdout.write(json ? `${JSON.stringify({ question, hits })}\n` : renderHits(question, hits, full));
+}
+
 function toHit(index: PassageIndex, { id, score }: IndexHit, rank: number): Hit {
   return { rank, score, ...index.passages[id as number] };
-}
-
-function render(question: string, hits: readonly Hit[], full = false): string {
-  const bold = process.stdout.isTTY ? (text: string) => `\x1b[1m${text}\x1b[22m` : (text: string) => text;
-  let out = `${bold(`? ${question}`)}\n`;
-  for (const hit of hits) {
-    const about = hit.heading === undefined ? '' : `  (in ${printable(hit.heading)})`;
-    out += `\n${String(hit.rank).padStart(3)}. ${hit.score.toFixed(4)}  ${hit.file}:${hit.line}${about}\n`;
-    const lines = hit.text.split('\n').filter((line) => line !== '');
-    const shown = full ? lines : lines.slice(0, SHOWN_LINES);
-    for (const line of shown) out += `     ${printable(line)}\n`;
-    if (shown.length < lines.length) out += '     …\n';
-  }
-  return `${out}\n`;
-}
-
-/** Control characters in indexed files must not reach the reader's terminal. */
-function printable(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');
 }

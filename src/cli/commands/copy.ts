@@ -1,0 +1,57 @@
+import type { Command } from 'commander';
+import { copyStore, openStore, type StoreFilter } from '../../stores/index.js';
+import type { CliContext } from '../context.js';
+import { integerOption } from '../options.js';
+import { count, duration, rate } from '../output/format.js';
+import { type ProgressBar, startProgressBar } from '../output/progress-bar.js';
+import { filterOption, withoutPassword } from '../stores/passage-store.js';
+
+interface CopyFlags {
+  filter?: StoreFilter;
+  after?: string;
+  batchSize?: number;
+  json?: boolean;
+}
+
+export function registerCopy(program: Command, context: CliContext): void {
+  program
+    .command('copy')
+    .description('Copy all records, vectors included, from one store to another.')
+    .argument('<from>', 'URL of the store to read')
+    .argument('<to>', 'URL of the store to write; it is made if it is not there')
+    .option('--filter <json>', 'only records that match', filterOption)
+    .option('--after <id>', 'only records with an id after this one')
+    .option('--batch-size <n>', 'records in one request', integerOption(1, 10_000))
+    .option('--json', 'print one JSON object instead of text')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ embedlane copy file:///srv/notes postgres://user:password@localhost/app/notes
+  $ embedlane copy notes backup --filter '{"field": "year", "gte": 2024}'`,
+    )
+    .action((from: string, to: string, flags: CopyFlags) => copy(from, to, flags, context));
+}
+
+async function copy(from: string, to: string, flags: CopyFlags, { signal }: CliContext): Promise<void> {
+  const { json, ...options } = flags;
+  await using source = await openStore(from, { readOnly: true });
+  await using target = await openStore(to);
+  const started = performance.now();
+  let bar: ProgressBar | undefined;
+  const copied = await copyStore(source, target, {
+    ...options,
+    signal,
+    onProgress: ({ completed, total }) => {
+      bar ??= startProgressBar('Copying', 'records', total);
+      bar.update(completed);
+    },
+  }).finally(() => bar?.stop());
+  const elapsed = performance.now() - started;
+  const [source_, target_] = [withoutPassword(from), withoutPassword(to)];
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ from: source_, to: target_, records: copied, milliseconds: elapsed })}\n`
+      : `${count(copied)} records copied to ${target_} in ${duration(elapsed)} (${rate(copied / (elapsed / 1000))} records/s)\n`,
+  );
+}

@@ -1,0 +1,86 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { LocalStore } from 'embedlane/stores';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { cli, jsonLines, temporaryFolder } from './support.js';
+
+interface Result {
+  hits: { rank: number; score: number; file: string; line: number; text: string; heading?: string }[];
+}
+
+let folder: string;
+let notes: string;
+let store: string;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  notes = join(folder, 'notes');
+  store = pathToFileURL(join(folder, 'store')).href;
+  await mkdir(notes);
+  await writeFile(
+    join(notes, 'pets.md'),
+    '# Pets\n\nCats sleep most of the day.\n\n# Birds\n\nParrots can talk.\n',
+  );
+  await writeFile(join(notes, 'money.txt'), 'The central bank raised interest rates.\n');
+  const { status, stderr, stdout } = await cli(['index', notes, '--store', store]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toMatch(/^3 passages of 2 files embedded in .*, stored in file:\/\//);
+});
+
+async function ask(question: string, ...args: string[]): Promise<Result['hits']> {
+  const { status, stdout, stderr } = await cli(['search', question, '--store', store, '--json', ...args]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return jsonLines<Result>(stdout)[0].hits;
+}
+
+describe('embedlane with --store', () => {
+  it('finds passages by meaning', async () => {
+    const hits = await ask('which animal naps a lot?', '-k', '2');
+    expect(hits).toHaveLength(2);
+    expect(hits[0]).toMatchObject({
+      rank: 1,
+      file: 'pets.md',
+      line: 1,
+      text: '# Pets\n\nCats sleep most of the day.',
+    });
+    expect(hits[0].score).toBeGreaterThan(hits[1].score);
+  });
+
+  it('finds them by a filter, and by their words', async () => {
+    const filter = JSON.stringify({ field: 'file', eq: 'money.txt' });
+    expect((await ask('which animal naps a lot?', '--filter', filter)).map(({ file }) => file)).toEqual([
+      'money.txt',
+    ]);
+    expect((await ask('parrots', '--hybrid'))[0]).toMatchObject({ file: 'pets.md', line: 5 });
+  });
+
+  it('replaces what it indexed before, and copies it elsewhere', async () => {
+    await rm(join(notes, 'money.txt'));
+    await writeFile(join(notes, 'pets.md'), '# Pets\n\nDogs bark.\n');
+    expect((await cli(['index', notes, '--store', store])).status).toBe(0);
+    const copy = join(folder, 'copy');
+    const { status, stdout, stderr } = await cli(['copy', store, copy, '--json']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(jsonLines(stdout)[0]).toMatchObject({ from: store, to: copy, records: 1 });
+    await using copied = await LocalStore.open(copy, { readOnly: true });
+    expect(await copied.get(['pets.md#0'])).toMatchObject([
+      { document: '# Pets\n\nDogs bark.', metadata: { line: 1 } },
+    ]);
+    expect(await copied.count()).toBe(1);
+  });
+
+  it.each<[string, (empty: string) => string[], RegExp]>([
+    ['an empty store', (empty) => ['search', 'a', '--store', empty], /ERR_NOT_FOUND/],
+    ['no question', () => ['search', '--store', store], /Expected a question/],
+    ['broken JSON', () => ['search', 'a', '--store', store, '--filter', '{'], /Expected JSON for --filter/],
+    ['a wrong filter', () => ['search', 'a', '--store', store, '--filter', '{"a":1}'], /ERR_INVALID_ARG/],
+    ['--hybrid alone', () => ['search', 'a', '--hybrid'], /Expected --store/],
+    ['nothing to copy', (empty) => ['copy', empty, join(folder, 'target')], /ERR_NOT_FOUND/],
+    ['another scheme', () => ['copy', store, 'ftp://host/a'], /'ftp:'/],
+  ])('says what is wrong with %s', async (_, args, message) => {
+    const { status, stderr } = await cli(args(join(folder, 'empty')));
+    expect(stderr).toMatch(message);
+    expect(status).not.toBe(0);
+  });
+});
