@@ -1,13 +1,11 @@
-// seekdb for real: installs it from PyPI into a scratch folder, starts it and our server, and runs the SQL of
-// docs/seekdb.md: AI_EMBED, INSERT … SELECT, a semantic index, semantic_distance. Linux x64 only, as the package is.
+// seekdb for real: starts it and our server, and runs the SQL of docs/seekdb.md: AI_EMBED, INSERT … SELECT, a semantic
+// index, semantic_distance. Linux x64 only, as the package is.
 import assert from 'node:assert/strict';
-import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createTcpServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import mysql from 'mysql2/promise';
 import { createServer } from '../dist/server/index.js';
 
 if (process.platform !== 'linux' || process.arch !== 'x64') {
@@ -15,62 +13,31 @@ if (process.platform !== 'linux' || process.arch !== 'x64') {
   process.exit(0);
 }
 
-const SQL = `
-import json, sys, time
-import pymysql
-port, statements = int(sys.argv[1]), json.loads(sys.argv[2])
-def connect():
-    for attempt in range(120):
-        try:
-            return pymysql.connect(host='127.0.0.1', port=port, user='root', autocommit=True)
-        except pymysql.err.OperationalError:
-            time.sleep(0.5)
-    raise SystemExit('seekdb did not start')
-cursor = connect().cursor()
-results = []
-for statement in statements:
-    cursor.execute(statement)
-    rows = cursor.fetchall()
-    if statement.lstrip().upper().startswith('SELECT'):
-        results.append(rows)
-print(json.dumps(results))
-`;
-
 const SOURCE = ['Cats sleep most of the day.', 'The central bank raised rates.', 'Parrots can talk.'];
+const scripts = dirname(fileURLToPath(import.meta.url));
 
-const folder = mkdtempSync(join(tmpdir(), 'embedlane-seekdb-'));
+execFileSync(process.execPath, [join(scripts, 'install-servers.mjs'), 'seekdb'], { stdio: 'inherit' });
+// What is there to start is decided when this is loaded.
+const { startSeekdb } = await import('../test/stores/servers/seekdb.mjs');
+
 const server = await createServer({ port: 0, apiKeys: ['sk-seekdb'] });
 let database;
 try {
-  const python = join(folder, 'venv/bin/python');
-  execFileSync('python3', ['-m', 'venv', join(folder, 'venv')]);
-  execFileSync(python, [
-    '-m',
-    'pip',
-    'install',
-    '-q',
-    '--disable-pip-version-check',
-    'pylibseekdb',
-    'pymysql',
-  ]);
-  const port = await freePort();
-  database = startDatabase(port);
-  const [[[vector]], notes, articles] = await query(python, port, statements());
+  database = await startSeekdb();
+  const [[[vector]], notes, articles] = await query(database.port, statements());
   assert.equal(JSON.parse(vector).length, 384);
   assert.deepEqual(notes, [[SOURCE[0]], [SOURCE[2]]]);
   assert.deepEqual(articles, [[SOURCE[0]], [SOURCE[2]]]);
   console.log('ok: seekdb embeds, indexes and searches through the server');
 } finally {
-  database?.kill('SIGKILL');
+  await database?.stop();
   await server.close();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
 /** The page's own statements, with this run's address and key, and the table that they read. */
 function statements() {
-  const page = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs/seekdb.md');
-  const blocks = readFileSync(page, 'utf8').matchAll(/```sql\n(.*?)```/gs);
-  const own = Array.from(blocks, ([, sql]) => sql.split(/;\n/)).flat();
+  const page = readFileSync(join(dirname(scripts), 'docs/seekdb.md'), 'utf8');
+  const own = Array.from(page.matchAll(/```sql\n(.*?)```/gs), ([, sql]) => sql.split(/;\n/)).flat();
   const rows = SOURCE.map((text, id) => `(${id}, '${text}')`).join(', ');
   return [
     'CREATE DATABASE embedlane',
@@ -85,26 +52,22 @@ function statements() {
     .filter(Boolean);
 }
 
-function startDatabase(port) {
-  const [lib] = readdirSync(join(folder, 'venv/lib'));
-  const binary = join(folder, 'venv/lib', lib, 'site-packages/pylibseekdb/seekdb');
-  const sizes = ['datafile_size=512M', 'log_disk_size=2G', 'memory_limit=2G'];
-  const args = ['--nodaemon', '--port', String(port), '--base-dir', join(folder, 'data')];
-  return spawn(binary, [...args, ...sizes.flatMap((size) => ['--parameter', size])], { stdio: 'ignore' });
-}
-
-async function query(python, port, list) {
-  writeFileSync(join(folder, 'sql.py'), SQL);
-  const args = [join(folder, 'sql.py'), String(port), JSON.stringify(list)];
-  const { stdout } = await promisify(execFile)(python, args);
-  return JSON.parse(stdout);
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = createTcpServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
+/** The rows of those statements that are a SELECT. */
+async function query(port, list) {
+  const connection = await mysql.createConnection({
+    host: '127.0.0.1',
+    port,
+    user: 'root',
+    rowsAsArray: true,
   });
+  try {
+    const results = [];
+    for (const statement of list) {
+      const [rows] = await connection.query(statement);
+      if (statement.startsWith('SELECT')) results.push(rows);
+    }
+    return results;
+  } finally {
+    await connection.end();
+  }
 }
