@@ -1,0 +1,67 @@
+import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
+import { EmbedlaneError } from '../../core/errors.js';
+import { retry } from '../../core/retry.js';
+import { callMilvus, type MilvusStatus } from './failure.js';
+
+export interface ConnectionOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly token: string | undefined;
+  readonly database: string | undefined;
+  /** Milliseconds for one request. */
+  readonly timeout: number;
+}
+
+type Sdk = typeof import('@zilliz/milvus2-sdk-node');
+
+/** @throws {EmbedlaneError} `ERR_NOT_FOUND` if the SDK is not installed */
+async function loadSdk(): Promise<Sdk> {
+  try {
+    return await import('@zilliz/milvus2-sdk-node');
+  } catch (cause) {
+    throw new EmbedlaneError(
+      'ERR_NOT_FOUND',
+      "Expected the package '@zilliz/milvus2-sdk-node' but it is not installed; run: npm install @zilliz/milvus2-sdk-node",
+      { cause },
+    );
+  }
+}
+
+/**
+ * Connects, and asks the server who it is.
+ *
+ * @throws {EmbedlaneError} `ERR_REMOTE` if there is no server, or it refuses the credentials
+ */
+export async function connect(options: ConnectionOptions): Promise<MilvusClient> {
+  const { MilvusClient } = await loadSdk();
+  const { host, port, tls, user, password, token, database, timeout } = options;
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return retry(async () => {
+    const client = new MilvusClient({
+      address,
+      ssl: tls,
+      username: user,
+      password,
+      token,
+      database,
+      timeout,
+      // The store repeats what may be repeated.
+      maxRetries: 0,
+      logLevel: 'error',
+      telemetry: { enabled: false },
+    });
+    try {
+      await callMilvus(`answer at ${address}`, async () => {
+        await client.connectPromise;
+        return (await client.getVersion()) as { status?: MilvusStatus };
+      });
+    } catch (error) {
+      await client.closeConnection().catch(() => {});
+      throw error;
+    }
+    return client;
+  }, undefined);
+}

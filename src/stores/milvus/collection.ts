@@ -1,0 +1,150 @@
+import type { MilvusClient, ResStatus } from '@zilliz/milvus2-sdk-node';
+import { EmbedlaneError } from '../../core/errors.js';
+import { requireSame } from '../base/collection.js';
+import type { IndexSpec } from '../base/engine.js';
+import type { CollectionInfo } from '../types.js';
+import { CONSISTENCY, type MilvusConsistency } from './consistency.js';
+import { callMilvus, INDEX_NOT_FOUND, isNotFound, type MilvusStatus } from './failure.js';
+import {
+  collectionSchema,
+  type DescribedCollection,
+  type IndexRequest,
+  readIndex,
+  readSchema,
+  vectorIndex,
+  WORDS_INDEX,
+} from './schema.js';
+
+export interface MilvusCollectionOptions {
+  readonly client: MilvusClient;
+  readonly collection: string;
+  readonly partition: string | undefined;
+  readonly consistency: MilvusConsistency;
+  readonly fullText: boolean;
+  /** Milliseconds for one request. */
+  readonly timeout: number;
+}
+
+/** Makes, describes and removes a collection, or one partition of it. */
+export class MilvusCollection {
+  readonly #options: MilvusCollectionOptions;
+
+  constructor(options: MilvusCollectionOptions) {
+    this.#options = options;
+  }
+
+  /** Calls the server about this collection. */
+  call<T extends { status?: MilvusStatus } | MilvusStatus>(
+    task: string,
+    run: (client: MilvusClient, target: { collection_name: string; timeout: number }) => Promise<T>,
+    isExpected?: (answer: T) => boolean,
+  ): Promise<T> {
+    const { client, collection, timeout } = this.#options;
+    const target = { collection_name: collection, timeout };
+    return callMilvus(`${task} '${collection}'`, () => run(client, target), isExpected);
+  }
+
+  /** The collection, ready to be searched; undefined if it is not there, or not finished. */
+  async describe(): Promise<DescribedCollection | undefined> {
+    const { collection, partition } = this.#options;
+    const schema = await this.#schema();
+    if (schema === undefined) return undefined;
+    const { index_descriptions: indexes = [] } = await this.call(
+      'describe the indexes of',
+      (client, target) => client.describeIndex(target),
+      ({ status }) => status.code === INDEX_NOT_FOUND,
+    );
+    const index = readIndex(collection, indexes);
+    if (index === undefined || (partition !== undefined && !(await this.#hasPartition(partition)))) {
+      return undefined;
+    }
+    await this.call('load', (client, target) => client.loadCollection(target));
+    const { fullText, ...info } = schema;
+    return { info: { ...info, metric: index.metric }, exact: index.exact, fullText };
+  }
+
+  /** Goes on with what an earlier attempt has left. */
+  async create(info: CollectionInfo, index: IndexSpec): Promise<void> {
+    const { fullText, consistency, partition } = this.#options;
+    const requests = [vectorIndex(info, index), ...(fullText ? [WORDS_INDEX] : [])];
+    const { functions, ...schema } = collectionSchema(info, fullText);
+    const existing = await this.#schema();
+    if (existing !== undefined) requireSame({ ...existing, metric: info.metric }, info);
+    else {
+      await this.call('create', (client, target) =>
+        client.createCollection({
+          ...target,
+          ...schema,
+          ...(functions.length > 0 ? { functions } : {}),
+          consistency_level: CONSISTENCY[consistency],
+        }),
+      );
+    }
+    for (const request of requests) await this.#createIndex(request);
+    if (partition !== undefined && !(await this.#hasPartition(partition))) {
+      await this.call(`create partition '${partition}' of`, (client, target) =>
+        client.createPartition({ ...target, partition_name: partition }),
+      );
+    }
+  }
+
+  async drop(): Promise<void> {
+    const { partition } = this.#options;
+    if (partition === undefined) {
+      await this.call('drop', (client, target) => client.dropCollection(target));
+      return;
+    }
+    if ((await this.#schema()) === undefined || !(await this.#hasPartition(partition))) return;
+    // Milvus drops no partition that is loaded; Milvus Lite loads collections only, and cannot release less.
+    const released = (answer: ResStatus) => answer.error_code !== 'Success' || answer.code !== 0;
+    await this.call(
+      `release partition '${partition}' of`,
+      (client, target) => client.releasePartitions({ ...target, partition_names: [partition] }),
+      released,
+    );
+    await this.call(`drop partition '${partition}' of`, (client, target) =>
+      client.dropPartition({ ...target, partition_name: partition }),
+    );
+  }
+
+  async #schema() {
+    const { collection } = this.#options;
+    // Describing a collection that there is not makes the SDK fail with some servers.
+    const { state, status } = await this.call(
+      'find',
+      (client, target) => client.getLoadState(target),
+      isNotFound,
+    );
+    if (state === 'LoadStateNotExist' || isNotFound({ status })) return undefined;
+    const description = await this.call('describe', (client, target) => client.describeCollection(target));
+    return readSchema(collection, description);
+  }
+
+  async #hasPartition(partition: string): Promise<boolean> {
+    const { value } = await this.call(`find partition '${partition}' of`, (client, target) =>
+      client.hasPartition({ ...target, partition_name: partition }),
+    );
+    return value === true;
+  }
+
+  async #createIndex(request: IndexRequest): Promise<void> {
+    const { index_descriptions: there = [] } = await this.call(
+      'describe the indexes of',
+      (client, target) => client.describeIndex(target),
+      ({ status }) => status.code === INDEX_NOT_FOUND,
+    );
+    if (there.some(({ field_name }) => field_name === request.field_name)) return;
+    await this.call(`index ${request.field_name} of`, (client, target) =>
+      client.createIndex({ ...target, ...request }),
+    );
+  }
+}
+
+/** @throws {EmbedlaneError} `ERR_CONFLICT` for a search of words in a collection without them */
+export function requireFullText(described: DescribedCollection | undefined): void {
+  if (described?.fullText) return;
+  throw new EmbedlaneError(
+    'ERR_CONFLICT',
+    'Expected a collection made with fullText for options.hybrid but received one without; drop it first',
+  );
+}

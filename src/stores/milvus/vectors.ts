@@ -1,0 +1,79 @@
+import { invalidArgument } from '../../core/errors.js';
+import type { SparseVector } from '../../heads/index.js';
+import { loadBinding } from '../../native/load.js';
+import type { CollectionInfo, StoreVector } from '../types.js';
+
+const HALVES = ['f16', 'bf16'] as const;
+
+function isHalf(dtype: string): dtype is (typeof HALVES)[number] {
+  return (HALVES as readonly string[]).includes(dtype);
+}
+
+/** What the SDK takes for a vector, of a record or of a query. */
+export function encodeVector(vector: StoreVector, { dtype }: CollectionInfo): unknown {
+  if (isHalf(dtype)) {
+    const halves = new Uint16Array((vector as Float32Array).length);
+    loadBinding().toHalf(dtype, vector as Float32Array, halves);
+    return Buffer.from(halves.buffer);
+  }
+  // The SDK reads the whole buffer behind an Int8Array; this one is its own.
+  if (dtype === 'i8') return Int8Array.from(vector as Float32Array);
+  return vector;
+}
+
+/** A query's vector; checked as those of records are. */
+export function encodeQuery(vector: StoreVector, info: CollectionInfo): unknown {
+  requireFitting('query', vector, info);
+  return encodeVector(vector, info);
+}
+
+/** @throws {EmbedlaneError} `ERR_INVALID_ARG` for a value that the collection's dtype cannot hold */
+export function requireFitting(name: string, vector: StoreVector, { dtype }: CollectionInfo): void {
+  if (dtype !== 'i8' && dtype !== 'f16') return;
+  const values = vector as Float32Array;
+  const { fits, expected } = RANGES[dtype];
+  const wrong = values.findIndex((value) => !fits(value));
+  if (wrong >= 0) throw invalidArgument(`${name}[${wrong}]`, expected, values[wrong]);
+}
+
+const RANGES = {
+  i8: {
+    fits: (value: number) => Number.isInteger(value) && value >= -128 && value <= 127,
+    expected: 'a whole number in -128 … 127',
+  },
+  f16: {
+    // What is smaller rounds to at most the largest half, 65,504.
+    fits: (value: number) => Math.abs(value) < 65_520,
+    expected: 'a number in the range of 16-bit floats',
+  },
+};
+
+/** What the SDK gives, with the transformers of {@link halfTransformers}. */
+export function decodeVector(value: unknown, { dtype }: CollectionInfo): StoreVector {
+  if (dtype === 'b1') return Uint8Array.from(value as number[]);
+  if (dtype === 'sparse') return decodeSparse(value as Record<string, number>);
+  return value instanceof Float32Array ? value : Float32Array.from(value as number[]);
+}
+
+/** Integer keys of an object come in ascending order, as indices have to be. */
+function decodeSparse(value: Record<string, number>): SparseVector {
+  return {
+    indices: Uint32Array.from(Object.keys(value), Number),
+    values: Float32Array.from(Object.values(value)),
+  };
+}
+
+/** Without these the SDK makes arrays of numbers. */
+export const HALF_TRANSFORMERS: Record<number, (bytes: Uint8Array) => Float32Array> = {
+  // DataType.Float16Vector and DataType.BFloat16Vector
+  102: (bytes) => fromHalves('f16', bytes),
+  103: (bytes) => fromHalves('bf16', bytes),
+};
+
+function fromHalves(dtype: (typeof HALVES)[number], bytes: Uint8Array): Float32Array {
+  // A copy, because the bytes may start at an odd place of their buffer.
+  const halves = new Uint16Array(new Uint8Array(bytes).buffer);
+  const out = new Float32Array(halves.length);
+  loadBinding().fromHalf(dtype, halves, out);
+  return out;
+}
