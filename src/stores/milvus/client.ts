@@ -51,6 +51,8 @@ export async function connect(options: ConnectionOptions): Promise<MilvusClient>
       // The store repeats what may be repeated.
       maxRetries: 0,
       logLevel: 'error',
+      // After an outage of some minutes gRPC would wait for as long before it looks again.
+      channelOptions: { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1000 },
       telemetry: { enabled: false },
     });
     try {
