@@ -3,6 +3,7 @@ import { MilvusStore, type StoreRecord, type VectorStore } from 'embedlane/store
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { code } from '../index/support.js';
 import { Random } from '../native/random.js';
+import { examplesOf, runExample } from '../package/examples.js';
 import { newCollection } from './conformance/target.js';
 import { hasMilvus, hasMilvusCore, startMilvus, startMilvusCore } from './servers/milvus.mjs';
 import { type DatabaseServer, freePort } from './servers/server.mjs';
@@ -179,6 +180,13 @@ describe.skipIf(!hasMilvus)('MilvusStore', () => {
     await expect(plain.search([1, 0], { hybrid: { words: 'a' } })).rejects.toThrow(code('ERR_INVALID_ARG'));
     const worded = await opened({ fullText: true }, collection);
     await expect(worded.search([1, 0], { hybrid: { words: 'a' } })).rejects.toThrow(code('ERR_CONFLICT'));
+  });
+
+  it('runs the example of its page', async () => {
+    const [{ code: program, printed }] = examplesOf('docs/milvus.md');
+    const here = program.replace('127.0.0.1:19530', `127.0.0.1:${server.port}`);
+    expect(here).not.toBe(program);
+    expect(await runExample('docs/milvus.md', here)).toEqual({ stdout: printed, stderr: '', status: 0 });
   });
 
   it('refuses options that it does not know', async () => {

@@ -3,6 +3,7 @@ import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { code } from '../index/support.js';
 import { Random } from '../native/random.js';
+import { examplesOf, runExample } from '../package/examples.js';
 import { newCollection } from './conformance/target.js';
 import { answers, hasSeekdb, startSeekdb } from './servers/seekdb.mjs';
 import { type DatabaseServer, freePort } from './servers/server.mjs';
@@ -157,6 +158,13 @@ describe.skipIf(!hasSeekdb)('SeekdbStore', () => {
     await expect(SeekdbStore.open(url)).rejects.toThrow(/^(?!.*hunter2).*Access denied/);
     const database = `seekdb://127.0.0.1:${server.port}/nowhere/notes`;
     await expect(SeekdbStore.open(database)).rejects.toThrow(/Unknown database/);
+  });
+
+  it('runs the example of its page', async () => {
+    const [{ code: program, printed }] = examplesOf('docs/seekdb.md');
+    const here = program.replace('127.0.0.1:2881', `127.0.0.1:${server.port}`);
+    expect(here).not.toBe(program);
+    expect(await runExample('docs/seekdb.md', here)).toEqual({ stdout: printed, stderr: '', status: 0 });
   });
 
   it('refuses options that it does not know', async () => {
