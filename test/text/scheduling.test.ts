@@ -88,7 +88,7 @@ describe('a query beside a bulk job', () => {
     expect(counts).toHaveLength(4);
     expect(batches).toBeGreaterThan(55);
     for (const count of counts) expect(count).toBeLessThan(15);
-  });
+  }, 120_000);
 });
 
 describe('the cache', () => {
