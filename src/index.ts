@@ -96,3 +96,15 @@ export {
   TextEmbedder,
   type Tokenized,
 } from './text/index.js';
+export {
+  type FrameSampling,
+  type VideoClassifyOptions,
+  VideoEmbedder,
+  type VideoEncodeOptions,
+  type VideoFrames,
+  type VideoInput,
+  type VideoLoadOptions,
+  type VideoMoment,
+  type VideoSearchOptions,
+  type VideoVectorOptions,
+} from './video/index.js';

@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'ERR_MODEL_NOT_FOUND'
   | 'ERR_MODEL_INVALID'
   | 'ERR_AUDIO'
+  | 'ERR_VIDEO'
   | 'ERR_DOWNLOAD'
   | 'ERR_CHECKSUM'
   | 'ERR_NATIVE_LOAD'

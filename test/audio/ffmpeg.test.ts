@@ -15,14 +15,23 @@ const audioError = (message: RegExp) =>
   expect.objectContaining({ code: 'ERR_AUDIO', message: expect.stringMatching(message) as string });
 
 let folder: string;
-const { PATH } = process.env;
+let temporary: string;
+const { PATH, TMPDIR } = process.env;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'embedlane-ffmpeg-'));
+  // One's own, because other test files have calls under way too.
+  temporary = join(folder, 'tmp');
+  mkdirSync(temporary);
+  process.env.TMPDIR = temporary;
 });
 afterEach(() => {
   process.env.PATH = PATH;
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  if (TMPDIR === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = TMPDIR;
+  await rm(folder, { recursive: true, force: true });
+});
 
 /** Puts a program called ffmpeg before all others on the PATH. */
 function fakeFfmpeg(script: string): void {
@@ -33,7 +42,7 @@ function fakeFfmpeg(script: string): void {
   process.env.PATH = `${bin}:${PATH}`;
 }
 
-const temporaryFolders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('embedlane-audio-'));
+const temporaryFiles = () => readdirSync(temporary).filter((name) => name.startsWith('embedlane-'));
 
 describe.skipIf(!hasFfmpeg)('audio through ffmpeg', () => {
   const make = (name: string, ...args: string[]) => {
@@ -46,9 +55,8 @@ describe.skipIf(!hasFfmpeg)('audio through ffmpeg', () => {
     const source = sound('speech_5s_16k.flac');
     const path = make(`speech.${suffix}`, '-i', source, ...(suffix === 'm4a' ? [] : ['-ar', '48000']));
     const samples = await collect(openAudio(path));
-    const before = temporaryFolders();
     expect(await collect(openAudio(readFileSync(path)))).toEqual(samples);
-    expect(temporaryFolders()).toEqual(before);
+    expect(temporaryFiles()).toEqual([]);
     if (suffix === 'aiff') return;
     // Lossy, and with a little silence before or after: the loudness over time must be that of the original.
     const loudness = (x: Float32Array) =>
@@ -99,11 +107,10 @@ describe('without a working ffmpeg', () => {
   });
 
   it('reports one that dies, with its words', async () => {
-    const before = temporaryFolders();
     fakeFfmpeg('echo "out of luck" >&2; exit 3');
     await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/out of luck/));
     fakeFfmpeg('kill -9 $$');
     await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/ffmpeg/));
-    expect(temporaryFolders()).toEqual(before);
+    expect(temporaryFiles()).toEqual([]);
   });
 });
