@@ -4,9 +4,18 @@ export {
   type AudioEncodeOptions,
   type AudioInput,
   type AudioLoadOptions,
+  type AudioStreamOptions,
+  type AudioStreamWindow,
   type AudioVectorOptions,
   type AudioWindows,
+  type PcmPiece,
 } from './audio/index.js';
+export {
+  type ClapAudioOptions,
+  ClapEmbedder,
+  type ClapLoadOptions,
+  type ClapStreamOptions,
+} from './clap/index.js';
 export {
   ClipEmbedder,
   type ClipLoadOptions,

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { throwIfAborted } from '../core/abort.js';
-import { Embeddings } from '../core/embeddings.js';
+import type { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError } from '../core/errors.js';
 import {
   chooseOnnxFile,
@@ -11,34 +11,29 @@ import {
   resolveModel,
 } from '../hub/index.js';
 import { type Lane, openLane } from '../runtime/index.js';
-import { normalize } from '../vectors/index.js';
 import { type AudioModelConfig, readAudioModelConfig } from './config.js';
-import { embedAudio } from './encode-job.js';
-import type { EmbedParams, Loaded, LoadParams, WindowReport } from './lane/protocol.js';
+import { embedSounds } from './encode-job.js';
+import type { Loaded, LoadParams } from './lane/protocol.js';
 import {
   type AudioDecoderOptions,
   type AudioEncodeOptions,
   type AudioInput,
   type AudioLoadOptions,
   type AudioPlan,
+  type AudioStreamOptions,
   type AudioVectorOptions,
-  audioList,
   checkAudioEncodeOptions,
   checkAudioLoadOptions,
+  checkAudioStreamOptions,
+  type PcmPiece,
 } from './options.js';
+import { type AudioWindows, finished, joinWindows, meanOfWindows, timedWindows } from './pool-windows.js';
+import { type AudioStreamWindow, embedStream } from './stream.js';
 
 const LANE = new URL('./lane/main.js', import.meta.url);
 
 const ENCODER = { stem: 'encoder_model' };
 const DECODER = { stem: 'decoder_model' };
-
-/** Vectors of the windows of one sound, in order. */
-export interface AudioWindows {
-  /** One row per window. */
-  embeddings: Embeddings;
-  /** Seconds from the beginning of the sound at which each window starts and ends. */
-  times: { start: number; end: number }[];
-}
 
 type LoadSettings = ReturnType<typeof checkAudioLoadOptions>;
 
@@ -82,7 +77,7 @@ export class AudioEmbedder {
    * @throws {EmbedlaneError} what `TextEmbedder.load` throws
    */
   static async load(model: string, options?: AudioLoadOptions): Promise<AudioEmbedder> {
-    const settings = checkAudioLoadOptions(options);
+    const settings = checkAudioLoadOptions(options, 'decoder');
     const { dtype, decoder, hub, signal } = settings;
     throwIfAborted(signal);
     const select = onnxModelFiles(({ name, files }) =>
@@ -136,12 +131,8 @@ export class AudioEmbedder {
     options?: AudioVectorOptions,
   ): Promise<Embeddings> {
     const plan = this.#plan(options, ['normalize']);
-    const sounds = await this.#embed(inputs, 'mean', plan);
-    const data = new Float32Array(sounds.length * this.#dimensions);
-    sounds.forEach((windows, i) => {
-      data.set(weightedMean(windows, this.#dimensions), i * this.#dimensions);
-    });
-    return finished(new Embeddings(data, sounds.length, this.#dimensions), plan);
+    const sounds = await embedSounds(this.#lane, inputs, 'mean', plan);
+    return finished(meanOfWindows(sounds, this.#dimensions), plan);
   }
 
   /** A vector for each window of each sound, with its place in time. Throws what {@link encode} throws. */
@@ -150,10 +141,24 @@ export class AudioEmbedder {
     options?: AudioVectorOptions,
   ): Promise<AudioWindows[]> {
     const plan = this.#plan(options, ['normalize']);
-    return (await this.#embed(inputs, 'mean', plan)).map((windows) => ({
-      embeddings: finished(this.#joined(windows), plan),
-      times: windows.map(({ start, end }) => ({ start, end })),
-    }));
+    const sounds = await embedSounds(this.#lane, inputs, 'mean', plan);
+    return sounds.map((windows) => timedWindows(windows, this.#dimensions, plan));
+  }
+
+  /**
+   * Embeds a stream of samples while it runs: each window as soon as it is full, the last with the stream's end. Memory
+   * is that of one window; the stream is read no faster than the model hears it. Leaving the loop ends the work.
+   *
+   * @param samples pieces of any lengths: `Float32Array` in [-1, 1], `Int16Array`, or bytes of `format`
+   * @throws {EmbedlaneError} what {@link encode} throws; `ERR_RUNTIME` if the child process dies, because what it has
+   *   heard is gone
+   */
+  encodeStream(
+    samples: AsyncIterable<PcmPiece> | Iterable<PcmPiece>,
+    options: AudioStreamOptions,
+  ): AsyncGenerator<AudioStreamWindow, void, undefined> {
+    const plan = checkAudioStreamOptions(options, ['normalize', 'padding'], this.windowSeconds);
+    return embedStream(this.#lane, samples, plan);
   }
 
   /**
@@ -163,8 +168,8 @@ export class AudioEmbedder {
     inputs: AudioInput | readonly AudioInput[],
     options?: AudioEncodeOptions,
   ): Promise<Embeddings[]> {
-    const sounds = await this.#embed(inputs, 'frames', this.#plan(options, []));
-    return sounds.map((windows) => this.#joined(windows));
+    const sounds = await embedSounds(this.#lane, inputs, 'frames', this.#plan(options, []));
+    return sounds.map((windows) => joinWindows(windows, this.#dimensions));
   }
 
   /**
@@ -185,8 +190,8 @@ export class AudioEmbedder {
     const start = this.#config.decoderStartTokenId;
     if (plan.decoderInputIds.length === 0) plan.decoderInputIds = [start, start];
     plan.maxSeconds = Math.min(plan.maxSeconds ?? this.windowSeconds, this.windowSeconds);
-    const sounds = await this.#embed(inputs, 'decoder', plan);
-    return sounds.map((windows) => this.#joined(windows));
+    const sounds = await embedSounds(this.#lane, inputs, 'decoder', plan);
+    return sounds.map((windows) => joinWindows(windows, this.#dimensions));
   }
 
   /** Ends the child process. Calls in progress reject with `ERR_CLOSED`; closing twice is fine. */
@@ -202,48 +207,6 @@ export class AudioEmbedder {
     options: (AudioVectorOptions & AudioDecoderOptions) | undefined,
     more: readonly ('normalize' | 'decoderInputIds')[],
   ): AudioPlan {
-    return checkAudioEncodeOptions(options, more, this.windowSeconds);
+    return checkAudioEncodeOptions(options, ['padding', ...more], this.windowSeconds);
   }
-
-  async #embed(
-    inputs: AudioInput | readonly AudioInput[],
-    output: EmbedParams['output'],
-    plan: AudioPlan,
-  ): Promise<WindowReport[][]> {
-    const sources = audioList(inputs);
-    const sounds: WindowReport[][] = [];
-    for (const [i, source] of sources.entries()) {
-      const name = typeof source === 'string' ? source : `inputs[${i}]`;
-      sounds.push(await embedAudio(this.#lane, source, name, output, plan));
-      plan.onProgress?.({ completed: i + 1, total: sources.length });
-    }
-    return sounds;
-  }
-
-  /** All rows of all windows. */
-  #joined(windows: readonly WindowReport[]): Embeddings {
-    const data = new Float32Array(windows.reduce((sum, window) => sum + window.data.length, 0));
-    let at = 0;
-    for (const window of windows) {
-      data.set(window.data, at);
-      at += window.data.length;
-    }
-    return new Embeddings(data, data.length / this.#dimensions, this.#dimensions);
-  }
-}
-
-/** Mean over the frames of all windows. */
-function weightedMean(windows: readonly WindowReport[], dims: number): Float32Array {
-  if (windows.length === 1) return windows[0].data;
-  const sums = new Float64Array(dims);
-  let frames = 0;
-  for (const window of windows) {
-    frames += window.frames;
-    for (let d = 0; d < dims; d++) sums[d] += window.frames * window.data[d];
-  }
-  return Float32Array.from(sums, (sum) => sum / frames);
-}
-
-function finished(embeddings: Embeddings, plan: AudioPlan): Embeddings {
-  return plan.normalize ? normalize(embeddings) : embeddings;
 }

@@ -2,8 +2,8 @@ import { abortError, throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
 import type { Lane } from '../runtime/index.js';
 import type { AudioSource } from './decode/open.js';
-import type { CancelParams, EmbedParams, Loaded, WindowReport } from './lane/protocol.js';
-import type { AudioPlan } from './options.js';
+import type { CancelParams, EmbedParams, WindowReport } from './lane/protocol.js';
+import { type AudioInput, type AudioPlan, audioList } from './options.js';
 import { dropAudio, sendAudio } from './send-audio.js';
 
 let nextJob = 0;
@@ -15,7 +15,7 @@ let nextJob = 0;
  * @returns its windows in order
  */
 export async function embedAudio(
-  lane: Lane<Loaded>,
+  lane: Lane<unknown>,
   source: AudioSource,
   name: string,
   output: EmbedParams['output'],
@@ -61,8 +61,25 @@ export async function embedAudio(
   }
 }
 
+/** {@link embedAudio} for a list, one after the other. */
+export async function embedSounds(
+  lane: Lane<unknown>,
+  inputs: AudioInput | readonly AudioInput[],
+  output: EmbedParams['output'],
+  plan: AudioPlan,
+): Promise<WindowReport[][]> {
+  const sources = audioList(inputs);
+  const sounds: WindowReport[][] = [];
+  for (const [i, source] of sources.entries()) {
+    const name = typeof source === 'string' ? source : `inputs[${i}]`;
+    sounds.push(await embedAudio(lane, source, name, output, plan));
+    plan.onProgress?.({ completed: i + 1, total: sources.length });
+  }
+  return sounds;
+}
+
 /** Says which sound of a list an error is about. */
-function named(error: unknown, name: string): unknown {
+export function named(error: unknown, name: string): unknown {
   if (!(error instanceof EmbedlaneError) || error.code !== 'ERR_AUDIO') return error;
   return new EmbedlaneError(
     error.code,

@@ -1,8 +1,12 @@
-export { AudioEmbedder, type AudioWindows } from './audio-embedder.js';
+export { AudioEmbedder } from './audio-embedder.js';
 export type {
   AudioDecoderOptions,
   AudioEncodeOptions,
   AudioInput,
   AudioLoadOptions,
+  AudioStreamOptions,
   AudioVectorOptions,
+  PcmPiece,
 } from './options.js';
+export type { AudioWindows } from './pool-windows.js';
+export type { AudioStreamWindow } from './stream.js';

@@ -12,7 +12,7 @@ import {
 } from '../core/validate.js';
 import { checkHubOptions, DTYPES, type Dtype, HUB_OPTIONS, type HubOptions } from '../hub/index.js';
 import { checkRuntimeOptions, RUNTIME_OPTIONS, type RuntimeOptions } from '../runtime/index.js';
-import type { AudioSource } from './decode/open.js';
+import { type AudioSource, RATES } from './decode/open.js';
 
 /**
  * A sound: path of a file, its bytes, or samples of one channel in [-1, 1]. WAV, FLAC, MP3 and Ogg Vorbis are decoded
@@ -56,19 +56,58 @@ export interface AudioDecoderOptions extends AudioEncodeOptions {
   decoderInputIds?: readonly number[];
 }
 
-const LOAD_OPTIONS = ['dtype', 'decoder', 'signal', ...RUNTIME_OPTIONS, ...HUB_OPTIONS] as const;
-const ENCODE_OPTIONS = ['maxSeconds', 'overlap', 'padding', 'signal', 'onProgress'] as const;
+const LOAD_OPTIONS = ['dtype', 'signal', ...RUNTIME_OPTIONS, ...HUB_OPTIONS] as const;
+const ENCODE_OPTIONS = ['maxSeconds', 'overlap', 'signal', 'onProgress'] as const;
 /** A day; beyond it a number is a mistake. */
 const MAX_SECONDS = 86_400;
 
-export function checkAudioLoadOptions(options: AudioLoadOptions | undefined) {
-  const given = optionsObject<AudioLoadOptions>('options', options, LOAD_OPTIONS);
+/** @param more an option that the kind of model has beside the common ones; the caller checks its value */
+export function checkAudioLoadOptions(options: AudioLoadOptions | undefined, more: 'decoder' | 'logitScale') {
+  const given = optionsObject<AudioLoadOptions & { logitScale?: number }>('options', options, [
+    ...LOAD_OPTIONS,
+    more,
+  ]);
   return {
     dtype: given.dtype === undefined ? ('auto' as const) : oneOf('dtype', given.dtype, DTYPES),
     runtime: checkRuntimeOptions(given),
     decoder: optionalBoolean('decoder', given.decoder) ?? false,
     signal: optionalSignal('signal', given.signal),
     hub: checkHubOptions(given),
+  };
+}
+
+/** Samples of one channel as they come: numbers in [-1, 1], 16-bit numbers, or bytes of the option `format`. */
+export type PcmPiece = Float32Array | Int16Array | Uint8Array;
+
+/** Options of `encodeStream`. */
+export interface AudioStreamOptions
+  extends Pick<AudioVectorOptions, 'overlap' | 'padding' | 'normalize' | 'signal'> {
+  /** Samples per second of the stream. */
+  sampleRate: number;
+  /** What bytes are: signed 16-bit (the default) or float numbers, both little-endian. */
+  format?: 's16le' | 'f32le';
+}
+
+/** {@link AudioStreamOptions} after validation. */
+export interface AudioStreamPlan extends AudioPlan {
+  sampleRate: number;
+  format: 's16le' | 'f32le';
+}
+
+/** @param more what the model knows beside overlap and abort */
+export function checkAudioStreamOptions(
+  options: AudioStreamOptions,
+  more: readonly ('normalize' | 'padding')[],
+  windowSeconds: number,
+): AudioStreamPlan {
+  const { sampleRate, format, ...rest } = optionsObject<AudioStreamOptions>('options', options, [
+    ...(['sampleRate', 'format', 'overlap', 'signal'] as const),
+    ...more,
+  ]);
+  return {
+    ...checkAudioEncodeOptions(rest, more, windowSeconds),
+    sampleRate: integer('sampleRate', sampleRate, RATES.least, RATES.most),
+    format: format === undefined ? 's16le' : oneOf<'s16le' | 'f32le'>('format', format, ['s16le', 'f32le']),
   };
 }
 
@@ -86,7 +125,7 @@ export interface AudioPlan {
 /** @param windowSeconds longest overlap, exclusive */
 export function checkAudioEncodeOptions(
   options: (AudioVectorOptions & AudioDecoderOptions) | undefined,
-  more: readonly ('normalize' | 'decoderInputIds')[],
+  more: readonly ('normalize' | 'padding' | 'decoderInputIds')[],
   windowSeconds: number,
 ): AudioPlan {
   const given = optionsObject<AudioVectorOptions & AudioDecoderOptions>('options', options, [

@@ -18,12 +18,12 @@ export async function sendAudio(lane: LaneHandle, source: AudioSource): Promise<
   const length = PIECE / array.BYTES_PER_ELEMENT;
   for (let start = 0; start < array.length; start += length) {
     const params: PieceParams = { key, piece: array.subarray(start, start + length) };
-    await lane.note('piece', params);
+    await lane.note('audioPiece', params);
   }
   return source instanceof Uint8Array ? { key } : { key, sampleRate: source.sampleRate };
 }
 
 /** Lets the lane forget what was sent ahead for a call that will not be made. */
 export function dropAudio(lane: LaneHandle, source: WireSource): void {
-  if ('key' in source) void lane.note('drop', { key: source.key });
+  if ('key' in source) void lane.note('dropAudio', { key: source.key });
 }

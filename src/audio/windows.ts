@@ -24,50 +24,77 @@ export interface WindowOptions {
  * Cuts audio that arrives piece by piece into windows at one rate, holding no more than one of them. Audio after the
  * last window that would bring nothing but overlap is left out.
  */
-export async function* audioWindows(
-  pieces: AsyncIterable<MonoPcm>,
-  { sampleRate, size, overlap, most }: WindowOptions,
-): AsyncGenerator<AudioWindow> {
-  const window = new Float32Array(size);
-  let filled = 0;
-  let start = 0;
-  let left = most;
+export class WindowCutter {
+  readonly #options: WindowOptions;
+  readonly #window: Float32Array;
+  #resampler: Resampler | undefined;
+  #filled = 0;
+  #start = 0;
+  #left: number;
   /** Whether the window has samples that no window before it had. */
-  let fresh = false;
-  const emit = (): AudioWindow => {
-    const end = start + filled;
-    const whole = { samples: window.slice(0, filled), start: start / sampleRate, end: end / sampleRate };
-    window.copyWithin(0, filled - overlap, filled);
-    start = end - overlap;
-    filled = overlap;
-    fresh = false;
-    return whole;
-  };
+  #fresh = false;
 
-  for await (const samples of resampled(pieces, sampleRate)) {
-    let part = samples.subarray(0, left);
-    left -= part.length;
-    while (part.length > 0) {
-      if (filled === size) yield emit();
-      const taken = part.subarray(0, size - filled);
-      window.set(taken, filled);
-      filled += taken.length;
-      fresh = true;
-      part = part.subarray(taken.length);
-    }
-    if (left === 0) break;
+  constructor(options: WindowOptions) {
+    this.#options = options;
+    this.#window = new Float32Array(options.size);
+    this.#left = options.most;
   }
-  if (fresh) yield emit();
+
+  /** Whether all that counts has come. */
+  get full(): boolean {
+    return this.#left === 0;
+  }
+
+  /** @returns the windows that this piece completes; all pieces have the same rate */
+  async *push({ samples, sampleRate }: MonoPcm): AsyncGenerator<AudioWindow> {
+    if (sampleRate === this.#options.sampleRate) {
+      yield* this.#take(samples);
+      return;
+    }
+    this.#resampler ??= new Resampler(sampleRate, this.#options.sampleRate);
+    for (const part of await this.#resampler.push(samples)) yield* this.#take(part);
+  }
+
+  /** The rest, after the last piece. */
+  async *end(): AsyncGenerator<AudioWindow> {
+    if (this.#resampler && !this.full) yield* this.#take(await this.#resampler.flush());
+    if (this.#fresh) yield this.#emit();
+  }
+
+  *#take(samples: Float32Array): Generator<AudioWindow> {
+    let part = samples.subarray(0, this.#left);
+    this.#left -= part.length;
+    while (part.length > 0) {
+      const taken = part.subarray(0, this.#options.size - this.#filled);
+      this.#window.set(taken, this.#filled);
+      this.#filled += taken.length;
+      this.#fresh = true;
+      part = part.subarray(taken.length);
+      if (this.#filled === this.#options.size) yield this.#emit();
+    }
+  }
+
+  #emit(): AudioWindow {
+    const { sampleRate, overlap } = this.#options;
+    const [start, end] = [this.#start, this.#start + this.#filled];
+    const samples = this.#window.slice(0, this.#filled);
+    this.#window.copyWithin(0, this.#filled - overlap, this.#filled);
+    this.#start = end - overlap;
+    this.#filled = overlap;
+    this.#fresh = false;
+    return { samples, start: start / sampleRate, end: end / sampleRate };
+  }
 }
 
-async function* resampled(pieces: AsyncIterable<MonoPcm>, sampleRate: number): AsyncGenerator<Float32Array> {
-  let resampler: Resampler | undefined;
+/** {@link WindowCutter} for audio that is pulled. */
+export async function* audioWindows(
+  pieces: AsyncIterable<MonoPcm>,
+  options: WindowOptions,
+): AsyncGenerator<AudioWindow> {
+  const cutter = new WindowCutter(options);
   for await (const piece of pieces) {
-    if (piece.sampleRate === sampleRate) yield piece.samples;
-    else {
-      resampler ??= new Resampler(piece.sampleRate, sampleRate);
-      yield* await resampler.push(piece.samples);
-    }
+    yield* cutter.push(piece);
+    if (cutter.full) break;
   }
-  if (resampler) yield await resampler.flush();
+  yield* cutter.end();
 }

@@ -46,7 +46,8 @@ export async function readClipConfig(folder: string): Promise<ClipConfig> {
   };
 }
 
-function padToken(config: JsonObject | undefined): string | undefined {
+/** What `tokenizer_config.json` names as the padding. */
+export function padToken(config: JsonObject | undefined): string | undefined {
   const value = config?.get('pad_token');
   if (typeof value === 'string') return value;
   const content = (value as { content?: unknown } | undefined)?.content;

@@ -31,7 +31,8 @@ function pickTower(files: readonly string[], tower: 'text' | 'vision', dtype: Dt
   return isThere ? pickOnnxFile(files, dtype, where, { stem }) : undefined;
 }
 
-function pickJoint(files: readonly string[], dtype: Dtype, where: string): string | undefined {
+/** The joint graph, if the model has one. */
+export function pickJoint(files: readonly string[], dtype: Dtype, where: string): string | undefined {
   try {
     return pickOnnxFile(files, dtype, where);
   } catch (error) {

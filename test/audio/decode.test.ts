@@ -123,4 +123,18 @@ describe('openAudio', () => {
     ]);
     await expect(collect(openAudio(noise))).rejects.toThrow(audioError(/./));
   });
+
+  it('hears what there is of an MP3 that was cut off', async () => {
+    const mp3 = readFileSync(sound('speech_5s_22k.mp3'));
+    const whole = await collect(openAudio(mp3));
+    expect(whole.length).toBe(5 * 22_050);
+    for (const length of [200, 5000, mp3.length - 1]) {
+      const samples = await collect(openAudio(mp3.subarray(0, length))).catch((error) => {
+        expect(error).toMatchObject({ code: 'ERR_AUDIO' });
+        return new Float32Array(0);
+      });
+      expect(samples.length).toBeLessThanOrEqual(whole.length);
+      if (length === 5000) expect(samples.length).toBeGreaterThan(0);
+    }
+  });
 });

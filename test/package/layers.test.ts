@@ -19,6 +19,7 @@ const LAYERS = [
   'image',
   'clip',
   'audio',
+  'clap',
   'video',
   'providers',
   'adapters',

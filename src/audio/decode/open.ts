@@ -10,7 +10,7 @@ import { WavDecoder } from './wav.js';
 export type AudioSource = string | Uint8Array | MonoPcm;
 
 /** Rates of speech, music and measurement; beyond them a header is wrong. */
-const RATES = { least: 1000, most: 768_000 };
+export const RATES = { least: 1000, most: 768_000 };
 const READ_SIZE = 256 * 1024;
 /** A decoder gets at most this much at a time, so that what it returns stays small too. */
 const PIECE = 64 * 1024;
@@ -25,18 +25,23 @@ export async function* openAudio(source: AudioSource): AsyncGenerator<MonoPcm> {
   let total = 0;
   for await (const piece of pieces(source)) {
     const { sampleRate, samples } = piece;
-    if (!(sampleRate >= RATES.least && sampleRate <= RATES.most)) {
-      throw audioError(`a sample rate between ${RATES.least} and ${RATES.most} Hz`, `${sampleRate} Hz`);
-    }
+    checkPiece(piece);
     if (rate !== undefined && sampleRate !== rate) {
       throw audioError(`one sample rate, ${rate} Hz`, `a change to ${sampleRate} Hz`);
     }
     rate = sampleRate;
     total += samples.length;
-    if (!samples.every(Number.isFinite)) throw audioError('finite samples', 'NaN or Infinity');
     yield piece;
   }
   if (total === 0) throw audioError('at least one sample', 'none');
+}
+
+/** @throws {EmbedlaneError} `ERR_AUDIO` for a rate or samples that cannot be */
+export function checkPiece({ sampleRate, samples }: MonoPcm): void {
+  if (!(sampleRate >= RATES.least && sampleRate <= RATES.most)) {
+    throw audioError(`a sample rate between ${RATES.least} and ${RATES.most} Hz`, `${sampleRate} Hz`);
+  }
+  if (!samples.every(Number.isFinite)) throw audioError('finite samples', 'NaN or Infinity');
 }
 
 async function* pieces(source: AudioSource): AsyncGenerator<MonoPcm> {

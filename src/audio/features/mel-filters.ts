@@ -47,6 +47,11 @@ export function melFilters(options: MelFilterOptions): MelFilters {
   return { starts, counts, weights: Float64Array.from(weights) };
 }
 
+/** Periodic Hann window. */
+export function hannWindow(size: number): Float64Array {
+  return Float64Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size));
+}
+
 /** Where the Slaney scale turns from linear (200 / 3 Hz per mel) to logarithmic (27 mels per factor 6.4). */
 const BREAK = { hertz: 1000, mel: 15, linear: 200 / 3, step: Math.log(6.4) / 27 };
 

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { loadBinding } from '../../native/load.js';
-import { type MelFilters, melFilters } from './mel-filters.js';
+import { hannWindow, type MelFilters, melFilters } from './mel-filters.js';
 
 /** What `preprocessor_config.json` says of a Whisper feature extractor. */
 export interface WhisperFeatureConfig {
@@ -39,10 +39,7 @@ export class WhisperFeatureExtractor {
   constructor(config: WhisperFeatureConfig) {
     const { fftSize, sampleRate, mels } = config;
     this.config = config;
-    this.#window = Float64Array.from(
-      { length: fftSize },
-      (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / fftSize),
-    );
+    this.#window = hannWindow(fftSize);
     this.#filters = melFilters({
       mels,
       fftSize,

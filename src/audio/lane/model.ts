@@ -4,10 +4,9 @@ import { loadBinding } from '../../native/load.js';
 import { runGraph } from '../../runtime/exit-guard.js';
 import { invalidGraph } from '../../runtime/graph-errors.js';
 import { openSession } from '../../runtime/open-session.js';
-import { type AudioSource, openAudio } from '../decode/open.js';
 import { WhisperFeatureExtractor, type WhisperFeatures } from '../features/whisper.js';
-import { audioWindows } from '../windows.js';
-import type { EmbedParams, Loaded, LoadParams, WindowReport } from './protocol.js';
+import type { Loaded, LoadParams, WindowParams } from './protocol.js';
+import type { WindowModel } from './windowed.js';
 
 /** States of the encoder for one window, row-major `[frames, dims]`. */
 interface States {
@@ -19,12 +18,11 @@ interface States {
 }
 
 /** Feature extractor, encoder and decoder of a Whisper model, inside a lane. */
-export class WhisperModel {
+export class WhisperModel implements WindowModel {
   readonly #features: WhisperFeatureExtractor;
   readonly #encoder: ort.InferenceSession;
   readonly #decoder: ort.InferenceSession | undefined;
   readonly #params: LoadParams;
-  readonly #cancelled = new Set<number>();
 
   private constructor(
     encoder: ort.InferenceSession,
@@ -58,34 +56,17 @@ export class WhisperModel {
     return { dimensions: dims };
   }
 
-  cancel(job: number): void {
-    this.#cancelled.add(job);
+  get sampleRate(): number {
+    return this.#params.features.sampleRate;
   }
 
-  /** Embeds one sound, reporting each of its windows. */
-  async embed(
-    source: AudioSource,
-    params: EmbedParams,
-    report: (window: WindowReport) => void,
-  ): Promise<void> {
-    const { sampleRate, windowSamples: size } = this.#params.features;
-    const { job, maxSeconds = Number.POSITIVE_INFINITY } = params;
-    const overlap = Math.round(params.overlap * sampleRate);
-    const most = Math.round(maxSeconds * sampleRate);
-    try {
-      for await (const window of audioWindows(openAudio(source), { sampleRate, size, overlap, most })) {
-        if (this.#cancelled.has(job)) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
-        const features = await this.#features.extract(
-          window.samples,
-          Math.max(1, this.#params.session.threads),
-        );
-        const states = await this.#encode(features);
-        const { start, end } = window;
-        report({ start, end, ...(await this.#output(states, params)) });
-      }
-    } finally {
-      this.#cancelled.delete(job);
-    }
+  get windowSamples(): number {
+    return this.#params.features.windowSamples;
+  }
+
+  async embed(samples: Float32Array, params: WindowParams) {
+    const features = await this.#features.extract(samples, Math.max(1, this.#params.session.threads));
+    return this.#output(await this.#encode(features), params);
   }
 
   async #encode({ values, frames, validFrames }: WhisperFeatures): Promise<States> {
@@ -97,7 +78,7 @@ export class WhisperModel {
     return { data, frames: dims[1], dims: dims[2], valid: Math.min(valid, dims[1]) };
   }
 
-  async #output(states: States, { output, padding, decoderInputIds }: EmbedParams) {
+  async #output(states: States, { output, padding, decoderInputIds }: WindowParams) {
     const frames = padding ? states.frames : states.valid;
     const used = states.data.subarray(0, frames * states.dims);
     if (output === 'frames') return { frames, data: used };

@@ -22,9 +22,8 @@ export interface PieceParams {
   piece: Uint8Array | Float32Array;
 }
 
-export interface EmbedParams {
-  job: number;
-  source: WireSource;
+/** What each window of a sound becomes. */
+export interface WindowParams {
   /** Seconds that neighbouring windows share. */
   overlap: number;
   /** Seconds of the audio that count; undefined for all. */
@@ -37,12 +36,32 @@ export interface EmbedParams {
   decoderInputIds: number[];
 }
 
+export interface EmbedParams extends WindowParams {
+  job: number;
+  source: WireSource;
+}
+
+/** A stream of samples: each `pushStream` and `endStream` is answered with the windows that it completes. */
+export interface OpenStreamParams extends WindowParams {
+  stream: number;
+  sampleRate: number;
+}
+
+export interface PushStreamParams {
+  stream: number;
+  samples: Float32Array;
+}
+
+export interface StreamParams {
+  stream: number;
+}
+
 /** One window's result. */
 export interface WindowReport {
   /** Seconds from the beginning. */
   start: number;
   end: number;
-  /** Encoder frames that went into it. */
+  /** Its weight in a mean over windows: encoder frames, or samples, that went into it. */
   frames: number;
   /** Row-major `[rows, dimensions]`: one row for `'mean'`, one per frame or decoder token for the others. */
   data: Float32Array;

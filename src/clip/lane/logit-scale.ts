@@ -13,17 +13,20 @@ export const PROBE_TEXTS = [
   'the sea',
 ];
 
-export const PROBE_OUTPUTS = ['logits_per_image', 'text_embeds', 'image_embeds'];
-
 /**
  * What a joint graph multiplies cosines with, and adds, to get its logits: the weights are inside the graph, so
  * they are found from what it computes, by least squares.
  *
- * @param outputs of a run with {@link PROBE_TEXTS} and one picture
+ * @param outputs of a run with {@link PROBE_TEXTS} and one picture or sound
+ * @param names of the outputs: logits of the picture or sound, vectors of the texts, its vector
  * @param withBias whether the model has a bias (SigLIP)
  */
-export function fitLogitScale(outputs: RunOutputs, withBias: boolean): LogitScale {
-  const [logits, texts, image] = PROBE_OUTPUTS.map((name) => outputs.values(name).data);
+export function fitLogitScale(
+  outputs: RunOutputs,
+  names: readonly [logits: string, texts: string, other: string],
+  withBias: boolean,
+): LogitScale {
+  const [logits, texts, image] = names.map((name) => outputs.values(name).data);
   const n = PROBE_TEXTS.length;
   const dims = image.length;
   const cosines = Array.from({ length: n }, (_, i) =>

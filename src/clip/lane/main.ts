@@ -1,3 +1,4 @@
+import * as ort from 'onnxruntime-node';
 import { EmbedlaneError } from '../../core/errors.js';
 import { inputGeometry } from '../../image/geometry.js';
 import type { ImageModel } from '../../image/lane/model.js';
@@ -14,10 +15,13 @@ import { serveLane } from '../../runtime/lane-host.js';
 import { openSession } from '../../runtime/open-session.js';
 import { BatchScheduler } from '../../runtime/scheduler.js';
 import { dropPieces, receivePiece, receiveTexts } from '../../text/lane/texts.js';
-import { fitLogitScale, PROBE_OUTPUTS, PROBE_TEXTS } from './logit-scale.js';
+import { fitLogitScale, PROBE_TEXTS } from './logit-scale.js';
 import type { ClipLoaded, ClipLoadParams, EmbedTextsParams, LogitScale, TextRows } from './protocol.js';
 import { ClipTextModel } from './text-model.js';
 import { ClipTextSession } from './text-session.js';
+
+/** Outputs of a joint graph. */
+const IMAGE_OUTPUTS = ['logits_per_image', 'text_embeds', 'image_embeds'] as const;
 
 /** The program of a CLIP lane: both towers in one process, whose runs take turns on the same threads. */
 let images: ImageModel | undefined;
@@ -36,7 +40,7 @@ async function load(params: ClipLoadParams): Promise<ClipLoaded> {
   const [image, textModel] = await Promise.all([
     openImageModel(params.image, new ImageSession(visionGraph), scheduler),
     ClipTextModel.open(
-      new ClipTextSession(textGraph, inputSize(params)),
+      new ClipTextSession(textGraph, blackPicture(params)),
       { ...params.tokenizer, tokenBudget: params.tokenBudget },
       loadBinding(),
       scheduler,
@@ -55,9 +59,11 @@ async function load(params: ClipLoadParams): Promise<ClipLoaded> {
   return { dimensions };
 }
 
-function inputSize({ image }: ClipLoadParams): { width: number; height: number } {
+/** A joint graph wants a picture for its texts too, which has no influence on their vectors. */
+function blackPicture({ image }: ClipLoadParams): Record<string, ort.Tensor> {
   const { x, y } = inputGeometry(image.preprocessing, 224, 224, image.heightFirst);
-  return { width: x.window, height: y.window };
+  const pixels = new Float32Array(3 * x.window * y.window);
+  return { pixel_values: new ort.Tensor('float32', pixels, [1, 3, y.window, x.window]) };
 }
 
 /** The joint graph is opened for this alone where the towers are separate. */
@@ -68,9 +74,9 @@ async function scale({ withBias }: { withBias: boolean }): Promise<LogitScale | 
   try {
     const model = texts as ClipTextModel;
     const batch = model.pad(await model.ids(PROBE_TEXTS));
-    const outputs = await new ClipTextSession(graph, inputSize(loadParams)).run(batch, PROBE_OUTPUTS);
+    const outputs = await new ClipTextSession(graph, blackPicture(loadParams)).run(batch, [...IMAGE_OUTPUTS]);
     try {
-      return fitLogitScale(outputs, withBias);
+      return fitLogitScale(outputs, IMAGE_OUTPUTS, withBias);
     } finally {
       outputs.dispose();
     }

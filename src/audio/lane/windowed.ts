@@ -1,0 +1,121 @@
+import { EmbedlaneError } from '../../core/errors.js';
+import { type AudioSource, checkPiece, openAudio } from '../decode/open.js';
+import { audioError } from '../decode/pcm.js';
+import { type AudioWindow, audioWindows, WindowCutter, type WindowOptions } from '../windows.js';
+import { receiveAudio } from './pieces.js';
+import type {
+  CancelParams,
+  EmbedParams,
+  OpenStreamParams,
+  PushStreamParams,
+  StreamParams,
+  WindowParams,
+  WindowReport,
+} from './protocol.js';
+
+/** A model that takes sounds window by window. */
+export interface WindowModel {
+  sampleRate: number;
+  /** Samples of a full window. */
+  windowSamples: number;
+  embed(samples: Float32Array, params: WindowParams): Promise<Pick<WindowReport, 'frames' | 'data'>>;
+}
+
+interface Stream {
+  params: OpenStreamParams;
+  cutter: WindowCutter;
+  received: number;
+}
+
+/** Sounds and streams of samples through one model, inside a lane. They take turns window by window. */
+export class WindowedAudio {
+  readonly #model: WindowModel;
+  readonly #cancelled = new Set<number>();
+  readonly #running = new Set<number>();
+  readonly #streams = new Map<number, Stream>();
+  /** Each window keeps all threads busy: one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(model: WindowModel) {
+    this.#model = model;
+  }
+
+  /** Embeds one sound, reporting each of its windows. */
+  async embed(params: EmbedParams, report: (window: WindowReport) => void): Promise<void> {
+    const { job } = params;
+    const source: AudioSource = receiveAudio(params.source);
+    this.#running.add(job);
+    try {
+      for await (const window of audioWindows(openAudio(source), this.#options(params))) {
+        if (this.#cancelled.has(job)) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
+        report(await this.#embed(window, params));
+      }
+    } finally {
+      this.#running.delete(job);
+      this.#cancelled.delete(job);
+    }
+  }
+
+  cancel({ job }: CancelParams): void {
+    if (this.#running.has(job)) this.#cancelled.add(job);
+  }
+
+  async openStream(params: OpenStreamParams): Promise<void> {
+    const cutter = new WindowCutter(this.#options(params));
+    this.#streams.set(params.stream, { params, cutter, received: 0 });
+  }
+
+  async pushStream({ stream, samples }: PushStreamParams): Promise<WindowReport[]> {
+    const state = this.#stream(stream);
+    const piece = { samples, sampleRate: state.params.sampleRate };
+    checkPiece(piece);
+    state.received += samples.length;
+    return this.#embedAll(state, state.cutter.push(piece));
+  }
+
+  async endStream({ stream }: StreamParams): Promise<WindowReport[]> {
+    const state = this.#stream(stream);
+    this.#streams.delete(stream);
+    if (state.received === 0) throw audioError('at least one sample', 'none');
+    return this.#embedAll(state, state.cutter.end());
+  }
+
+  dropStream({ stream }: StreamParams): void {
+    this.#streams.delete(stream);
+  }
+
+  #stream(stream: number): Stream {
+    const state = this.#streams.get(stream);
+    if (state) return state;
+    throw new EmbedlaneError(
+      'ERR_RUNTIME',
+      "Expected the model's process to live as long as the stream but it had to be replaced",
+    );
+  }
+
+  async #embedAll({ params }: Stream, windows: AsyncIterable<AudioWindow>): Promise<WindowReport[]> {
+    const reports: WindowReport[] = [];
+    for await (const window of windows) reports.push(await this.#embed(window, params));
+    return reports;
+  }
+
+  #embed({ samples, start, end }: AudioWindow, params: WindowParams): Promise<WindowReport> {
+    const work = this.#queue.then(async () => ({
+      start,
+      end,
+      ...(await this.#model.embed(samples, params)),
+    }));
+    this.#queue = work.catch(() => {});
+    return work;
+  }
+
+  #options({ overlap, maxSeconds = Number.POSITIVE_INFINITY }: WindowParams): WindowOptions {
+    const { sampleRate, windowSamples: size } = this.#model;
+    return {
+      sampleRate,
+      size,
+      overlap: Math.round(overlap * sampleRate),
+      most: Math.round(maxSeconds * sampleRate),
+    };
+  }
+}

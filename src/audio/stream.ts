@@ -1,0 +1,152 @@
+import { abortError, throwIfAborted } from '../core/abort.js';
+import { Embeddings } from '../core/embeddings.js';
+import { invalidArgument, withCallerStack } from '../core/errors.js';
+import { typedArray } from '../core/validate.js';
+import type { Lane } from '../runtime/index.js';
+import { named } from './encode-job.js';
+import type { OpenStreamParams, PushStreamParams, StreamParams, WindowReport } from './lane/protocol.js';
+import type { AudioStreamPlan, PcmPiece } from './options.js';
+import { finished } from './pool-windows.js';
+
+/** A window of a stream of samples. */
+export interface AudioStreamWindow {
+  /** Seconds from the beginning of the stream. */
+  start: number;
+  end: number;
+  embedding: Float32Array;
+}
+
+/** Samples per message: copying more takes more than about a millisecond. */
+const PIECE = 256 * 1024;
+
+let nextStream = 0;
+
+/** Checks the stream at the call, before anything is asked of it. */
+export function embedStream(
+  lane: Lane<unknown>,
+  samples: AsyncIterable<PcmPiece> | Iterable<PcmPiece>,
+  plan: AudioStreamPlan,
+): AsyncGenerator<AudioStreamWindow, void, undefined> {
+  const iterable = samples !== null && typeof samples === 'object' && !ArrayBuffer.isView(samples);
+  if (!iterable || !(Symbol.asyncIterator in samples || Symbol.iterator in samples)) {
+    throw invalidArgument('samples', 'an iterable or async iterable of samples', samples);
+  }
+  return embedPieces(lane, samples, plan);
+}
+
+async function* embedPieces(
+  lane: Lane<unknown>,
+  samples: AsyncIterable<PcmPiece> | Iterable<PcmPiece>,
+  plan: AudioStreamPlan,
+): AsyncGenerator<AudioStreamWindow, void, undefined> {
+  const { signal, sampleRate, overlap, padding } = plan;
+  const stream = nextStream++;
+  const abort = new Abort(signal);
+  // Each call is answered when the model has heard all of it: that is what slows a fast stream down.
+  const call = (method: string, params: object) =>
+    abort.race(lane.run((process) => process.call(method, params)) as Promise<WindowReport[]>);
+  const reader = new PcmReader(plan.format);
+  try {
+    const open: OpenStreamParams = {
+      ...{ stream, sampleRate, overlap, padding },
+      ...{ maxSeconds: undefined, output: 'mean', decoderInputIds: [] },
+    };
+    await call('openStream', open);
+    for await (const piece of abort.until(samples)) {
+      const values = reader.read(piece);
+      for (let start = 0; start < values.length; start += PIECE) {
+        const params: PushStreamParams = { stream, samples: values.subarray(start, start + PIECE) };
+        yield* windows(await call('pushStream', params), plan);
+      }
+    }
+    reader.end();
+    yield* windows(await call('endStream', { stream }), plan);
+  } catch (error) {
+    throw withCallerStack(named(error, 'samples'));
+  } finally {
+    abort.dispose();
+    const params: StreamParams = { stream };
+    lane.note('dropStream', params);
+  }
+}
+
+function* windows(reports: readonly WindowReport[], plan: AudioStreamPlan): Generator<AudioStreamWindow> {
+  for (const { start, end, data } of reports) {
+    const embedding = finished(new Embeddings(data, 1, data.length), plan).data as Float32Array;
+    yield { start, end, embedding };
+  }
+}
+
+/** Makes samples of pieces, which may end in the middle of one. */
+class PcmReader {
+  readonly #width: 2 | 4;
+  #rest = new Uint8Array(0);
+  #index = 0;
+
+  constructor(format: AudioStreamPlan['format']) {
+    this.#width = format === 's16le' ? 2 : 4;
+  }
+
+  read(piece: PcmPiece): Float32Array {
+    const name = `samples[${this.#index++}]`;
+    if (piece instanceof Float32Array) return typedArray(name, piece, Float32Array);
+    if (piece instanceof Int16Array) return Float32Array.from(piece, (value) => value / 32768);
+    if (!(piece instanceof Uint8Array)) {
+      throw invalidArgument(name, 'a Float32Array, an Int16Array or bytes', piece);
+    }
+    const bytes = Buffer.concat([this.#rest, piece]);
+    const count = Math.floor(bytes.length / this.#width);
+    this.#rest = new Uint8Array(bytes.subarray(count * this.#width));
+    const view = new DataView(bytes.buffer, bytes.byteOffset, count * this.#width);
+    return Float32Array.from({ length: count }, (_, i) =>
+      this.#width === 2 ? view.getInt16(2 * i, true) / 32768 : view.getFloat32(4 * i, true),
+    );
+  }
+
+  end(): void {
+    if (this.#rest.length === 0) return;
+    throw invalidArgument('samples', `whole samples of ${this.#width} bytes`, this.#rest);
+  }
+}
+
+/** An abort that ends every wait, also that for a stream which says nothing. */
+class Abort {
+  readonly #signal: AbortSignal | undefined;
+  readonly #aborted: Promise<never>;
+  #onAbort: () => void = () => {};
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+    this.#aborted = new Promise((_, reject) => {
+      this.#onAbort = () => reject(abortError(signal as AbortSignal));
+    });
+    this.#aborted.catch(() => {});
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  race<T>(work: Promise<T>): Promise<T> {
+    throwIfAborted(this.#signal);
+    return Promise.race([work, this.#aborted]);
+  }
+
+  async *until<T>(source: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T> {
+    const iterator =
+      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+    let done = false;
+    try {
+      for (;;) {
+        const next = await this.race(Promise.resolve(iterator.next()));
+        done = next.done === true;
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      // Not waited for: a source that is silent answers this no sooner than its next piece.
+      if (!done) void Promise.resolve(iterator.return?.()).catch(() => {});
+    }
+  }
+
+  dispose(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+}

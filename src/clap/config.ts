@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import type { ClapFeatureConfig } from '../audio/features/clap.js';
+import { padToken } from '../clip/config.js';
+import type { ClipTokenizerParams } from '../clip/lane/protocol.js';
+import { EmbedlaneError } from '../core/errors.js';
+import { JsonObject, readJsonObject } from '../core/json-file.js';
+
+/** What the files of a CLAP model say. */
+export interface ClapConfig {
+  features: ClapFeatureConfig;
+  tokenizer: ClipTokenizerParams;
+  /** What the logit scale was before training. */
+  initialScale: number;
+}
+
+/** Defaults of `ClapFeatureExtractor` and `ClapTextConfig`. */
+const DEFAULTS = {
+  ...{ mels: 64, sampleRate: 48_000, fftSize: 1024, hop: 480, seconds: 10 },
+  ...{ minFrequency: 0, maxFrequency: 14_000, positions: 514, padId: 1, scale: 1 / 0.07 },
+};
+const PADDINGS = ['repeatpad', 'repeat', 'pad'] as const;
+
+/** @throws {EmbedlaneError} `ERR_MODEL_INVALID` naming the file and the field */
+export async function readClapConfig(folder: string): Promise<ClapConfig> {
+  const [config, preprocessor, tokenizer] = await Promise.all([
+    readJsonObject(folder, 'config.json'),
+    readJsonObject(folder, 'preprocessor_config.json'),
+    readJsonObject(folder, 'tokenizer_config.json'),
+  ]);
+  const type = config?.string('model_type');
+  if (type !== 'clap') {
+    throw new EmbedlaneError(
+      'ERR_MODEL_INVALID',
+      `Expected a model of type 'clap' in ${folder} but received one of type '${type ?? ''}'`,
+    );
+  }
+  const text = new JsonObject('config.json (text_config)', config?.get('text_config') ?? {});
+  // The first position of RoBERTa comes after that of the padding.
+  const padId = text.number('pad_token_id') ?? DEFAULTS.padId;
+  const positions = (text.positiveInteger('max_position_embeddings') ?? DEFAULTS.positions) - padId - 1;
+  const limit = tokenizer?.number('model_max_length') ?? positions;
+  return {
+    features: readFeatures(preprocessor),
+    tokenizer: {
+      file: join(folder, 'tokenizer.json'),
+      padToken: padToken(tokenizer),
+      padId,
+      maxTokens: limit >= 1 ? Math.min(limit, positions) : positions,
+      padToMax: false,
+    },
+    initialScale: config?.number('logit_scale_init_value') ?? DEFAULTS.scale,
+  };
+}
+
+function readFeatures(file: JsonObject | undefined): ClapFeatureConfig {
+  const type = file?.string('feature_extractor_type') ?? 'ClapFeatureExtractor';
+  if (file && type !== 'ClapFeatureExtractor') {
+    throw file.invalid("'ClapFeatureExtractor'", "'feature_extractor_type'", type);
+  }
+  // Fusion models stack random crops, and tell by a random input that a sound is long: nothing to be equal to.
+  const truncation = file?.string('truncation') ?? 'fusion';
+  if (truncation !== 'rand_trunc') {
+    const expected = "'rand_trunc' (models without fusion, such as laion/clap-htsat-unfused)";
+    if (file) throw file.invalid(expected, "'truncation'", truncation);
+    throw new EmbedlaneError('ERR_MODEL_INVALID', 'Expected preprocessor_config.json of a CLAP model');
+  }
+  const padding = file?.string('padding') ?? 'repeatpad';
+  const known = PADDINGS.find((name) => name === padding);
+  if (known === undefined) throw (file as JsonObject).invalid(PADDINGS.join(' or '), "'padding'", padding);
+  const sampleRate = file?.positiveInteger('sampling_rate') ?? DEFAULTS.sampleRate;
+  return {
+    mels: file?.positiveInteger('feature_size') ?? DEFAULTS.mels,
+    sampleRate,
+    fftSize: file?.positiveInteger('fft_window_size') ?? DEFAULTS.fftSize,
+    hop: file?.positiveInteger('hop_length') ?? DEFAULTS.hop,
+    windowSamples: (file?.positiveInteger('max_length_s') ?? DEFAULTS.seconds) * sampleRate,
+    minFrequency: file?.number('frequency_min') ?? DEFAULTS.minFrequency,
+    maxFrequency: file?.number('frequency_max') ?? DEFAULTS.maxFrequency,
+    padding: known,
+  };
+}
