@@ -117,6 +117,11 @@ export class VideoEmbedder implements AsyncDisposable {
     return this.#model instanceof Perceiver ? 'clips' : 'frames';
   }
 
+  /** Whether {@link encodeText} and {@link search} work: with CLIP and its kin. */
+  get knowsWords(): boolean {
+    return !(this.#model instanceof Perceiver) && this.#model.encodeText !== undefined;
+  }
+
   /**
    * One vector per film: the mean of its frames' vectors; for the Perceiver, the mean of its clips' latents.
    *

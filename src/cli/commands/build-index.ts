@@ -3,7 +3,16 @@ import { EmbedlaneError } from '../../core/errors.js';
 import type { OnProgress } from '../../core/progress.js';
 import type { CliContext } from '../context.js';
 import { imagesToIndex, indexImages } from '../images/index-images.js';
-import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, withModel } from '../options.js';
+import { forgetFileIndex } from '../input/file-index.js';
+import { type IndexMediaFlags, indexMedia, mediaToIndex } from '../media/index-media.js';
+import {
+  DEFAULT_INDEX,
+  integerOption,
+  loadModel,
+  type ModelFlags,
+  numberOption,
+  withModel,
+} from '../options.js';
 import { bytes, count, duration, rate } from '../output/format.js';
 import { startProgressBar } from '../output/progress-bar.js';
 import { DEFAULT_CHUNK_CHARS } from '../passages/chunk.js';
@@ -11,7 +20,7 @@ import { collectPassages, passageText } from '../passages/collect.js';
 import { writePassageIndex } from '../passages/passage-index.js';
 import { storePassages, withoutPassword } from '../stores/passage-store.js';
 
-interface IndexFlags extends ModelFlags {
+interface IndexFlags extends ModelFlags, IndexMediaFlags {
   index: string;
   store?: string;
   field: string;
@@ -22,7 +31,7 @@ interface IndexFlags extends ModelFlags {
 export function registerIndex(program: Command, context: CliContext): void {
   withModel(program.command('index'))
     .description(
-      'Index a folder of texts or pictures, a text file or a JSON-lines file for `embedlane search`.',
+      'Index a folder of texts, pictures, sounds or films, a text file or a JSON-lines file for `embedlane search`.',
     )
     .argument('<source>', 'folder or file')
     .option('--index <folder>', 'index folder to write', DEFAULT_INDEX)
@@ -34,6 +43,7 @@ export function registerIndex(program: Command, context: CliContext): void {
       integerOption(50, 100_000),
       DEFAULT_CHUNK_CHARS,
     )
+    .option('--fps <n>', 'frames per second of films', numberOption(0.001, 60), 1)
     .option('--json', 'print one JSON object instead of text')
     .addHelpText(
       'after',
@@ -41,6 +51,8 @@ export function registerIndex(program: Command, context: CliContext): void {
 Examples:
   $ embedlane index docs/
   $ embedlane index photos/ --index photos.index
+  $ embedlane index podcasts/ --model Xenova/clap-htsat-unfused --index podcasts.index
+  $ embedlane index films/ --model openai/clip-vit-base-patch32 --fps 0.5 --index films.index
   $ embedlane index articles.jsonl --field body --index articles.index`,
     )
     .action((source: string, flags: IndexFlags) => index(source, flags, context));
@@ -53,6 +65,8 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected texts for --store but received pictures');
   }
   if (images) return indexImages(images, flags, context);
+  const media = await mediaToIndex(source);
+  if (media) return indexMedia(media, flags, context);
   const { field, chunkChars: maxChars } = flags;
   const { passages, files, skipped } = await collectPassages(source, { field, maxChars, signal });
   if (passages.length === 0) {
@@ -91,6 +105,7 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
     .finally(() => bar.stop());
   const elapsed = performance.now() - started;
 
+  await forgetFileIndex(flags.index);
   const manifest = await writePassageIndex(flags.index, {
     source,
     model: { id: model.modelId, dtype: flags.dtype },

@@ -3,15 +3,16 @@ import { EmbedlaneError } from '../../core/errors.js';
 import type { IndexHit } from '../../index/index.js';
 import { openStore, type StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
-import { openImageIndex } from '../images/image-index.js';
 import { type SearchImagesFlags, searchImages } from '../images/search-images.js';
+import { type FileKind, openFileIndex } from '../input/file-index.js';
+import { type SearchMediaFlags, searchMedia } from '../media/search-media.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, repeated } from '../options.js';
 import { count, duration } from '../output/format.js';
 import { type Hit, renderHits } from '../output/hits.js';
 import { openPassageIndex, type PassageIndex } from '../passages/passage-index.js';
 import { filterOption, modelOf, searchPassages } from '../stores/passage-store.js';
 
-interface SearchFlags extends Omit<ModelFlags, 'model' | 'dtype'>, SearchImagesFlags {
+interface SearchFlags extends Omit<ModelFlags, 'model' | 'dtype'>, SearchImagesFlags, SearchMediaFlags {
   index: string;
   k: number;
   json?: boolean;
@@ -24,7 +25,9 @@ interface SearchFlags extends Omit<ModelFlags, 'model' | 'dtype'>, SearchImagesF
 export function registerSearch(program: Command, context: CliContext): void {
   program
     .command('search')
-    .description('Search an index by meaning; prints ranked passages with score, file and line.')
+    .description(
+      'Search an index by meaning; prints ranked passages with score, file and line, or pictures, or moments of sounds and films.',
+    )
     .argument('[questions...]', 'one or more questions')
     .option('--index <folder>', 'index folder to read', DEFAULT_INDEX)
     .option('--store <url>', 'store to search instead: a folder, file:, postgres: …')
@@ -32,7 +35,8 @@ export function registerSearch(program: Command, context: CliContext): void {
     .option('--hybrid', "search the store's full text as well")
     .option('-k, --k <n>', 'passages per question', integerOption(1, 10_000), 5)
     .option('--threads <n>', 'inference threads (default: all cores)', integerOption(1, 1024))
-    .option('--image <file>', 'search pictures with a picture (repeatable)', repeated)
+    .option('--image <file>', 'search pictures or films with a picture (repeatable)', repeated)
+    .option('--audio <file>', 'search sounds with a sound (repeatable)', repeated)
     .option('--html <file>', 'write a contact sheet of the pictures that were found')
     .option('--full', 'print whole passages')
     .option('--json', 'print one JSON object a question')
@@ -52,14 +56,10 @@ async function search(questions: string[], flags: SearchFlags, context: CliConte
   if (flags.filter !== undefined || flags.hybrid !== undefined) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected --store for --filter and --hybrid');
   }
-  const images = await openImageIndex(flags.index);
-  if (images) return searchImages(questions, flags, images, context);
-  if (flags.image || flags.html !== undefined) {
-    throw new EmbedlaneError(
-      'ERR_INVALID_ARG',
-      `Expected an index of pictures for --image and --html but received ${flags.index}`,
-    );
-  }
+  const files = await openFileIndex(flags.index);
+  refuseFlags(flags, files?.kind);
+  if (files?.kind === 'pictures') return searchImages(questions, flags, files, context);
+  if (files) return searchMedia(questions, flags, files, context);
   requireQuestions(questions);
   await using index = await openPassageIndex(flags.index);
   const { id, dtype } = index.manifest.model;
@@ -110,6 +110,19 @@ function requireQuestions(questions: readonly string[]): void {
 
 function print(question: string, hits: readonly Hit[], { json, full }: SearchFlags): void {
   process.stdout.write(json ? `${JSON.stringify({ question, hits })}\n` : renderHits(question, hits, full));
+}
+
+/** Which kinds of index can be searched with what. */
+const KINDS = { image: ['pictures', 'films'], html: ['pictures'], audio: ['sounds'] } as const;
+
+function refuseFlags(flags: SearchFlags, kind: FileKind | undefined): void {
+  for (const [flag, kinds] of Object.entries(KINDS) as [keyof typeof KINDS, readonly FileKind[]][]) {
+    if (flags[flag] === undefined || (kind !== undefined && kinds.includes(kind))) continue;
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected an index of ${kinds.join(' or ')} for --${flag} but received ${flags.index}`,
+    );
+  }
 }
 
 function toHit(index: PassageIndex, { id, score }: IndexHit, rank: number): Hit {

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { CliContext } from '../context.js';
+import { writeFileIndex } from '../input/file-index.js';
+import type { FoundFiles } from '../input/files.js';
 import { DEFAULT_MODEL, type ModelFlags } from '../options.js';
 import { count, duration, rate } from '../output/format.js';
 import { startProgressBar } from '../output/progress-bar.js';
-import { findImages, type ImageFiles } from './files.js';
-import { writeImageIndex } from './image-index.js';
+import { findImages } from './files.js';
 import { DEFAULT_IMAGE_MODEL, loadImageModel } from './model.js';
 
 export interface IndexImagesFlags extends ModelFlags {
@@ -17,7 +18,7 @@ export interface IndexImagesFlags extends ModelFlags {
  * The pictures of a source that is to be indexed as pictures: one that has more of them than of anything else, or
  * any at all with the bundled image model.
  */
-export async function imagesToIndex(source: string, flags: ModelFlags): Promise<ImageFiles | undefined> {
+export async function imagesToIndex(source: string, flags: ModelFlags): Promise<FoundFiles | undefined> {
   const files = await findImages(source);
   const wanted = flags.model === DEFAULT_IMAGE_MODEL;
   if (files.names.length > (wanted ? 0 : files.others)) return files;
@@ -30,7 +31,7 @@ export async function imagesToIndex(source: string, flags: ModelFlags): Promise<
 
 /** `embedlane index` of pictures. Those that cannot be read are left out and listed. */
 export async function indexImages(
-  files: ImageFiles,
+  files: FoundFiles,
   flags: IndexImagesFlags,
   { signal }: CliContext,
 ): Promise<void> {
@@ -47,10 +48,10 @@ export async function indexImages(
   const milliseconds = performance.now() - started;
   if (vectors.rows === 0) throw vectors.skipped[0].error;
 
-  const { rows, dims } = await writeImageIndex(flags.index, {
+  const { rows, dims } = await writeFileIndex(flags.index, 'pictures', {
     root,
     model: { id: model.modelId, dtype: flags.dtype },
-    names: Array.from(vectors.indices, (index) => names[index]),
+    ids: Array.from(vectors.indices, (index) => names[index]),
     vectors,
   });
   const skipped = vectors.skipped.map(({ index, error }) => ({ file: names[index], reason: error.message }));

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { Embeddings } from '../../core/embeddings.js';
+import type { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { CliContext } from '../context.js';
+import type { FileIndex } from '../input/file-index.js';
+import { joinQuestions } from '../input/questions.js';
 import { count, duration } from '../output/format.js';
 import { writeContactSheet } from './contact-sheet.js';
-import type { ImageIndex } from './image-index.js';
 import { type ImageModel, loadImageModel } from './model.js';
 
 export interface SearchImagesFlags {
@@ -29,7 +30,7 @@ export interface ImageAnswer {
 export async function searchImages(
   questions: readonly string[],
   flags: SearchImagesFlags,
-  { manifest, vectors }: ImageIndex,
+  { manifest, vectors }: FileIndex,
   { signal }: CliContext,
 ): Promise<void> {
   const pictures = flags.image ?? [];
@@ -79,11 +80,7 @@ async function embedQuestions(
   }
   const texts = questions.length > 0 ? await model.encodeText?.(questions, { signal }) : undefined;
   const images = pictures.length > 0 ? await model.encodeImage(pictures, { signal }) : undefined;
-  if (!texts || !images) return (texts ?? images) as Embeddings;
-  const data = new Float32Array((texts.rows + images.rows) * texts.dims);
-  data.set(texts.data as Float32Array);
-  data.set(images.data as Float32Array, texts.rows * texts.dims);
-  return new Embeddings(data, texts.rows + images.rows, texts.dims);
+  return joinQuestions(texts, images);
 }
 
 function render({ question, hits }: ImageAnswer): string {

@@ -30,3 +30,13 @@ export function bytes(value: number): string {
   }
   return `${unit === 0 ? scaled : scaled.toFixed(1)} ${units[unit]}`;
 }
+
+/** A place in a sound or film: seconds → `0:07`, `12:34.5`, `1:02:03`. */
+export function timestamp(seconds: number): string {
+  const tenths = Math.round(seconds * 10);
+  const whole = Math.floor(tenths / 10);
+  const fraction = tenths % 10 === 0 ? '' : `.${tenths % 10}`;
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}${fraction}`;
+}
