@@ -12,6 +12,8 @@ describe.each([
   'docs/adapters.md',
   'docs/static.md',
   'docs/images.md',
+  'docs/audio.md',
+  'docs/video.md',
 ])('%s', (name) => {
   const found = examplesOf(name);
 
