@@ -8,6 +8,7 @@ import { cosine } from 'embedlane/vectors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleFrames } from '#dist/video/frames/sampling.js';
 import { largestDifference } from '../audio/support.js';
+import { fixture } from '../text/goldens.js';
 import {
   FILMS,
   film,
@@ -291,6 +292,19 @@ describe('VideoEmbedder with a multimodal Perceiver', () => {
     expect(clips.embeddings.row(0)).toEqual(vector);
     // Without sound, and with fewer frames than a clip has.
     expect((await perceiver.encode(film(WEBM))).row(0).every(Number.isFinite)).toBe(true);
+  });
+
+  it('tells a graph that asks which points to decode: one', async () => {
+    const points = await VideoEmbedder.load(fixture('graphs/perceiver_points'));
+    const frame = (value: number) => ({
+      data: new Uint8Array(48).map((_, i) => (i % 3 === 1 ? value : 0)),
+      ...{ width: 4, height: 4, channels: 3 as const },
+    });
+    const [latents] = await points.encodeLatents({ frames: [frame(255), frame(51)] });
+    const wanted = Array.from({ length: 4 }, () => [1, 1.6, 1]).flat();
+    expect(largestDifference(latents.data, wanted)).toBeLessThan(1e-6);
+    await expect(points.classify({ frames: [frame(0)] })).rejects.toThrow(code('ERR_MODEL_INVALID'));
+    await points.close();
   });
 
   it('refuses what is not for it', async () => {
