@@ -6,6 +6,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { loadBinding } from '../dist/native/load.js';
+import { asFloats } from './lib/arrays.mjs';
 import { Contender } from './lib/contender.mjs';
 import { describeMachine, machine, packageVersion } from './lib/machine.mjs';
 import { peer, pythonPeer, reportMissing } from './lib/peers.mjs';
@@ -71,12 +72,6 @@ function leastCosine(a, b, rows) {
     least = Math.min(least, dot / Math.sqrt(aa * bb));
   }
   return least;
-}
-
-function asFloats({ vectors, base64 }) {
-  if (vectors) return vectors;
-  const bytes = Buffer.from(base64, 'base64');
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }
 
 async function measure(suite, list, paths) {

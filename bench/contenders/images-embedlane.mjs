@@ -1,11 +1,11 @@
 /** embedlane as a user calls it: one `encode` with all paths. */
 import { ImageEmbedder } from 'embedlane';
 import { modelId } from '../lib/pictures.mjs';
-import { serveImages } from '../lib/serve-images.mjs';
+import { serveFiles } from '../lib/serve-files.mjs';
 
 let model;
 
-serveImages(
+serveFiles(
   async ({ threads, batchSize }) => {
     model = await ImageEmbedder.load(modelId, { threads, batchSize });
     return {};

@@ -4,11 +4,11 @@ import { readImageModelConfig } from '../../dist/image/config/index.js';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_PIXELS } from '../../dist/image/decode/settings.js';
 import { PreparationPool } from '../../dist/image/lane/pool.js';
 import { modelId, modelsFolder } from '../lib/pictures.mjs';
-import { serveImages } from '../lib/serve-images.mjs';
+import { serveFiles } from '../lib/serve-files.mjs';
 
 let pool;
 
-serveImages(
+serveFiles(
   async ({ threads }) => {
     const { preprocessing } = await readImageModelConfig(`${modelsFolder}${modelId}`);
     const decode = {

@@ -1,8 +1,9 @@
 /** transformers.js: its image processor, and with `model` the graph after it, as its documentation shows both. */
 import { AutoModel, AutoProcessor, env, RawImage } from '@huggingface/transformers';
+import { joined } from '../lib/arrays.mjs';
 import { packageVersion, peersFolder } from '../lib/machine.mjs';
 import { modelId, modelsFolder } from '../lib/pictures.mjs';
-import { serveImages } from '../lib/serve-images.mjs';
+import { serveFiles } from '../lib/serve-files.mjs';
 
 env.allowRemoteModels = false;
 env.localModelPath = modelsFolder;
@@ -43,13 +44,7 @@ async function work(paths) {
       rows.push(row.map((value) => value / length));
     }
   }
-  const out = new Float32Array(rows.reduce((sum, row) => sum + row.length, 0));
-  let at = 0;
-  for (const row of rows) {
-    out.set(row, at);
-    at += row.length;
-  }
-  return out;
+  return joined(rows);
 }
 
-serveImages(load, work, () => model?.dispose());
+serveFiles(load, work, () => model?.dispose());

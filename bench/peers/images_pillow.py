@@ -3,9 +3,9 @@
 import base64
 import json
 import os
-import socket
 import time
-import traceback
+
+from channel import serve
 
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
 
@@ -56,19 +56,4 @@ class Contender:
         return {"seconds": sorted(times)[len(times) // 2]}
 
 
-def main():
-    channel = socket.socket(fileno=int(os.environ["NODE_CHANNEL_FD"]))
-    contender = Contender()
-    with channel.makefile("r", encoding="utf-8") as lines:
-        for line in lines:
-            request = json.loads(line)
-            if "method" not in request:
-                continue  # Node's own messages on the channel
-            try:
-                answer = {"value": getattr(contender, request["method"])(request.get("argument"))}
-            except Exception:
-                answer = {"error": traceback.format_exc()}
-            channel.sendall((json.dumps({"id": request["id"], **answer}) + "\n").encode())
-
-
-main()
+serve(Contender())

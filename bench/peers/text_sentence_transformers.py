@@ -1,14 +1,13 @@
 """sentence-transformers (torch, float32) over Node's JSON channel, the protocol of bench/lib/serve.mjs."""
 
 import base64
-import json
 import os
-import socket
 import time
-import traceback
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+
+from channel import serve
 
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", TRANSFORMERS_VERBOSITY="error")
 
@@ -48,19 +47,4 @@ class Contender:
         return {"seconds": time.perf_counter() - started}
 
 
-def main():
-    channel = socket.socket(fileno=int(os.environ["NODE_CHANNEL_FD"]))
-    contender = Contender()
-    with channel.makefile("r", encoding="utf-8") as lines:
-        for line in lines:
-            request = json.loads(line)
-            if "method" not in request:
-                continue  # Node's own messages on the channel
-            try:
-                answer = {"value": getattr(contender, request["method"])(request.get("argument"))}
-            except Exception:
-                answer = {"error": traceback.format_exc()}
-            channel.sendall((json.dumps({"id": request["id"], **answer}) + "\n").encode())
-
-
-main()
+serve(Contender())

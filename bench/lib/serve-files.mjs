@@ -2,12 +2,12 @@ import { watchLoop } from './loop.mjs';
 import { serve } from './serve.mjs';
 
 /**
- * Serves an image contender: some can only preprocess, some only embed.
+ * Serves a contender whose work is on files: some can only preprocess, some only embed.
  *
  * @param {(options: object) => Promise<object>} load loads what is needed
  * @param {(paths: string[]) => Promise<Float32Array>} work row-major results, in the order of the paths
  */
-export function serveImages(load, work, close) {
+export function serveFiles(load, work, close) {
   serve({
     init: load,
     /** Results, for the comparison with the others; never timed. */
