@@ -88,7 +88,7 @@ describe.skipIf(!hasFfmpeg)('audio through ffmpeg', () => {
   });
 
   it('ends ffmpeg when nobody listens any more', async () => {
-    const path = make('long.m4a', '-f', 'lavfi', '-i', 'sine=duration=600');
+    const path = make('long.mka', '-f', 'lavfi', '-i', 'sine=duration=300', '-c:a', 'pcm_s16le');
     for await (const { samples } of openAudio(path)) {
       expect(samples.length).toBeGreaterThan(0);
       break;
