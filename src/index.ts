@@ -96,6 +96,12 @@ export {
   type WordVectorsLoadOptions,
 } from './static/index.js';
 export {
+  type Chunk,
+  ChunkEmbeddings,
+  type ChunkingOptions,
+  type ChunkOptions,
+  type ChunkPool,
+  type ChunkTextOptions,
   type DecodeOptions,
   type EncodeOptions,
   type EncodePrecision,

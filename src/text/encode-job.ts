@@ -116,7 +116,7 @@ export class EncodeJob<Result> {
       dropTexts(lane, texts);
       return { unfinished: [] };
     }
-    const { prompt, route, output, truncation, truncateDim, normalize } = this.#plan;
+    const { prompt, route, output, truncation, truncateDim, normalize, spans } = this.#plan;
     const params: EmbedParams = {
       job: this.#id,
       priority: this.#plan.priority ?? 'bulk',
@@ -128,20 +128,31 @@ export class EncodeJob<Result> {
       truncation,
       truncateDim,
       normalize,
+      spans: spans && window.indices.map((index) => spans[index]),
     };
     const rows = (part: EmbedRows) => this.#place(window, part);
     return (await lane.call('embed', params, rows)) as EmbedResult;
   }
 
   #place(window: TextWindow, { rows, data, lengths, tokens }: EmbedRows): void {
-    const tokenRows = lengths.reduce((sum, length) => sum + length, 0);
-    this.#meter.batch(rows.length, tokenRows, tokens);
+    const textTokens = lengths.reduce((sum, length) => sum + length, 0);
+    this.#meter.batch(rows.length, textTokens, tokens);
     if (this.#stopped) return;
-    const ragged = this.#plan.output === 'token';
-    const dims = data.length / Math.max(1, ragged ? tokenRows : rows.length);
+    const { output, spans } = this.#plan;
+    const places = Array.from(rows, (row) => window.indices[row]);
+    const counts = places.map((index, i) => {
+      if (spans) return spans[index].length / 2;
+      return output === 'token' ? lengths[i] : 1;
+    });
+    const dims =
+      data.length /
+      Math.max(
+        1,
+        counts.reduce((sum, count) => sum + count, 0),
+      );
     for (let i = 0, from = 0; i < rows.length; i++) {
-      const index = window.indices[rows[i]];
-      const to = from + (ragged ? lengths[i] : 1) * dims;
+      const index = places[i];
+      const to = from + counts[i] * dims;
       this.#sink.place(index, data.subarray(from, to));
       from = to;
       this.#lengths[index] = lengths[i];

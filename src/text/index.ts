@@ -1,5 +1,13 @@
+export { type Chunk, ChunkEmbeddings } from './chunking/chunk-embeddings.js';
+export type { ChunkingOptions, ChunkOptions, ChunkPool } from './chunking/options.js';
 export type { SimilarityFunction } from './config/index.js';
-export type { DecodeOptions, EncodeOptions, EncodeStreamOptions, LoadOptions } from './options.js';
+export type {
+  ChunkTextOptions,
+  DecodeOptions,
+  EncodeOptions,
+  EncodeStreamOptions,
+  LoadOptions,
+} from './options.js';
 export { type CaseReport, compareWithGolden, type ParityReport, type Tolerance } from './parity/compare.js';
 export { type Golden, type GoldenCase, readGolden } from './parity/golden.js';
 export type { EncodePrecision } from './quantization.js';

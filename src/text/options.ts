@@ -20,9 +20,23 @@ import {
   type RuntimeOptions,
 } from '../runtime/index.js';
 import type { QuantizationRanges } from '../vectors/quantize.js';
+import type { CutRequest } from './chunking/cut-texts.js';
+import {
+  type ChunkedModel,
+  type Chunking,
+  type ChunkingOptions,
+  type ChunkOptions,
+  checkChunking,
+  checkChunkOptions,
+} from './chunking/options.js';
 import type { Side, Task, TextModelConfig } from './config/index.js';
-import type { OutputKind, TruncationWish } from './lane/protocol.js';
-import { checkQuantization, type EncodePrecision, type Quantization } from './quantization.js';
+import type { OutputKind, Spans, TruncationWish } from './lane/protocol.js';
+import {
+  checkPartQuantization,
+  checkQuantization,
+  type EncodePrecision,
+  type Quantization,
+} from './quantization.js';
 
 /** Options of `TextEmbedder.load`. */
 export interface LoadOptions extends HubOptions, RuntimeOptions {
@@ -81,6 +95,12 @@ export interface EncodeOptions<P extends EncodePrecision = EncodePrecision> {
   maxTokens?: number;
   /** Which side of a long text is cut off. Default: the model's, nearly always `'right'`. */
   truncationSide?: Side;
+  /**
+   * Cuts long texts into chunks of whole sentences instead of cutting them off. With pool `'none'` and `'late'`,
+   * `encode` returns a `ChunkEmbeddings` for each text. `onProgress` then counts what is sent to the model: chunks, or
+   * with `'late'` as much of a text as it reads at once.
+   */
+  chunking?: ChunkingOptions;
   /** Aborts the call, which then rejects with `ERR_ABORTED`; batches not yet started are not computed. */
   signal?: AbortSignal;
   /** Called after every batch. */
@@ -101,7 +121,7 @@ export interface EncodeOptions<P extends EncodePrecision = EncodePrecision> {
 
 /** Options of `encodeStream`. */
 export interface EncodeStreamOptions<P extends EncodePrecision = EncodePrecision>
-  extends Omit<EncodeOptions<P>, 'onProgress' | 'onUsage' | 'output'> {
+  extends Omit<EncodeOptions<P>, 'onProgress' | 'onUsage' | 'output' | 'chunking'> {
   /** Texts per part; also bounds the memory. Default 1024. */
   window?: number;
 }
@@ -111,6 +131,11 @@ export interface DecodeOptions {
   /** Leave out `[CLS]`, `</s>` and the like. Default true. */
   skipSpecialTokens?: boolean;
 }
+
+/** Options of `chunk`. */
+export interface ChunkTextOptions
+  extends ChunkOptions,
+    Pick<EncodeOptions, 'prompt' | 'promptName' | 'signal'> {}
 
 /** {@link EncodeOptions} after validation, with the prompt resolved. */
 export interface EncodePlan {
@@ -123,6 +148,9 @@ export interface EncodePlan {
   route: number;
   output: OutputKind;
   truncation: TruncationWish | undefined;
+  chunking: Chunking | undefined;
+  /** Parts of each text that get a row each, instead of one row per text. */
+  spans: readonly Spans[] | undefined;
   signal: AbortSignal | undefined;
   onProgress: OnProgress | undefined;
   onUsage: ((usage: { tokens: number }) => void) | undefined;
@@ -142,6 +170,7 @@ export interface ModelSettings {
   prompts: Readonly<Record<string, string>>;
   defaultPromptName: string | undefined;
   truncateDim: number | undefined;
+  routes: TextModelConfig['routes'];
   routeOf: TextModelConfig['routeOf'];
 }
 
@@ -173,6 +202,7 @@ export const ENCODE_OPTIONS = [
   'output',
   'maxTokens',
   'truncationSide',
+  'chunking',
   'signal',
   'onProgress',
   'onUsage',
@@ -234,20 +264,47 @@ export function checkEncodeOptions(
   if (output === 'token' && quantization) {
     throw invalidArgument('precision', "'float32' with output 'token'", given.precision);
   }
+  const route = resolveRoute(settings, task);
+  const chunking = given.chunking === undefined ? undefined : resolveChunking(given, settings, route);
+  // The rows of each text must be comparable with those of the others.
+  if (chunking && chunking.pool !== 'mean') checkPartQuantization(quantization);
   return {
     normalize: optionalBoolean('normalize', given.normalize) ?? false,
     truncateDim,
     quantization,
     prompt: resolvePrompt(given, settings, task === undefined ? [] : TASK_PROMPTS[task]),
-    route: resolveRoute(settings, task),
+    route,
     output,
     truncation: resolveTruncation(given, settings),
+    chunking,
+    spans: undefined,
     signal: optionalSignal('signal', given.signal),
     onProgress: optionalFunction('onProgress', given.onProgress),
     onUsage: optionalFunction('onUsage', given.onUsage),
     priority:
       given.priority === undefined ? undefined : oneOf('priority', given.priority, ['interactive', 'bulk']),
     timeout: optionalTimeout('timeout', given.timeout),
+  };
+}
+
+export function checkChunkRequest(
+  options: ChunkTextOptions | undefined,
+  settings: ModelSettings,
+): CutRequest {
+  const given = optionsObject<ChunkTextOptions>('options', options, [
+    'maxTokens',
+    'overlap',
+    'prompt',
+    'promptName',
+    'signal',
+  ]);
+  const route = settings.routeOf.default ?? 0;
+  return {
+    ...checkChunkOptions('options', given, chunkedModel(settings, route)),
+    prompt: resolvePrompt(given, settings, []),
+    route,
+    late: false,
+    signal: optionalSignal('signal', given.signal),
   };
 }
 
@@ -260,6 +317,28 @@ function resolveRoute({ routeOf }: ModelSettings, task: Task | undefined): numbe
     `Expected a model whose Router has a route for ${call} but this one has none; it is asymmetric: use ` +
       'encodeQuery for queries and encodeDocument for documents',
   );
+}
+
+function resolveChunking(given: Partial<EncodeOptions>, settings: ModelSettings, route: number): Chunking {
+  for (const option of ['maxTokens', 'truncationSide'] as const) {
+    if (given[option] === undefined) continue;
+    throw invalidArgument(option, 'nothing, since with chunking no text is cut off,', given[option]);
+  }
+  if (given.output === 'token') throw invalidArgument('output', "'sentence' with chunking", given.output);
+  const chunking = checkChunking(given.chunking as ChunkingOptions, chunkedModel(settings, route));
+  return chunking;
+}
+
+/** What chunks of a model's texts are checked against. */
+function chunkedModel(settings: ModelSettings, route: number): ChunkedModel {
+  const { maxTokens, specialTokens, tokenDimensions, routes } = settings;
+  const modes = routes[route].modules.flatMap((module) => (module.type === 'pooling' ? module.modes : []));
+  const byMean = modes.join() === 'mean';
+  let lateObstacle: string | undefined;
+  if (tokenDimensions === undefined) lateObstacle = "this one's graph gives no vectors of tokens";
+  else if (!byMean)
+    lateObstacle = `this one pools by ${modes.join(' and ')}; the load option pooling changes that`;
+  return { maxTokens, specialTokens, lateObstacle };
 }
 
 function resolveTruncation(given: EncodeOptions, settings: ModelSettings): TruncationWish | undefined {

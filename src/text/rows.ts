@@ -1,11 +1,24 @@
 import { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError } from '../core/errors.js';
+import type { Loaded } from './lane/protocol.js';
+import type { EncodePlan } from './options.js';
 
 /** Where the rows of a job go, in whatever order they come. A row may come twice, with the same values. */
 export interface RowSink<Result> {
   /** @param rows of the text at `index`: one, or one per token; a view of memory that may be shared */
   place(index: number, rows: Float32Array): void;
   finish(): Result;
+}
+
+/** The sink for what a call returns. */
+export function sinkFor(
+  texts: number,
+  { output, truncateDim }: Pick<EncodePlan, 'output' | 'truncateDim'>,
+  { dimensions, tokenDimensions = 0 }: Pick<Loaded, 'dimensions' | 'tokenDimensions'>,
+): RowSink<Embeddings | Embeddings[]> {
+  const width = output === 'sentence' ? dimensions : tokenDimensions;
+  const dims = Math.min(truncateDim ?? width, width);
+  return output === 'sentence' ? matrixSink(texts, dims) : raggedSink(texts, dims);
 }
 
 /** One row per text, in one matrix. */

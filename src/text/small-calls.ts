@@ -62,9 +62,9 @@ export class SmallCalls {
     return { hits: this.#hits, misses: this.#misses, entries, bytes };
   }
 
-  /** Whether a call is small enough; one that wants to hear of its progress is a job of its own. */
+  /** Whether a call is small enough; one that wants to hear of its progress, or spans, is a job of its own. */
   accepts(texts: readonly string[], plan: EncodePlan): boolean {
-    if (plan.onProgress) return false;
+    if (plan.onProgress || plan.spans) return false;
     let cost = 0;
     for (const text of texts) {
       cost += estimate(text, plan);

@@ -4,11 +4,13 @@ import { integer, optionsObject } from '../core/validate.js';
 import { ENCODE_OPTIONS, type EncodeOptions, type EncodeStreamOptions } from './options.js';
 import type { EncodePrecision } from './quantization.js';
 
-type PartOption = Exclude<(typeof ENCODE_OPTIONS)[number], 'onProgress' | 'onUsage' | 'output'>;
+/** Options of `encode` that make no sense part by part. */
+const WHOLE_OPTIONS = ['onProgress', 'onUsage', 'output', 'chunking'] as const;
 
-/** Options of `encode` that make sense part by part. */
+type PartOption = Exclude<(typeof ENCODE_OPTIONS)[number], (typeof WHOLE_OPTIONS)[number]>;
+
 const PART_OPTIONS = ENCODE_OPTIONS.filter(
-  (name): name is PartOption => name !== 'onProgress' && name !== 'onUsage' && name !== 'output',
+  (name): name is PartOption => !(WHOLE_OPTIONS as readonly string[]).includes(name),
 );
 
 const DEFAULT_WINDOW = 1024;

@@ -3,19 +3,22 @@ import { throwIfAborted } from '../core/abort.js';
 import { Deadline } from '../core/deadline.js';
 import type { Embedder } from '../core/embedder.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
-import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors.js';
-import { optionalBoolean, optionsObject, textList } from '../core/validate.js';
+import { withCallerStack } from '../core/errors.js';
+import { textList } from '../core/validate.js';
 import { loadRepairing, type ModelLocation } from '../hub/index.js';
 import { type Lane, openLane, RuntimeMeter, type RuntimeStats } from '../runtime/index.js';
 import { similarity } from '../vectors/distances.js';
+import type { Chunk, ChunkEmbeddings } from './chunking/chunk-embeddings.js';
+import { encodeChunks } from './chunking/encode-chunks.js';
+import type { EachChunk } from './chunking/options.js';
 import type { Side, Task, TextModelConfig } from './config/index.js';
 import { EncodeJob } from './encode-job.js';
 import type { Loaded } from './lane/protocol.js';
 import { locateModel, planModel } from './load.js';
 import {
+  type ChunkTextOptions,
   checkEncodeOptions,
   checkLoadOptions,
-  checkTokenIds,
   type DecodeOptions,
   type EncodeOptions,
   type EncodePlan,
@@ -30,10 +33,11 @@ import {
   type EncodePrecision,
   quantizeRows,
 } from './quantization.js';
-import { listSink, matrixSink, type RowSink, raggedSink } from './rows.js';
+import { listSink, type RowSink, sinkFor } from './rows.js';
 import { type EncodedText, SmallCalls } from './small-calls.js';
 import { encodeStream } from './stream.js';
-import { countTextTokens, decodeTokens, type Tokenized, tokenizeTexts } from './tokenize-job.js';
+import { closedError, oneText, TokenCalls } from './token-calls.js';
+import type { Tokenized } from './tokenize-job.js';
 import { headLength } from './windows.js';
 
 const LANE = new URL('./lane/main.js', import.meta.url);
@@ -71,10 +75,11 @@ export class TextEmbedder implements Embedder {
   readonly #model: Model;
   readonly #settings: ModelSettings;
   readonly #small: SmallCalls;
+  readonly #tokens: TokenCalls;
   readonly #meter: RuntimeMeter;
 
   private constructor(lane: Lane<Loaded>, model: Model) {
-    const { prompts, defaultPromptName, truncateDim, routeOf } = model.config;
+    const { prompts, defaultPromptName, truncateDim, routes, routeOf } = model.config;
     const { dimensions, tokenDimensions, specialTokens } = model.loaded;
     this.#lane = lane;
     this.#model = model;
@@ -86,8 +91,10 @@ export class TextEmbedder implements Embedder {
       prompts,
       defaultPromptName,
       truncateDim,
+      routes,
       routeOf,
     };
+    this.#tokens = new TokenCalls(lane, this.#settings);
     const run = (texts: string[], plan: EncodePlan) => this.#runSmall(texts, plan);
     const { tokenBudget, maxQueue, cacheBytes } = model;
     this.#small = new SmallCalls(run, { budget: tokenBudget, maxQueue, lanes: lane.size, cacheBytes });
@@ -168,6 +175,10 @@ export class TextEmbedder implements Embedder {
   ): Promise<Embeddings[]>;
   encode<P extends EncodePrecision = 'float32'>(
     texts: string | readonly string[],
+    options: EncodeOptions<P> & EachChunk,
+  ): Promise<ChunkEmbeddings<P>[]>;
+  encode<P extends EncodePrecision = 'float32'>(
+    texts: string | readonly string[],
     options?: EncodeOptions<P> & { output?: 'sentence' },
   ): Promise<Embeddings<P>>;
   async encode(texts: string | readonly string[], options?: EncodeOptions) {
@@ -179,6 +190,10 @@ export class TextEmbedder implements Embedder {
     texts: string | readonly string[],
     options: EncodeOptions & { output: 'token' },
   ): Promise<Embeddings[]>;
+  encodeQuery<P extends EncodePrecision = 'float32'>(
+    texts: string | readonly string[],
+    options: EncodeOptions<P> & EachChunk,
+  ): Promise<ChunkEmbeddings<P>[]>;
   encodeQuery<P extends EncodePrecision = 'float32'>(
     texts: string | readonly string[],
     options?: EncodeOptions<P> & { output?: 'sentence' },
@@ -197,6 +212,10 @@ export class TextEmbedder implements Embedder {
   ): Promise<Embeddings[]>;
   encodeDocument<P extends EncodePrecision = 'float32'>(
     texts: string | readonly string[],
+    options: EncodeOptions<P> & EachChunk,
+  ): Promise<ChunkEmbeddings<P>[]>;
+  encodeDocument<P extends EncodePrecision = 'float32'>(
+    texts: string | readonly string[],
     options?: EncodeOptions<P> & { output?: 'sentence' },
   ): Promise<Embeddings<P>>;
   async encodeDocument(texts: string | readonly string[], options?: EncodeOptions) {
@@ -210,8 +229,7 @@ export class TextEmbedder implements Embedder {
 
   /** {@link encodeQuery} of one text as a plain array. */
   async embedQuery(text: string): Promise<number[]> {
-    if (typeof text !== 'string') throw invalidArgument('text', 'a string', text);
-    return Array.from((await this.encodeQuery(text)).row(0));
+    return Array.from((await this.encodeQuery(oneText(text))).row(0));
   }
 
   /**
@@ -243,26 +261,24 @@ export class TextEmbedder implements Embedder {
     return similarity(a, b, { metric: this.#model.config.similarity });
   }
 
+  /**
+   * Cuts a text into chunks of whole sentences that fit the model, as `encode` does with the option `chunking`.
+   *
+   * @returns the chunks in order; none for a text without tokens
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`
+   */
+  async chunk(text: string, options?: ChunkTextOptions): Promise<Chunk[]> {
+    return this.#tokens.chunk(text, options);
+  }
+
   /** Tokens of each text as the model sees them: truncated, special tokens included. */
   async tokenize(texts: string | readonly string[]): Promise<Tokenized[]> {
-    const list = textList('texts', texts);
-    this.#assertOpen();
-    try {
-      return await tokenizeTexts(this.#lane, list, this.#tokenizerRoute(), this.#head());
-    } catch (error) {
-      throw withCallerStack(error);
-    }
+    return this.#tokens.tokenize(texts, this.#head());
   }
 
   /** Number of tokens of the whole text, special tokens included, however long it is. */
   async countTokens(text: string): Promise<number> {
-    if (typeof text !== 'string') throw invalidArgument('text', 'a string', text);
-    this.#assertOpen();
-    try {
-      return await countTextTokens(this.#lane, text, this.#tokenizerRoute());
-    } catch (error) {
-      throw withCallerStack(error);
-    }
+    return this.#tokens.count(text);
   }
 
   /**
@@ -273,20 +289,8 @@ export class TextEmbedder implements Embedder {
    */
   decode(ids: readonly number[], options?: DecodeOptions): Promise<string>;
   decode(ids: readonly (readonly number[])[], options?: DecodeOptions): Promise<string[]>;
-  async decode(
-    ids: readonly number[] | readonly (readonly number[])[],
-    options?: DecodeOptions,
-  ): Promise<string | string[]> {
-    const { single, lists } = checkTokenIds('ids', ids);
-    const { skipSpecialTokens } = optionsObject<DecodeOptions>('options', options, ['skipSpecialTokens']);
-    const skip = optionalBoolean('skipSpecialTokens', skipSpecialTokens) ?? true;
-    this.#assertOpen();
-    try {
-      const texts = await decodeTokens(this.#lane, lists, this.#tokenizerRoute(), skip);
-      return single ? texts[0] : texts;
-    } catch (error) {
-      throw withCallerStack(error);
-    }
+  async decode(ids: readonly number[] | readonly (readonly number[])[], options?: DecodeOptions) {
+    return this.#tokens.decode(ids, options);
   }
 
   /** What the model has done so far and what waits for it. */
@@ -326,12 +330,9 @@ export class TextEmbedder implements Embedder {
     this.#assertOpen();
     throwIfAborted(plan.signal);
     try {
-      const sink = this.#sink(list.length, plan);
-      const tokens = await this.#meter.call(() =>
-        this.#small.accepts(list, plan)
-          ? this.#small.encode(list, plan, sink)
-          : this.#runJob(list, plan, sink),
-      );
+      if (plan.chunking) return await this.#encodeChunks(list, plan);
+      const sink = sinkFor(list.length, plan, this.#model.loaded);
+      const tokens = await this.#meter.call(() => this.#embed(list, plan, sink));
       plan.onUsage?.({ tokens });
       const rows = sink.finish();
       if (!plan.quantization || Array.isArray(rows)) return rows;
@@ -341,15 +342,20 @@ export class TextEmbedder implements Embedder {
     }
   }
 
-  #sink(texts: number, { output, truncateDim }: EncodePlan): RowSink<Embeddings | Embeddings[]> {
-    const { dimensions, tokenDimensions = 0 } = this.#model.loaded;
-    const width = output === 'sentence' ? dimensions : tokenDimensions;
-    const dims = Math.min(truncateDim ?? width, width);
-    return output === 'sentence' ? matrixSink(texts, dims) : raggedSink(texts, dims);
+  #encodeChunks(texts: string[], plan: EncodePlan) {
+    return this.#meter.call(() =>
+      encodeChunks(texts, plan, {
+        lane: this.#lane,
+        dimensions: this.dimensions,
+        normalizes: this.#settings.routes[plan.route].modules.at(-1)?.type === 'normalize',
+        embed: (list, partPlan, sink) => this.#embed(list, partPlan, sink),
+      }),
+    );
   }
 
   /** @returns tokens of all texts */
-  async #runJob(texts: string[], plan: EncodePlan, sink: RowSink<unknown>): Promise<number> {
+  async #embed(texts: string[], plan: EncodePlan, sink: RowSink<unknown>): Promise<number> {
+    if (this.#small.accepts(texts, plan)) return this.#small.encode(texts, plan, sink);
     const job = this.#job(texts, plan, sink);
     await job.run();
     return job.lengths.reduce((sum, length) => sum + length, 0);
@@ -373,16 +379,7 @@ export class TextEmbedder implements Embedder {
     return headLength((side ?? loaded.truncationSide) === 'right' ? maxTokens : undefined);
   }
 
-  /** Route whose tokenizer stands for the model's. */
-  #tokenizerRoute(): number {
-    return this.#settings.routeOf.default ?? 0;
-  }
-
   #assertOpen(): void {
     if (this.#lane.closed) throw closedError();
   }
-}
-
-function closedError(): EmbedlaneError {
-  return new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
 }

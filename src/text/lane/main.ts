@@ -1,7 +1,9 @@
 import { serveLane } from '../../runtime/lane-host.js';
+import { chunkTexts } from './chunks.js';
 import { TextModel } from './model.js';
 import type {
   CancelParams,
+  ChunkParams,
   CountParams,
   DecodeParams,
   EmbedParams,
@@ -48,7 +50,10 @@ serveLane(
     tokenize,
     embed: (params: EmbedParams, report: (rows: EmbedRows) => void) =>
       loaded().embed(params, receiveTexts(params.texts), report),
-    count: ({ route, texts }: CountParams) => loaded().tokenizer(route).count(receiveTexts(texts)[0]),
+    count: async ({ route, texts }: CountParams) =>
+      (await loaded().tokenizer(route).count(receiveTexts(texts)))[0],
+    chunk: (params: ChunkParams) =>
+      chunkTexts(loaded().tokenizer(params.route), receiveTexts(params.texts), params),
     decode: ({ route, ids, skipSpecialTokens }: DecodeParams) =>
       loaded().tokenizer(route).decode(ids, skipSpecialTokens),
   },

@@ -6,6 +6,7 @@ import { Encoder } from './encoder.js';
 import { ModuleChain } from './modules/chain.js';
 import type { EmbedParams, EmbedResult, EmbedRows, Loaded, LoadParams } from './protocol.js';
 import { Route, type RowFormat } from './route.js';
+import { tokenSpans } from './spans.js';
 import type { TextTokenizer } from './tokenizer.js';
 
 /** A whole model inside a lane: every route of it, and the order in which its work is done. */
@@ -82,7 +83,7 @@ export class TextModel {
 
   /** Tokenises a window and forms its batches. */
   async #prepare(params: EmbedParams, texts: string[], report: (rows: EmbedRows) => void) {
-    const { prompt, open, output, truncateDim, normalize } = params;
+    const { prompt, open, output, truncateDim, normalize, spans } = params;
     const route = this.#routes[params.route];
     const { tokenizer } = route.encoder;
     const truncation = tokenizer.truncation(params.truncation);
@@ -95,11 +96,18 @@ export class TextModel {
     const skip = new Set(unfinished);
     const indices = encodings.map((_, index) => index).filter((index) => !skip.has(index));
     const sequences = indices.map((index) => route.encoder.sequence(encodings[index], truncation));
+    const parts = spans && tokenSpans(prompted, encodings, prompt.length, spans);
     const lengths = sequences.map(({ ids }) => ids.length);
     const batches = formBatches(lengths, this.#tokenBudget).map((members) => async () => {
       const batch = Array.from(members, (member) => sequences[member]);
-      const { data } = await route.embed(batch, format);
       const rows = members.map((member) => indices[member]);
+      const { data } = parts
+        ? await route.embedSpans(
+            batch,
+            Array.from(rows, (row) => parts[row]),
+            format,
+          )
+        : await route.embed(batch, format);
       const own = Uint32Array.from(batch, ({ ids }) => ids.length);
       report({ rows, data, lengths: own, tokens: batch.length * batch[0].ids.length });
     });

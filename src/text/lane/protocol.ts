@@ -1,5 +1,6 @@
 import type { Priority } from '../../runtime/microbatch.js';
 import type { SessionSettings } from '../../runtime/options.js';
+import type { ChunkLimits } from '../chunking/plan.js';
 import type { ModuleConfig, Side, TokenizerFiles } from '../config/index.js';
 
 /** Parameters of `load`, which the lane answers with {@link Loaded}. */
@@ -41,6 +42,12 @@ export interface Loaded {
 /** One vector per text, or one per token. */
 export type OutputKind = 'sentence' | 'token';
 
+/**
+ * Parts of a text that get vectors of their own, by late chunking: start and end of each, in UTF-16 units of the text
+ * without its prompt.
+ */
+export type Spans = Uint32Array;
+
 /** Where a call cuts texts, instead of where the model does. */
 export interface TruncationWish {
   maxTokens: number | undefined;
@@ -74,9 +81,11 @@ export interface EmbedParams {
   truncation: TruncationWish | undefined;
   truncateDim: number | undefined;
   normalize: boolean;
+  /** Of each text. With these, a row for each span instead of one for each text. */
+  spans: Spans[] | undefined;
 }
 
-/** Finished texts, `rows` of the window. `data` is row-major: one row per text, or one per token. */
+/** Finished texts, `rows` of the window. `data` is row-major: one row per text, token or span. */
 export interface EmbedRows {
   rows: Uint32Array;
   data: Float32Array;
@@ -110,6 +119,24 @@ export interface TokenizeResult {
 export interface CountParams {
   route: number;
   texts: WireTexts;
+}
+
+/** Asks for the chunks of texts, as the model's tokenizer measures them. */
+export interface ChunkParams extends ChunkLimits {
+  route: number;
+  texts: WireTexts;
+  /** Whether windows for late chunking are wanted too. */
+  late: boolean;
+}
+
+export interface ChunkResult {
+  /** Chunks of each text. */
+  chunks: Uint32Array;
+  /** Start, end and tokens of each chunk. */
+  ranges: Uint32Array;
+  /** Windows of each text, and of each window context, first and end, which count the chunks of its text. */
+  windows: Uint32Array;
+  members: Uint32Array;
 }
 
 export interface DecodeParams {

@@ -5,6 +5,7 @@ import type { Encoder } from './encoder.js';
 import type { ModuleChain } from './modules/chain.js';
 import type { OutputKind } from './protocol.js';
 import type { Sequence } from './sequences.js';
+import { spanMeans, type TokenSpan } from './spans.js';
 
 /** How rows are to come out. */
 export interface RowFormat {
@@ -71,13 +72,39 @@ export class Route {
     return rows;
   }
 
+  /**
+   * Late chunking: a row for each span of each sequence, the mean of its tokens' vectors taken through the modules
+   * after the pooling.
+   */
+  async embedSpans(
+    sequences: readonly Sequence[],
+    spans: readonly TokenSpan[][],
+    format: RowFormat,
+  ): Promise<OutputVectors> {
+    const { batch, outputs } = await this.encoder.run(sequences);
+    let means: OutputVectors;
+    try {
+      const tokens = this.#chain.tokens(outputs.tokenVectors(this.encoder.source.output));
+      means = spanMeans(batch, tokens, spans);
+    } finally {
+      outputs.dispose();
+    }
+    const rows = this.#finish(this.#chain.pooled(means), format);
+    assertFinite(rows.data);
+    return rows;
+  }
+
   /** The model's modules, the cut to fewer dimensions and the caller's normalisation, in this order. */
-  #textRows(batch: TokenBatch, outputs: RunOutputs, { excluded, truncateDim, normalize }: RowFormat) {
+  #textRows(batch: TokenBatch, outputs: RunOutputs, format: RowFormat) {
     const { kind, output } = this.encoder.source;
     let vectors: OutputVectors;
-    if (kind === 'tokens') vectors = this.#chain.texts(batch, outputs.tokenVectors(output), excluded);
+    if (kind === 'tokens') vectors = this.#chain.texts(batch, outputs.tokenVectors(output), format.excluded);
     else if (kind === 'pooled') vectors = this.#chain.pooled(copy(outputs.textVectors(output)));
     else vectors = copy(outputs.textVectors(output));
+    return this.#finish(vectors, format);
+  }
+
+  #finish(vectors: OutputVectors, { truncateDim, normalize }: RowFormat): OutputVectors {
     const cut = cutRows(vectors, truncateDim);
     if (normalize && (cut !== vectors || !this.#chain.normalizes)) {
       this.#binding.normalizeRows(cut.data, cut.dims);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Encoding, Tokenizer } from 'tokenizers';
 import { EmbedlaneError } from '../../core/errors.js';
+import type { ChunkTokenizer, TokenPlaces } from '../chunking/plan.js';
 import type { Side, TokenizerFiles } from '../config/index.js';
 import type { TruncationWish } from './protocol.js';
 import type { Truncation } from './sequences.js';
@@ -37,7 +38,7 @@ interface TokenizerJson {
  * A model's tokenizer: the official library, with truncation by the model's configuration and no padding
  * (whatever `tokenizer.json` says about both; batches are padded where they are formed).
  */
-export class TextTokenizer {
+export class TextTokenizer implements ChunkTokenizer {
   readonly padding: Padding;
   readonly truncationSide: Side;
   readonly maxTokens: number | undefined;
@@ -139,9 +140,15 @@ export class TextTokenizer {
     return (fits ? this.#truncating : this.#untruncated()).encodeBatch(texts);
   }
 
-  /** Tokens of the whole text, special tokens included. */
-  async count(text: string): Promise<number> {
-    return (await this.#untruncated().encode(text)).getLength();
+  /** Tokens of each whole text, special tokens included. */
+  async count(texts: string[]): Promise<number[]> {
+    return (await this.#untruncated().encodeBatch(texts)).map((encoding) => encoding.getLength());
+  }
+
+  /** Where the tokens of a whole text are, special ones left out. */
+  async tokens(text: string): Promise<TokenPlaces> {
+    const [encoding] = await this.#untruncated().encodeBatch([text], { addSpecialTokens: false });
+    return { offsets: utf16Offsets(text, encoding.getOffsets()), words: encoding.getWordIds() };
   }
 
   /** Text of tokens. */
