@@ -33,6 +33,7 @@ export {
   moduleWeights,
   onnxModelFiles,
   type Repository,
+  staticModelFiles,
 } from './selection.js';
 export {
   checkHubOptions,

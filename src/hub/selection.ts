@@ -41,6 +41,12 @@ export function onnxModelFiles(choose: (repository: Repository) => string | read
   };
 }
 
+/** The files of a static model: configuration, tokenizer and the table of vectors. */
+export function staticModelFiles({ files }: Repository): string[] {
+  const tables = files.filter((file) => /(^|\/)model\.safetensors$/.test(file) && !OTHER_RUNTIMES.test(file));
+  return [...configurationFiles(files), ...tables];
+}
+
 /** Configuration and tokenizer files, wherever in the repository they are. */
 export function configurationFiles(files: readonly string[]): string[] {
   const own = files.filter((file) => !OTHER_RUNTIMES.test(file));

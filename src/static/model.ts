@@ -6,6 +6,8 @@ import type { OnProgress } from '../core/progress.js';
 import type { NativeBinding, TokenLimits } from '../native/binding.js';
 import { loadBinding } from '../native/load.js';
 import { allocateFloats } from '../native/memory.js';
+import type { Side } from '../text/config/index.js';
+import type { TruncationWish } from '../text/lane/protocol.js';
 import { readStaticConfig, type StaticLibrary, type StaticModelConfig } from './config.js';
 import { type EmbeddingTable, readTable } from './table.js';
 import { StaticTokenizer, type TokenizedTexts, TokenRoom } from './tokenizer/index.js';
@@ -25,6 +27,15 @@ export interface StaticOutput {
   dims: number;
   signal: AbortSignal | undefined;
   onProgress: OnProgress | undefined;
+  /** Where a call cuts texts, if not where the model does. */
+  truncation?: TruncationWish;
+}
+
+export interface StaticRows {
+  /** Row-major, in the order of the texts. */
+  data: Float32Array;
+  /** Tokens of each text. */
+  lengths: Uint32Array;
 }
 
 /** A tokenizer and a table of vectors: a text's vector is the mean of its tokens'. */
@@ -98,6 +109,11 @@ export class StaticModel {
     return this.#limits.most === MOST ? Number.POSITIVE_INFINITY : this.#limits.most;
   }
 
+  /** Side on which longer texts are cut. */
+  get truncationSide(): Side {
+    return this.#limits.fromEnd ? 'left' : 'right';
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
@@ -107,9 +123,11 @@ export class StaticModel {
     return this.#tokenizer.native;
   }
 
-  /** @returns rows, row-major, in the order of the texts */
-  async embed(texts: readonly string[], output: StaticOutput): Promise<Float32Array> {
-    const out = allocateFloats(texts.length * output.dims);
+  async embed(texts: readonly string[], output: StaticOutput): Promise<StaticRows> {
+    const out: StaticRows = {
+      data: allocateFloats(texts.length * output.dims),
+      lengths: new Uint32Array(texts.length),
+    };
     const ranges = textRanges(texts);
     let completed = 0;
     let stopped = false;
@@ -136,10 +154,22 @@ export class StaticModel {
     return out;
   }
 
+  /** Tokens of each whole text. */
+  async count(texts: readonly string[]): Promise<number[]> {
+    this.#assertOpen();
+    const { ends } = await this.#tokenizer.encode(texts, { ...this.#limits, most: MOST }, new TokenRoom());
+    return Array.from(ends, (end, i) => end - (ends[i - 1] ?? 0));
+  }
+
   async tokenize(texts: readonly string[], limited: boolean): Promise<TokenizedTexts> {
     this.#assertOpen();
     const limits = limited ? this.#limits : { ...this.#limits, most: MOST };
     return this.#tokenizer.tokenize(limited ? texts.map((text) => this.#cut(text)) : texts, limits);
+  }
+
+  async decode(ids: number[][], skipSpecialTokens: boolean): Promise<string[]> {
+    this.#assertOpen();
+    return this.#tokenizer.decode(ids, skipSpecialTokens);
   }
 
   close(): void {
@@ -150,14 +180,17 @@ export class StaticModel {
   async #embedRange(
     texts: readonly string[],
     { start, end }: TextRange,
-    { prompt, normalize, dims }: StaticOutput,
-    out: Float32Array,
+    { prompt, normalize, dims, truncation }: StaticOutput,
+    out: StaticRows,
     room: TokenRoom,
   ): Promise<void> {
     let part = texts.slice(start, end);
     if (prompt !== '') part = part.map((text) => prompt + text);
     if (this.#mostCharacters !== Number.POSITIVE_INFINITY) part = part.map((text) => this.#cut(text));
-    const { ids, ends } = await this.#tokenizer.encode(part, this.#limits, room);
+    const { ids, ends } = await this.#tokenizer.encode(part, this.#limitsOf(truncation), room);
+    ends.forEach((end, i) => {
+      out.lengths[start + i] = end - (ends[i - 1] ?? 0);
+    });
     const cut = dims < this.#table.dims;
     await this.#binding.bagMeans(
       this.#table.data,
@@ -167,8 +200,13 @@ export class StaticModel {
       this.config.normalize || (normalize && !cut),
       dims,
       normalize && cut,
-      out.subarray(start * dims, end * dims),
+      out.data.subarray(start * dims, end * dims),
     );
+  }
+
+  #limitsOf({ maxTokens = MOST, side }: Partial<TruncationWish> = {}): TokenLimits {
+    const { most, fromEnd, dropUnknown } = this.#limits;
+    return { most: Math.min(most, maxTokens), fromEnd: side ? side === 'left' : fromEnd, dropUnknown };
   }
 
   /** The first so many characters, as Python counts them. */

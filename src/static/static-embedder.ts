@@ -4,7 +4,7 @@ import type { Embedder } from '../core/embedder.js';
 import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { textList } from '../core/validate.js';
-import { configurationFiles, loadRepairing, type Repository, resolveModel } from '../hub/index.js';
+import { loadRepairing, resolveModel, staticModelFiles } from '../hub/index.js';
 import type { Task } from '../text/config/index.js';
 import {
   checkEnoughRows,
@@ -22,11 +22,6 @@ import {
   type StaticEncodeOptions,
   type StaticLoadOptions,
 } from './options.js';
-
-/** Configuration, tokenizer and the table: it is not in the folders of other runtimes. */
-function staticModelFiles({ files }: Repository): string[] {
-  return [...configurationFiles(files), ...files.filter((file) => /(^|\/)model\.safetensors$/.test(file))];
-}
 
 /**
  * Turns texts into vectors with a static model (model2vec, or StaticEmbedding of sentence-transformers): the
@@ -199,7 +194,8 @@ export class StaticEmbedder implements Embedder {
       throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
     }
     throwIfAborted(output.signal);
-    const rows = new Embeddings(await this.#model.embed(list, output), list.length, output.dims);
+    const { data } = await this.#model.embed(list, output);
+    const rows = new Embeddings(data, list.length, output.dims);
     const result = quantization ? await quantizeRows(rows, quantization, output.signal) : rows;
     return result as Embeddings<EncodePrecision> as Embeddings<P>;
   }

@@ -1,9 +1,10 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
-import type { Lane, RuntimeMeter } from '../runtime/index.js';
-import type { CancelParams, EmbedParams, EmbedResult, EmbedRows, Loaded } from './lane/protocol.js';
+import type { RuntimeMeter } from '../runtime/index.js';
+import type { CancelParams, EmbedParams, EmbedResult, EmbedRows } from './lane/protocol.js';
 import type { EncodePlan } from './options.js';
 import type { RowSink } from './rows.js';
 import { dropTexts, sendTexts } from './send-texts.js';
+import type { TextLane, TextLaneCalls } from './text-lane.js';
 import { HEAD_GROWTH, type TextWindow, textWindows } from './windows.js';
 
 /**
@@ -20,7 +21,7 @@ let nextJob = 0;
 /** One `encode` call: sends its texts window by window and puts the rows that come back in their places. */
 export class EncodeJob<Result> {
   readonly #id = nextJob++;
-  readonly #lane: Lane<Loaded>;
+  readonly #lane: TextLane;
   readonly #texts: readonly string[];
   readonly #plan: EncodePlan;
   readonly #sink: RowSink<Result>;
@@ -41,7 +42,7 @@ export class EncodeJob<Result> {
    * @param meter hears of every batch
    */
   constructor(
-    lane: Lane<Loaded>,
+    lane: TextLane,
     texts: readonly string[],
     plan: EncodePlan,
     sink: RowSink<Result>,
@@ -110,7 +111,7 @@ export class EncodeJob<Result> {
     return undefined;
   }
 
-  async #embed(lane: Parameters<typeof sendTexts>[0], window: TextWindow): Promise<EmbedResult> {
+  async #embed(lane: TextLaneCalls, window: TextWindow): Promise<EmbedResult> {
     const texts = await sendTexts(lane, window.texts);
     if (this.#stopped) {
       dropTexts(lane, texts);

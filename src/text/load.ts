@@ -1,15 +1,18 @@
 import { integer } from '../core/validate.js';
 import {
   chooseOnnxFile,
+  type FileSelector,
   type ModelLocation,
   onnxModelFiles,
   pickOnnxFile,
   resolveModel,
+  staticModelFiles,
 } from '../hub/index.js';
 import { DEFAULT_TOKEN_BUDGET } from '../runtime/index.js';
 import { type EncoderConfig, readTextModelConfig, type TextModelConfig } from './config/index.js';
 import type { EncoderParams, LoadParams } from './lane/protocol.js';
 import type { LoadSettings } from './options.js';
+import { isStaticRepository } from './static-models.js';
 
 /** A model's configuration, and what its lane has to load. */
 export interface ModelPlan {
@@ -25,13 +28,15 @@ export interface ModelPlan {
 /** Finds a model's files, downloading those that it needs. Throws what `TextEmbedder.load` documents. */
 export function locateModel(model: string, settings: LoadSettings): Promise<ModelLocation> {
   const { dtype, modelFile, hub, signal } = settings;
-  const select = onnxModelFiles(({ name, files }) => {
+  const graphs = onnxModelFiles(({ name, files }) => {
     // Where a Router comes first, each of its Transformers has a folder and a graph of its own.
-    const graphs = files.filter((path) => path.endsWith('.onnx'));
-    const folders = new Set(graphs.flatMap((path) => /^(?:.*\/)?[^/]*_Transformer(?=\/)/.exec(path) ?? []));
+    const found = files.filter((path) => path.endsWith('.onnx'));
+    const folders = new Set(found.flatMap((path) => /^(?:.*\/)?[^/]*_Transformer(?=\/)/.exec(path) ?? []));
     const subfolders = folders.size > 0 ? [...folders] : [''];
     return subfolders.map((subfolder) => pickOnnxFile(files, dtype, name, { modelFile, subfolder }));
   });
+  const select: FileSelector = async (repository) =>
+    (await isStaticRepository(repository)) ? staticModelFiles(repository) : graphs(repository);
   return resolveModel(model, { select, hub, signal });
 }
 

@@ -335,7 +335,7 @@ function chunkedModel(settings: ModelSettings, route: number): ChunkedModel {
   const modes = routes[route].modules.flatMap((module) => (module.type === 'pooling' ? module.modes : []));
   const byMean = modes.join() === 'mean';
   let lateObstacle: string | undefined;
-  if (tokenDimensions === undefined) lateObstacle = "this one's graph gives no vectors of tokens";
+  if (tokenDimensions === undefined) lateObstacle = 'this one gives no vectors of tokens';
   else if (!byMean)
     lateObstacle = `this one pools by ${modes.join(' and ')}; the load option pooling changes that`;
   return { maxTokens, specialTokens, lateObstacle };

@@ -6,7 +6,7 @@ import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { withCallerStack } from '../core/errors.js';
 import { textList } from '../core/validate.js';
 import { loadRepairing, type ModelLocation } from '../hub/index.js';
-import { type Lane, openLane, RuntimeMeter, type RuntimeStats } from '../runtime/index.js';
+import { DEFAULT_TOKEN_BUDGET, openLane, RuntimeMeter, type RuntimeStats } from '../runtime/index.js';
 import { similarity } from '../vectors/distances.js';
 import type { Chunk, ChunkEmbeddings } from './chunking/chunk-embeddings.js';
 import { encodeChunks } from './chunking/encode-chunks.js';
@@ -35,7 +35,9 @@ import {
 } from './quantization.js';
 import { listSink, type RowSink, sinkFor } from './rows.js';
 import { type EncodedText, SmallCalls } from './small-calls.js';
+import { isStaticFolder } from './static-models.js';
 import { encodeStream } from './stream.js';
+import type { TextLane } from './text-lane.js';
 import { closedError, oneText, TokenCalls } from './token-calls.js';
 import type { Tokenized } from './tokenize-job.js';
 import { headLength } from './windows.js';
@@ -71,14 +73,14 @@ interface Model {
  * await model.close();
  */
 export class TextEmbedder implements Embedder {
-  readonly #lane: Lane<Loaded>;
+  readonly #lane: TextLane;
   readonly #model: Model;
   readonly #settings: ModelSettings;
   readonly #small: SmallCalls;
   readonly #tokens: TokenCalls;
   readonly #meter: RuntimeMeter;
 
-  private constructor(lane: Lane<Loaded>, model: Model) {
+  private constructor(lane: TextLane, model: Model) {
     const { prompts, defaultPromptName, truncateDim, routes, routeOf } = model.config;
     const { dimensions, tokenDimensions, specialTokens } = model.loaded;
     this.#lane = lane;
@@ -105,7 +107,7 @@ export class TextEmbedder implements Embedder {
    * Loads a model.
    *
    * @param model name of a bundled model; path of a folder in the layout of sentence-transformers with an ONNX
-   *   file (absolute, or starting with `./` or `../`); or `org/name` or `org/name@revision` on the Hugging Face
+   *   file, or of a static model (absolute, or starting with `./` or `../`); or `org/name` or `org/name@revision` on the Hugging Face
    *   Hub, downloaded once into the cache that Python uses too
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`; `ERR_MODEL_NOT_FOUND` if there is no such model or variant;
    *   `ERR_DOWNLOAD`, `ERR_CHECKSUM`, `ERR_IO` if it cannot be fetched; `ERR_MODEL_INVALID` if a file of it is
@@ -122,6 +124,12 @@ export class TextEmbedder implements Embedder {
   static async #open(location: ModelLocation, settings: LoadSettings): Promise<TextEmbedder> {
     const { signal, maxQueue = DEFAULT_MAX_QUEUE, cacheBytes, runtime } = settings;
     throwIfAborted(signal);
+    if (await isStaticFolder(location.folder)) {
+      // Loaded when needed, and without onnxruntime.
+      const { openStaticText } = await import('../static/open-text-lane.js');
+      const { lane, ...model } = await openStaticText(location, settings);
+      return new TextEmbedder(lane, { ...model, tokenBudget: DEFAULT_TOKEN_BUDGET, maxQueue });
+    }
     const plan = planModel(location, settings);
     const loadParams = plan.then(({ params }) => params);
     const { lane, loaded } = await openLane<Loaded>(LANE, loadParams, runtime.lanes, signal);

@@ -1,10 +1,8 @@
 import { throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors.js';
 import { optionalBoolean, optionsObject, textList } from '../core/validate.js';
-import type { Lane } from '../runtime/index.js';
 import type { Chunk } from './chunking/chunk-embeddings.js';
 import { cutTexts } from './chunking/cut-texts.js';
-import type { Loaded } from './lane/protocol.js';
 import {
   type ChunkTextOptions,
   checkChunkRequest,
@@ -12,16 +10,17 @@ import {
   type DecodeOptions,
   type ModelSettings,
 } from './options.js';
+import type { TextLane } from './text-lane.js';
 import { countTextTokens, decodeTokens, type Tokenized, tokenizeTexts } from './tokenize-job.js';
 
 /** The calls of a model that need its tokenizer only: checked, then asked of the lane, with the caller's stack. */
 export class TokenCalls {
-  readonly #lane: Lane<Loaded>;
+  readonly #lane: TextLane;
   readonly #settings: ModelSettings;
   /** Route whose tokenizer stands for the model's. */
   readonly #route: number;
 
-  constructor(lane: Lane<Loaded>, settings: ModelSettings) {
+  constructor(lane: TextLane, settings: ModelSettings) {
     this.#lane = lane;
     this.#settings = settings;
     this.#route = settings.routeOf.default ?? 0;

@@ -1,6 +1,6 @@
-import type { Lane } from '../runtime/index.js';
-import type { CountParams, DecodeParams, Loaded, TokenizeParams, TokenizeResult } from './lane/protocol.js';
+import type { CountParams, DecodeParams, TokenizeParams, TokenizeResult } from './lane/protocol.js';
 import { sendTexts } from './send-texts.js';
+import type { TextLane } from './text-lane.js';
 import { HEAD_GROWTH, type TextWindow, textWindows } from './windows.js';
 
 /** Tokens of one text, after truncation, special tokens included. */
@@ -17,7 +17,7 @@ const WINDOW = { texts: 256, characters: 16 * 1024 };
 
 /** Tokenises in the lane, window by window; results in the order of the texts. */
 export async function tokenizeTexts(
-  lane: Lane<Loaded>,
+  lane: TextLane,
   texts: readonly string[],
   route: number,
   head: number,
@@ -40,7 +40,7 @@ export async function tokenizeTexts(
 }
 
 /** Tokens of a whole text, special tokens included, truncation not applied. */
-export function countTextTokens(lane: Lane<Loaded>, text: string, route: number): Promise<number> {
+export function countTextTokens(lane: TextLane, text: string, route: number): Promise<number> {
   return lane.run(async (process) => {
     const params: CountParams = { route, texts: await sendTexts(process, [text]) };
     return (await process.call('count', params)) as number;
@@ -49,7 +49,7 @@ export function countTextTokens(lane: Lane<Loaded>, text: string, route: number)
 
 /** Texts of lists of token ids. */
 export async function decodeTokens(
-  lane: Lane<Loaded>,
+  lane: TextLane,
   lists: readonly number[][],
   route: number,
   skipSpecialTokens: boolean,

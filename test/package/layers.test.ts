@@ -27,8 +27,11 @@ const LAYERS = [
   'stores',
   'cli',
 ];
-/** The binding is typed in terms of errors and reports typed errors, so these two know each other. */
-const MUTUAL = new Set(['native → core']);
+/**
+ * The binding is typed in terms of errors and reports typed errors, so these two know each other. TextEmbedder.load
+ * hands static models over to their own layer, which answers with the lane that it stands in for.
+ */
+const MUTUAL = new Set(['native → core', 'text → static']);
 
 function layerOf(path: string): string {
   const [first, ...rest] = relative(SRC, path).split(/[\\/]/);
@@ -51,7 +54,7 @@ describe('architecture', () => {
     for (const path of sources) {
       const from = layerOf(path);
       if (from === 'entry point') continue;
-      for (const [, target] of readFileSync(path, 'utf8').matchAll(/from '(\.[^']+)'/g)) {
+      for (const [, target] of readFileSync(path, 'utf8').matchAll(/(?:from |import\()'(\.[^']+)'/g)) {
         const to = layerOf(resolve(dirname(path), target));
         const allowed = LAYERS.indexOf(to) <= LAYERS.indexOf(from) || MUTUAL.has(`${from} → ${to}`);
         if (!LAYERS.includes(to) || !allowed) wrong.push(`${relative(SRC, path)} imports ${to}`);

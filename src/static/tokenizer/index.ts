@@ -73,6 +73,10 @@ export class StaticTokenizer {
     return (await this.#library()).tokenize(wellFormed(texts), limits);
   }
 
+  async decode(ids: number[][], skipSpecialTokens: boolean): Promise<string[]> {
+    return (await this.#library()).decode(ids, skipSpecialTokens);
+  }
+
   close(): void {
     this.#closed = true;
     this.#worker?.then(

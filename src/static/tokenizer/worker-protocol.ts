@@ -7,10 +7,11 @@ export type ToWorker =
   | { id: number; method: 'open'; file: string }
   | { id: number; method: 'encode'; texts: string[]; limits: TokenLimits }
   | { id: number; method: 'tokenize'; texts: string[]; limits: TokenLimits }
+  | { id: number; method: 'decode'; ids: number[][]; skipSpecialTokens: boolean }
   | { id: number; method: 'close' };
 
 export type FromWorker =
-  | { id: number; result: Opened | Encoded | TokenizedTexts }
+  | { id: number; result: Opened | Encoded | TokenizedTexts | string[] }
   | { id: number; error: WireError };
 
 /** Answer to `open`. */

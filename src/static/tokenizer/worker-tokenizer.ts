@@ -54,6 +54,11 @@ export class WorkerTokenizer {
     return this.#ask({ method: 'tokenize', texts, limits });
   }
 
+  /** Text of each list of tokens. */
+  decode(ids: number[][], skipSpecialTokens: boolean): Promise<string[]> {
+    return this.#ask({ method: 'decode', ids, skipSpecialTokens });
+  }
+
   /** Lets the worker end when it has answered what it was asked. */
   close(): void {
     if (this.#closed) return;

@@ -94,7 +94,7 @@ async function tokenize(texts: string[], limits: TokenLimits): Promise<Tokenized
   return { ...encoded(all), tokens, offsets: Uint32Array.from(offsets) };
 }
 
-async function answer(message: ToWorker): Promise<Opened | Encoded | TokenizedTexts> {
+async function answer(message: ToWorker): Promise<Opened | Encoded | TokenizedTexts | string[]> {
   switch (message.method) {
     case 'open':
       return open(message.file);
@@ -102,6 +102,8 @@ async function answer(message: ToWorker): Promise<Opened | Encoded | TokenizedTe
       return encoded(await keptTokens(message.texts, message.limits));
     case 'tokenize':
       return tokenize(message.texts, message.limits);
+    case 'decode':
+      return tokenizer().decodeBatch(message.ids, message.skipSpecialTokens);
     case 'close':
       throw new Error('close has no answer');
   }

@@ -1,7 +1,7 @@
 import { abortError, throwIfAborted } from '../../core/abort.js';
-import type { Lane } from '../../runtime/index.js';
-import type { ChunkParams, ChunkResult, Loaded } from '../lane/protocol.js';
+import type { ChunkParams, ChunkResult } from '../lane/protocol.js';
 import { sendTexts } from '../send-texts.js';
+import type { TextLane } from '../text-lane.js';
 import { textWindows } from '../windows.js';
 import type { Chunk } from './chunk-embeddings.js';
 import type { ChunkLimits } from './plan.js';
@@ -24,7 +24,7 @@ const WINDOW = { texts: 64, characters: 256 * 1024 };
 
 /** Cuts texts into chunks in the lane, where the tokenizer is. */
 export async function cutTexts(
-  lane: Pick<Lane<Loaded>, 'run'>,
+  lane: TextLane,
   texts: readonly string[],
   { signal, ...limits }: CutRequest,
 ): Promise<CutText[]> {

@@ -1,9 +1,9 @@
 import type { Embeddings } from '../../core/embeddings.js';
-import type { Lane } from '../../runtime/index.js';
-import type { Loaded, Spans } from '../lane/protocol.js';
+import type { Spans } from '../lane/protocol.js';
 import type { EncodePlan } from '../options.js';
 import { type EncodePrecision, quantizeRows } from '../quantization.js';
 import { matrixSink, type RowSink, raggedSink } from '../rows.js';
+import type { TextLane } from '../text-lane.js';
 import { ChunkEmbeddings } from './chunk-embeddings.js';
 import { type CutText, cutTexts } from './cut-texts.js';
 import type { Chunking } from './options.js';
@@ -12,7 +12,7 @@ import { windowRange } from './windows.js';
 
 /** What encoding chunks needs of a model. */
 export interface ChunkTarget {
-  lane: Pick<Lane<Loaded>, 'run'>;
+  lane: TextLane;
   /** Width of an embedding. */
   dimensions: number;
   /** Whether the model's own vectors have length 1. */

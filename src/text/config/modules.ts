@@ -18,7 +18,6 @@ export interface ModuleEntry {
 
 /** First modules of models that another class of this package is for. */
 const OTHER_MODELS: Record<string, string> = {
-  StaticEmbedding: 'a static model: StaticEmbedder',
   MLMTransformer: 'a sparse model: SparseEmbedder',
   SparseStaticEmbedding: 'a sparse model: SparseEmbedder',
   CLIPModel: 'an image and text model: ClipEmbedder',
