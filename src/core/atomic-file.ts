@@ -1,5 +1,6 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { EmbedlaneError } from './errors.js';
 import { io } from './io.js';
 
 /**
@@ -10,28 +11,65 @@ export class AtomicFile {
   readonly path: string;
   readonly #temporary: string;
   readonly #handle: FileHandle;
+  #bytes: number;
 
-  private constructor(path: string, temporary: string, handle: FileHandle) {
+  private constructor(path: string, temporary: string, handle: FileHandle, bytes: number) {
     this.path = path;
     this.#temporary = temporary;
     this.#handle = handle;
+    this.#bytes = bytes;
   }
 
   /** @throws {EmbedlaneError} `ERR_IO` when the file cannot be made. */
-  static async create(path: string): Promise<AtomicFile> {
-    const temporary = `${path}.tmp-${process.pid}`;
-    return new AtomicFile(path, temporary, await io(path, () => open(temporary, 'w')));
+  static async create(path: string, temporary = `${path}.tmp-${process.pid}`): Promise<AtomicFile> {
+    return new AtomicFile(path, temporary, await io(path, () => open(temporary, 'w')), 0);
+  }
+
+  /**
+   * Goes on with a temporary file that an earlier process left, after its first `bytes`.
+   *
+   * @throws {EmbedlaneError} `ERR_IO` when it cannot be opened, `ERR_CORRUPT` when it is shorter
+   */
+  static async reopen(path: string, temporary: string, bytes: number): Promise<AtomicFile> {
+    const handle = await io(temporary, () => open(temporary, 'r+'));
+    try {
+      const { size } = await io(temporary, () => handle.stat());
+      if (size < bytes) {
+        const message = `Expected ${bytes} bytes or more in ${temporary} but received ${size}`;
+        throw new EmbedlaneError('ERR_CORRUPT', message);
+      }
+      await io(temporary, () => handle.truncate(bytes));
+      return new AtomicFile(path, temporary, handle, bytes);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Bytes so far. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Appends bytes. */
   async append(chunk: Uint8Array | string): Promise<void> {
     const buffer = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    await io(this.path, () => this.#handle.appendFile(buffer));
+    await this.writeAt(buffer, this.#bytes);
+    this.#bytes += buffer.length;
   }
 
   /** Overwrites bytes at a position, for headers that are known last. */
   async writeAt(chunk: Uint8Array, position: number): Promise<void> {
-    await io(this.path, () => this.#handle.write(chunk, 0, chunk.length, position));
+    await io(this.path, async () => {
+      for (let done = 0; done < chunk.length; ) {
+        done += (await this.#handle.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
+      }
+    });
+  }
+
+  /** Flushes what was written to the disk. */
+  async sync(): Promise<void> {
+    await io(this.path, () => this.#handle.sync());
   }
 
   /** Flushes and gives the file its name. */
@@ -44,10 +82,27 @@ export class AtomicFile {
     });
   }
 
+  /** Leaves the temporary file for {@link reopen}. */
+  async suspend(): Promise<void> {
+    await io(this.path, () => this.#handle.close());
+  }
+
   /** Throws the temporary file away; harmless after {@link commit}. */
   async discard(): Promise<void> {
     await this.#handle.close().catch(() => {});
     await rm(this.#temporary, { force: true });
+  }
+
+  /** Writes a whole file. */
+  static async write(path: string, content: Uint8Array | string, temporary?: string): Promise<void> {
+    const file = await AtomicFile.create(path, temporary);
+    try {
+      await file.append(content);
+      await file.commit();
+    } catch (error) {
+      await file.discard();
+      throw error;
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readVectors } from 'embedlane';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { cli, jsonLines, startCli, temporaryFolder } from './support.js';
+import { cli, jsonLines, temporaryFolder } from './support.js';
 
 interface Row {
   index: number;
@@ -117,17 +117,5 @@ describe('embedlane embed', () => {
     expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('[ERR_IO]')]);
     const model = await cli(['embed', 'x', '--model', 'nonesuch']);
     expect([model.status, model.stderr]).toEqual([1, expect.stringContaining('[ERR_MODEL_NOT_FOUND]')]);
-  });
-
-  it('stops at Ctrl-C with exit code 130 and no half-written file', async () => {
-    const input = join(folder, 'many.txt');
-    await writeFile(input, 'a line of text that has to go through the model\n'.repeat(20_000));
-    const child = startCli(['embed', '--input', input, '--out', join(folder, 'many.npy')]);
-    await expect
-      .poll(() => readdir(folder), { timeout: 60_000 })
-      .toContainEqual(expect.stringMatching(/^many\.npy/));
-    child.kill('SIGINT');
-    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(130);
-    expect((await readdir(folder)).filter((name) => name.startsWith('many.npy'))).toEqual([]);
   });
 });

@@ -1,9 +1,14 @@
+import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
+import type { TextEmbedder } from '../../text/index.js';
+import { identify } from '../bulk/identity.js';
+import { BulkJob } from '../bulk/job.js';
+import { type EncodedWindow, encodeWindows, windows } from '../bulk/windows.js';
 import type { CliContext } from '../context.js';
-import { isJsonl, readJsonlField } from '../input/jsonl.js';
-import { type Line, readLines } from '../input/lines.js';
-import { integerOption, loadModel, type ModelFlags, repeated, withModel } from '../options.js';
+import { countTexts, isTextFile, readTexts } from '../input/texts.js';
+import { integerOption, loadModel, type ModelFlags, numberOption, repeated, withModel } from '../options.js';
+import { count } from '../output/format.js';
 import { startProgressBar } from '../output/progress-bar.js';
 import { formatOf, openSink, VECTOR_FORMATS, type VectorFormat } from '../output/vector-sink.js';
 
@@ -17,96 +22,160 @@ interface EmbedFlags extends ModelFlags {
   truncateDim?: number;
   prompt?: string;
   promptName?: string;
+  batch: number;
+  checkpoint: number;
+  resume?: boolean;
 }
 
-/** Texts that are embedded and written at a time: bounds the memory, and is enough to sort by length well. */
-const WINDOW = 2048;
+/** What is embedded, and how. */
+interface Work {
+  texts: string[];
+  paths: string[];
+  flags: EmbedFlags;
+  signal: AbortSignal;
+}
 
 export function registerEmbed(program: Command, context: CliContext): void {
   withModel(program.command('embed'))
-    .description('Embed texts: arguments, lines of files or of stdin, or a field of JSON lines.')
-    .argument('[texts...]', 'texts; none reads lines from stdin')
+    .description('Embed texts: arguments, lines of files or of stdin, or a field of JSON lines or Parquet.')
+    .argument(
+      '[texts...]',
+      'texts, or files named .jsonl, .ndjson, .parquet or .txt; none reads lines from stdin',
+    )
     .option('-i, --input <file>', 'embed each line of a file (- for stdin); may be repeated', repeated)
-    .option('--field <name>', 'read JSON lines and embed this field (default for .jsonl files: text)')
+    .option(
+      '--field <name>',
+      'field of JSON lines, or column of Parquet, to embed (default for such files: text)',
+    )
     .option('-o, --out <file>', 'write to a file instead of stdout')
     .addOption(
-      new Option('-f, --format <format>', 'jsonl, npy (NumPy), f32 (raw little-endian floats)').choices(
-        VECTOR_FORMATS,
-      ),
+      new Option(
+        '-f, --format <format>',
+        "jsonl, npy (NumPy), parquet, f32 (raw little-endian floats); default by the output's name",
+      ).choices(VECTOR_FORMATS),
     )
-    .option('--no-text', 'leave the texts out of JSON lines')
+    .option('--no-text', 'leave the texts out of JSON lines and Parquet')
     .option('--normalize', 'scale every vector to length 1')
     .option('--truncate-dim <n>', 'keep the first n dimensions', integerOption(1, 1_000_000))
     .option('--prompt <text>', 'text put before every input')
     .option('--prompt-name <name>', "one of the model's own prompts, for example query")
+    .option('--batch <n>', 'texts that are embedded and written at a time', integerOption(1, 1_000_000), 2048)
+    .option(
+      '--checkpoint <seconds>',
+      'least time between two checkpoints; 0 for one after every batch',
+      numberOption(0, 86_400),
+      1,
+    )
+    .option('--resume', 'go on with what an interrupted run has left, or fail if there is nothing')
+    .option('--no-resume', 'start again, whatever an interrupted run has left')
     .addHelpText(
       'after',
       `
+A run from files to a file that is interrupted, killed or out of power leaves <out>.partial; the same command goes on
+from there. It refuses if input, options or model are not the same any more.
+
 Examples:
   $ embedlane embed "a cat" "a dog"
   $ cat lines.txt | embedlane embed --format f32 > vectors.f32
-  $ embedlane embed --input reviews.jsonl --field body --out reviews.npy`,
+  $ embedlane embed big.jsonl --out vectors.npy
+  $ embedlane embed reviews.parquet --field body --out reviews-embedded.parquet`,
     )
     .action((texts: string[], flags: EmbedFlags) => embed(texts, flags, context));
 }
 
-async function embed(texts: string[], flags: EmbedFlags, { signal }: CliContext): Promise<void> {
-  const paths = flags.input ?? [];
-  if (texts.length > 0 && paths.length > 0) {
+async function embed(args: string[], flags: EmbedFlags, { signal }: CliContext): Promise<void> {
+  const paths = [...(flags.input ?? [])];
+  const areFiles = args.length > 0 && args.every((name) => isTextFile(name) && existsSync(name));
+  if (areFiles) paths.push(...args.splice(0));
+  if (args.length > 0 && paths.length > 0) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected texts or --input but received both');
   }
-  if (texts.length === 0 && paths.length === 0) paths.push('-');
+  if (args.length === 0 && paths.length === 0) paths.push('-');
+  const work = { texts: args, paths, flags, signal };
+  const { out } = flags;
+  // What comes from a pipe cannot be read again, and a few arguments need not be.
+  const repeatable = out !== undefined && args.length === 0 && !paths.includes('-');
+  if (flags.resume && !repeatable) {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      'Expected files to read and --out for --resume but received others',
+    );
+  }
+  if (repeatable) await embedFiles(work, out);
+  else await embedOnce(work);
+}
 
-  const format = flags.format ?? formatOf(flags.out);
-  const sink = await openSink(flags.out, format, flags.text);
+async function embedOnce({ texts, paths, flags, signal }: Work): Promise<void> {
+  const sink = await openSink(flags.out, flags.format ?? formatOf(flags.out), flags.text);
   try {
-    const total = texts.length > 0 ? texts.length : await countLines(paths);
+    const total = texts.length > 0 ? texts.length : await totalFor(paths);
     await using model = await loadModel(flags, signal);
-    const bar = startProgressBar('Embedding', 'texts', total);
-    const { normalize, truncateDim, prompt, promptName } = flags;
-    let done = 0;
-    try {
-      for await (const window of windows(texts.length > 0 ? texts : records(paths, flags.field))) {
-        const vectors = await model.encode(window, {
-          ...{ normalize, truncateDim, prompt, promptName, signal },
-          onProgress: ({ completed }) => bar.update(done + completed),
-        });
-        await sink.write(window, vectors);
-        done += window.length;
-      }
-    } finally {
-      bar.stop();
-    }
+    const source = texts.length > 0 ? texts : readTexts(paths, flags.field);
+    await run(model, source, { flags, signal, total, done: 0 }, (window) =>
+      sink.write(window.texts, window.vectors),
+    );
     await sink.close();
   } finally {
     await sink.discard();
   }
 }
 
-/** Lines of regular files, for the bar's total; 0 (unknown) as soon as stdin is among them. */
-async function countLines(paths: readonly string[]): Promise<number> {
-  if (!process.stderr.isTTY || paths.includes('-')) return 0;
-  let total = 0;
-  for (const path of paths) for await (const _ of readLines(path)) total++;
-  return total;
-}
-
-async function* records(paths: readonly string[], field: string | undefined): AsyncGenerator<string> {
-  for (const path of paths) {
-    const lines: AsyncGenerator<Line> =
-      field !== undefined || isJsonl(path) ? readJsonlField(path, field ?? 'text') : readLines(path);
-    for await (const line of lines) yield line.text;
+async function embedFiles({ paths, flags, signal }: Work, out: string): Promise<void> {
+  const format = flags.format ?? formatOf(out);
+  const total = await totalFor(paths);
+  await using model = await loadModel(flags, signal);
+  const { field, text, prompt, promptName, normalize, truncateDim } = flags;
+  const options = { field, format, text, prompt, promptName, normalize, truncateDim };
+  const identity = await identify(paths, options, model, { prompt, promptName, normalize, truncateDim });
+  const job = await BulkJob.open({
+    out,
+    format,
+    includeText: text,
+    identity,
+    resume: flags.resume,
+    interval: flags.checkpoint * 1000,
+  });
+  if (!job) return;
+  if (job.rows > 0) process.stderr.write(`Going on after ${count(job.rows)} texts.\n`);
+  try {
+    const source = job.remaining(readTexts(paths, field));
+    await run(model, source, { flags, signal, total, done: job.rows }, (window) => job.write(window));
+    await job.complete();
+  } catch (error) {
+    const kept = await job.interrupt();
+    if (kept)
+      process.stderr.write(`What is done is in ${out}.partial; the same command goes on from there.\n`);
+    throw error;
   }
 }
 
-async function* windows(texts: Iterable<string> | AsyncIterable<string>): AsyncGenerator<string[]> {
-  let window: string[] = [];
-  for await (const text of texts) {
-    window.push(text);
-    if (window.length === WINDOW) {
-      yield window;
-      window = [];
-    }
+interface Run {
+  flags: EmbedFlags;
+  signal: AbortSignal;
+  /** How many texts there are in all, and how many were done before; 0 if that is not known. */
+  total: number;
+  done: number;
+}
+
+async function run(
+  model: TextEmbedder,
+  texts: Iterable<string> | AsyncIterable<string>,
+  { flags, signal, total, done }: Run,
+  write: (window: EncodedWindow) => Promise<void>,
+): Promise<void> {
+  const { normalize, truncateDim, prompt, promptName, batch } = flags;
+  const options = { normalize, truncateDim, prompt, promptName, signal };
+  const bar = startProgressBar('Embedding', 'texts', total, done);
+  try {
+    const source = windows(texts, batch);
+    const encoded = encodeWindows(model, source, options, (fresh) => bar.update(done + fresh));
+    for await (const window of encoded) await write(window);
+  } finally {
+    bar.stop();
   }
-  if (window.length > 0) yield window;
+}
+
+/** For the bar, which only a terminal has. */
+async function totalFor(paths: readonly string[]): Promise<number> {
+  return process.stderr.isTTY ? countTexts(paths) : 0;
 }

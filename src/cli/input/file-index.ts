@@ -54,14 +54,7 @@ export async function writeFileIndex(
   const created = new Date().toISOString();
   const format = `embedlane-${kind}` as const;
   const manifest: FileManifest = { format, version: VERSION, created, root, model, rows, dims };
-  const file = await AtomicFile.create(join(folder, manifestName(kind)));
-  try {
-    await file.append(`${JSON.stringify(manifest, null, 2)}\n`);
-    await file.commit();
-  } catch (error) {
-    await file.discard();
-    throw error;
-  }
+  await AtomicFile.write(join(folder, manifestName(kind)), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }
 

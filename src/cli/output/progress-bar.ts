@@ -16,9 +16,10 @@ const SILENT: ProgressBar = { update() {}, stop() {} };
  * @param label what is being done, for example `Embedding`
  * @param unit plural of the things counted, for example `passages`
  * @param total how many there are, or 0 when that is not known (then no bar and no time left is shown)
+ * @param start how many were done before, which tells nothing of the rate
  */
-export function startProgressBar(label: string, unit: string, total: number): ProgressBar {
-  return startBar(label, total, {
+export function startProgressBar(label: string, unit: string, total: number, start = 0): ProgressBar {
+  return startBar(label, total, start, {
     amount: (value, of) => `${count(value)}${of === 0 ? '' : `/${count(of)}`} ${unit}`,
     speed: (perSecond) => `${perSecond > 0 ? rate(perSecond) : '…'} ${unit}/s`,
   });
@@ -34,7 +35,7 @@ export function downloadBar(): { onProgress: (progress: DownloadProgress) => voi
       if (progress.total !== total) bar?.stop();
       if (progress.total !== total) {
         total = progress.total;
-        bar = startBar('Downloading', total, {
+        bar = startBar('Downloading', total, 0, {
           amount: (value, of) => `${bytes(value)}/${bytes(of)}`,
           speed: (perSecond) => `${perSecond > 0 ? bytes(perSecond) : '…'}/s`,
         });
@@ -51,7 +52,7 @@ interface Wording {
   speed(perSecond: number): string;
 }
 
-function startBar(label: string, total: number, { amount, speed }: Wording): ProgressBar {
+function startBar(label: string, total: number, start: number, { amount, speed }: Wording): ProgressBar {
   if (!process.stderr.isTTY) return SILENT;
   const started = performance.now();
   const bar = new SingleBar({
@@ -62,7 +63,7 @@ function startBar(label: string, total: number, { amount, speed }: Wording): Pro
     // The library's own estimate forgets everything older than a few updates; windows of texts arrive unevenly.
     format: (_options, params, payload: { elapsed?: number }) => {
       const elapsed = payload.elapsed ?? 0;
-      const perSecond = elapsed > 0 ? (params.value / elapsed) * 1000 : 0;
+      const perSecond = elapsed > 0 ? ((params.value - start) / elapsed) * 1000 : 0;
       if (total === 0) return `${label}  ${amount(params.value, 0)}  ${speed(perSecond)}`;
       const width = 28;
       const filled = Math.round(params.progress * width);
@@ -71,7 +72,7 @@ function startBar(label: string, total: number, { amount, speed }: Wording): Pro
       return `${label} ${drawn} ${amount(params.value, total)}  ${speed(perSecond)}  ${left}`;
     },
   });
-  bar.start(total, 0, { elapsed: 0 });
+  bar.start(total, start, { elapsed: 0 });
   return {
     update: (completed) => bar.update(completed, { elapsed: performance.now() - started }),
     stop: () => bar.stop(),

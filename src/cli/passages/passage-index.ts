@@ -58,7 +58,7 @@ export async function writePassageIndex(
     passages: await writePassages(folder, passages),
     vectors: await writeVectors(folder, vectors),
   };
-  await writeFile(join(folder, MANIFEST), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  await AtomicFile.write(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
   await removeOldData(folder, manifest);
   return manifest;
 }
@@ -101,7 +101,7 @@ async function writePassages(folder: string, passages: readonly Passage[]): Prom
   const lines = Buffer.from(passages.map((passage) => `${JSON.stringify(passage)}\n`).join(''));
   const sha256 = createHash('sha256').update(lines).digest('hex');
   const name = `passages-${sha256.slice(0, 16)}.jsonl`;
-  await writeFile(join(folder, name), lines);
+  await AtomicFile.write(join(folder, name), lines);
   return { name, bytes: lines.length, sha256 };
 }
 
@@ -116,17 +116,6 @@ async function writeVectors(folder: string, vectors: Embeddings): Promise<Manife
     files.map((file) => io(path, async () => (await stat(join(path, file))).size)),
   );
   return { name, bytes: sizes.reduce((sum, size) => sum + size, 0) };
-}
-
-async function writeFile(path: string, content: Uint8Array): Promise<void> {
-  const file = await AtomicFile.create(path);
-  try {
-    await file.append(content);
-    await file.commit();
-  } catch (error) {
-    await file.discard();
-    throw error;
-  }
 }
 
 async function removeOldData(folder: string, manifest: Manifest): Promise<void> {
