@@ -178,13 +178,7 @@ Napi::Value top_k(const Napi::CallbackInfo& info) {
     search->result = reference_to(env, result_of(info));
     search->keep(env, info[1]);
     if (!copy) search->keep(env, info[0]);
-    const napi_value promise = Environment::of(env).start(search, std::min(args.threads, search->units()));
-    Napi::Object task = Napi::Object::New(env);
-    task["promise"] = Napi::Value(env, promise);
-    task["cancel"] = Napi::Function::New(env, [weak = std::weak_ptr(search)](const Napi::CallbackInfo&) {
-      if (const auto running = weak.lock()) running->cancel();
-    });
-    return task;
+    return start_task(env, search, std::min(args.threads, search->units()));
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {

@@ -12,6 +12,7 @@
 #include "../search/topk.h"
 #include "args.h"
 #include "environment.h"
+#include "task.h"
 
 namespace embedlane {
 namespace {
@@ -149,17 +150,8 @@ Arguments arguments(const Napi::CallbackInfo& info, const RowStore& store) {
   }
 }
 
-Span<double> doubles(const Napi::CallbackInfo& info, size_t index) {
-  if (!info[index].IsTypedArray() ||
-      info[index].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
-    throw_error(info.Env(), "ERR_DTYPE", "Expected a Float64Array for the offsets");
-  }
-  Napi::Float64Array array = info[index].As<Napi::Float64Array>();
-  return {array.Data(), array.ElementLength()};
-}
-
-Napi::Object results_of(Napi::Env env, const std::shared_ptr<StoreSearch>& search) {
-  Napi::Object task = Napi::Object::New(env);
+// Gives `task` what hands out the results.
+void add_results(Napi::Env env, Napi::Object task, const std::shared_ptr<StoreSearch>& search) {
   task["total"] = Napi::Function::New(env, [search](const Napi::CallbackInfo& info) {
     if (!search->finished()) throw_error(info.Env(), "ERR_INVALID_ARG", "Expected a finished search");
     return Napi::Number::New(info.Env(), double(search->total()));
@@ -177,7 +169,6 @@ Napi::Object results_of(Napi::Env env, const std::shared_ptr<StoreSearch>& searc
     }
     search->take(offsets.data, indices.data, scores.data);
   });
-  return task;
 }
 
 }  // namespace
@@ -185,20 +176,9 @@ Napi::Object results_of(Napi::Env env, const std::shared_ptr<StoreSearch>& searc
 Napi::Value search_store(const Napi::CallbackInfo& info, const RowStore& store) {
   const Napi::Env env = info.Env();
   const auto [search, threads] = arguments(info, store);
-  try {
-    const napi_value promise =
-        Environment::of(env).start(search, std::min(threads, search->search().units()));
-    Napi::Object task = results_of(env, search);
-    task["promise"] = Napi::Value(env, promise);
-    task["cancel"] = Napi::Function::New(env, [weak = std::weak_ptr(search)](const Napi::CallbackInfo&) {
-      if (const auto running = weak.lock()) running->cancel();
-    });
-    return task;
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw_error(env, "ERR_RUNTIME", std::string("A search could not start: ") + error.what());
-  }
+  Napi::Object task = start_task(env, search, std::min(threads, search->search().units()));
+  add_results(env, task, search);
+  return task;
 }
 
 Napi::Value search_store_sync(const Napi::CallbackInfo& info, const RowStore& store) {
@@ -208,7 +188,9 @@ Napi::Value search_store_sync(const Napi::CallbackInfo& info, const RowStore& st
   } catch (const std::exception& error) {
     throw_error(info.Env(), "ERR_RUNTIME", std::string("A search could not be done: ") + error.what());
   }
-  return results_of(info.Env(), search);
+  Napi::Object results = Napi::Object::New(info.Env());
+  add_results(info.Env(), results, search);
+  return results;
 }
 
 }  // namespace embedlane

@@ -1,6 +1,6 @@
 #include "task.h"
 
-#include <system_error>
+#include <exception>
 
 #include "args.h"
 
@@ -10,7 +10,9 @@ Napi::Object start_task(Napi::Env env, const std::shared_ptr<AsyncJob>& job, siz
   Napi::Object task = Napi::Object::New(env);
   try {
     task["promise"] = Napi::Value(env, Environment::of(env).start(job, threads));
-  } catch (const std::system_error& error) {
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
     throw_error(env, "ERR_RUNTIME", std::string("Native work could not start: ") + error.what());
   }
   task["cancel"] = Napi::Function::New(env, [weak = std::weak_ptr(job)](const Napi::CallbackInfo&) {

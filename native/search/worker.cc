@@ -5,14 +5,10 @@
 #include <cstring>
 #include <functional>
 
-#include "floor.h"
-
 namespace embedlane {
 namespace {
 
 constexpr size_t kMaxTileRows = 12;
-// Rows that a stream scores at a time.
-constexpr size_t kRun = 256;
 // The scales of rows that have none.
 constexpr float kZeros[kMaxTileRows] = {};
 constexpr float kOnes[kMaxTileRows] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -56,7 +52,7 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     code_errors_.resize(group_);
   }
   if (!s_.tile_) {
-    scratch_.resize(2 * kRun);
+    scratch_.resize(2 * kStreamRows);
   } else {
     panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
     norms_ = aligned<float>(rows);
@@ -253,82 +249,6 @@ const float* TopKSearch::Worker::gather(const float* values, std::vector<float>&
   into.clear();
   for (const uint32_t pick : picks_) into.push_back(values[pick]);
   return into.data();
-}
-
-void TopKSearch::Worker::stream(const Rows& rows) {
-  // Few at a time: a k-th best that the first of them raise spares the others a closer look.
-  for (size_t r = 0; r < rows.count && !s_.cancelled(); r += kRun) {
-    const Rows run = rows.part(r, std::min(kRun, rows.count - r));
-    for (size_t q = 0; q < group_; q++) stream(run, q);
-  }
-}
-
-void TopKSearch::Worker::stream(const Rows& rows, size_t q) {
-  if (s_.coded_) return stream_codes(rows, q);
-  if (s_.bit_counts_) return stream_bits(rows, q);
-  const ScoredRows scored = {rows.data, rows.stride, rows.count, rows.scales};
-  const ScoredQuery query = scored_query(q);
-  sum_rows(s_.kernels_, in_.metric, in_.dims, query, scored, scratch_.data());
-  const ScoreFloor floor(in_.metric, query, scored, kth_[q] == 0 ? NAN : key_goodness(kth_[q]));
-  scored_ += rows.count;
-  floor.visit(scratch_.data(), [&](size_t r) {
-    push(q, score_of(in_.metric, query, scored, scratch_.data(), r), rows.number(r));
-  });
-}
-
-// The filter's condition (see Tile) for one query.
-void TopKSearch::Worker::stream_codes(const Rows& rows, size_t q) {
-  float norms[kRun], offsets[kRun];
-  uint8_t dropped[kRun];
-  double* const sums = scratch_.data();
-  row_kernels(s_.all_kernels_, Dtype::kI8)
-      .dots(scanned_query(q), rows.data, rows.stride, rows.count, in_.dims, sums);
-  s_.bounds_.rows(rows.norms, rows.count, norms, offsets);
-  const float base = base_[q], slope = slope_[q], error_slope = error_slope_[q], scale = query_scales_[q];
-  for (size_t r = 0; r < rows.count; r++) {
-    const float threshold = ((slope * norms[r] + base) + offsets[r]) + error_slope * rows.errors[r];
-    dropped[r] = float(sums[r]) * rows.scales[r] * scale < threshold;
-  }
-  for (size_t r = 0; r < rows.count; r++) {
-    if (!dropped[r]) rescore(rows, r, q, 1);
-  }
-}
-
-// Counts of bits are exact, and the score follows from them alone.
-void TopKSearch::Worker::stream_bits(const Rows& rows, size_t q) {
-  uint32_t counts[kRun];
-  s_.bit_counts_(query(q), rows.data, rows.stride, rows.count, s_.query_stride_, counts);
-  const ScoredRows none = {nullptr, 0, 0};
-  const auto score = [&](uint32_t count) {
-    const double sum = count;
-    return score_of(in_.metric, {nullptr, 0}, none, &sum, 0);
-  };
-  // How many bits the k-th best has, where that is known: worse counts need not be looked at.
-  const bool fewer = in_.metric != Metric::kDot;
-  uint32_t limit = fewer ? UINT32_MAX : 0;
-  if (kth_[q] != 0) {
-    const double goodness = key_goodness(kth_[q]);
-    const double bits = fewer ? (in_.metric == Metric::kL2 ? goodness * goodness : -goodness) : goodness;
-    // One more for rounding.
-    limit = uint32_t(std::clamp(fewer ? std::ceil(bits) + 1 : std::floor(bits) - 1, 0.0, 4294967295.0));
-  }
-  scored_ += rows.count;
-  const auto visit = [&](auto stays) {
-    constexpr size_t kStep = 32;
-    for (size_t r = 0; r < rows.count; r += kStep) {
-      const size_t end = std::min(rows.count, r + kStep);
-      int any = 0;
-      for (size_t i = r; i < end; i++) any |= stays(counts[i]);
-      for (size_t i = r; any && i < end; i++) {
-        if (stays(counts[i])) push(q, score(counts[i]), rows.number(i));
-      }
-    }
-  };
-  if (fewer) {
-    visit([limit](uint32_t count) { return count <= limit; });
-  } else {
-    visit([limit](uint32_t count) { return count >= limit; });
-  }
 }
 
 void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {

@@ -14,6 +14,9 @@ class TopKSearch::Worker {
   void run();
 
  private:
+  // Rows that a stream scores at a time.
+  static constexpr size_t kStreamRows = 256;
+
   // Rows that follow each other at one distance, and their numbers: `first`, first + 1, … or, where `picks`
   // is not null, first + picks[0], first + picks[1], …
   struct Rows {
