@@ -1,12 +1,18 @@
 #include "row_store.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <system_error>
+#include <thread>
+#include <utility>
 
 #include "args.h"
 #include "storage.h"
 #include "store_search.h"
+#include "task.h"
 
 namespace embedlane {
 namespace {
@@ -31,12 +37,16 @@ Dtype dtype_argument(const Napi::CallbackInfo& info, size_t index) {
   throw_error(info.Env(), "ERR_INVALID_ARG", "Expected the dtype of an index but received '" + name + "'");
 }
 
-bool coded_argument(const Napi::CallbackInfo& info) {
-  const bool coded = boolean(info, 2);
-  if (coded && dtype_argument(info, 1) != Dtype::kF32) {
-    throw_error(info.Env(), "ERR_INVALID_ARG", "Expected f32 for rows with codes");
+// The names of Accelerate, or null.
+Acceleration acceleration_argument(const Napi::CallbackInfo& info) {
+  if (info[2].IsNull()) return Acceleration::kNone;
+  const std::string name = string(info, 2);
+  if (dtype_argument(info, 1) == Dtype::kF32) {
+    if (name == "int8") return Acceleration::kInt8;
+    if (name == "binary") return Acceleration::kSigns;
   }
-  return coded;
+  throw_error(info.Env(), "ERR_INVALID_ARG",
+              "Expected f32 and int8 or binary codes but received '" + name + "'");
 }
 
 // The scales of `count` rows, or null if the dtype has none.
@@ -65,11 +75,12 @@ Napi::Function RowStoreObject::define(Napi::Env env) {
        InstanceAccessor<&RowStoreObject::memory_bytes>("memoryBytes"),
        InstanceAccessor<&RowStoreObject::mapped_bytes>("mappedBytes"),
        InstanceMethod<&RowStoreObject::first_unfit>("firstUnfit"),
-       InstanceMethod<&RowStoreObject::append>("append"),
+       InstanceMethod<&RowStoreObject::append>("append"), InstanceMethod<&RowStoreObject::stage>("stage"),
        InstanceMethod<&RowStoreObject::append_stored>("appendStored"),
        InstanceMethod<&RowStoreObject::map>("map"), InstanceMethod<&RowStoreObject::prepare>("prepare"),
-       InstanceMethod<&RowStoreObject::gather>("gather"), InstanceMethod<&RowStoreObject::read>("read"),
-       InstanceMethod<&RowStoreObject::search>("search"),
+       InstanceMethod<&RowStoreObject::gather>("gather"),
+       InstanceMethod<&RowStoreObject::gather_codes>("gatherCodes"),
+       InstanceMethod<&RowStoreObject::read>("read"), InstanceMethod<&RowStoreObject::search>("search"),
        InstanceMethod<&RowStoreObject::search_sync>("searchSync"),
        InstanceMethod<&RowStoreObject::close>("close")});
 }
@@ -77,7 +88,7 @@ Napi::Function RowStoreObject::define(Napi::Env env) {
 RowStoreObject::RowStoreObject(const Napi::CallbackInfo& info)
     : ObjectWrap(info),
       store_(std::make_unique<RowStore>(RowCodec(dtype_argument(info, 1), integer(info, 0, 1, 0xffffffff)),
-                                        coded_argument(info))) {}
+                                        acceleration_argument(info))) {}
 
 void RowStoreObject::Finalize(Napi::BasicEnv env) {
   store_.reset();
@@ -129,6 +140,68 @@ Napi::Value RowStoreObject::append(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, double(refused));
 }
 
+namespace {
+
+class FillJob : public AsyncJob {
+ public:
+  FillJob(const RowStore& store, const float* data, size_t count)
+      : segment_(store.stage(count)),
+        count_(count),
+        fill_(store.codec(), store.acceleration(), {{segment_, 0, count}}, data) {}
+
+  void cancel() override { fill_.cancel(); }
+  bool cancelled() const override { return fill_.cancelled(); }
+  size_t units() const { return fill_.units(); }
+  ptrdiff_t unfit() const { return fill_.unfit(); }
+  bool finished() const { return finished_; }
+  const Segment& segment() const { return segment_; }
+  size_t count() const { return count_; }
+  // Whether this is the first call.
+  bool take() { return !std::exchange(taken_, true); }
+
+ protected:
+  void work() override { fill_.work(); }
+  void finish() override { finished_ = true; }
+
+ private:
+  Segment segment_;
+  size_t count_;
+  RowFill fill_;
+  std::atomic<bool> finished_ = false;
+  bool taken_ = false;
+};
+
+}  // namespace
+
+Napi::Value RowStoreObject::stage(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const RowStore& rows = store(env);
+  const Span<float> data = floats(info, 0);
+  const size_t count = rows_of(env, data.length, rows.codec().dims());
+  if (count == 0) throw_error(env, "ERR_INVALID_ARG", "Expected a row");
+  require_fixed_length(info, 0);
+  const auto job = adding(env, [&] { return std::make_shared<FillJob>(rows, data.data, count); });
+  job->keep(env, info[0]);
+  const size_t threads = std::max(1u, std::thread::hardware_concurrency());
+  Napi::Object task = start_task(env, job, std::min({threads, job->units(), ThreadPool::kMaxThreads}));
+  // Both are given up with the function: the store, which it must not outlive, and the rows unless they were
+  // adopted.
+  const auto owner =
+      std::make_shared<Napi::ObjectReference>(Napi::Persistent(info.This().As<Napi::Object>()));
+  task["adopt"] = Napi::Function::New(env, [this, owner, job](const Napi::CallbackInfo& call) {
+    if (!job->finished()) throw_error(call.Env(), "ERR_INVALID_ARG", "Expected rows that have been written");
+    if (job->unfit() < 0) {
+      RowStore& rows = store(call.Env());
+      if (!job->take())
+        throw_error(call.Env(), "ERR_INVALID_ARG", "Expected rows that are not the store's yet");
+      adding(call.Env(), [&] { rows.adopt(job->segment(), job->count()); });
+      report_memory(call.Env());
+    }
+    return Napi::Number::New(call.Env(), double(job->unfit()));
+  });
+  return task;
+}
+
 void RowStoreObject::append_stored(const Napi::CallbackInfo& info) {
   RowStore& rows = store(info.Env());
   const Span<uint8_t> data = bytes(info, 0);
@@ -143,10 +216,11 @@ Napi::Value RowStoreObject::map(const Napi::CallbackInfo& info) {
   const std::string path = string(info, 0);
   const size_t length = integer(info, 1, 1, 0x1p53);
   const size_t offset = integer(info, 2, 0, 0x1p53);
-  const size_t count = integer(info, 3, 1, 0xffffffff);
-  const float* const scales = scales_argument(info, 4, rows, count);
+  const size_t codes = integer(info, 3, 0, 0x1p53);
+  const size_t count = integer(info, 4, 1, 0xffffffff);
+  const float* const scales = scales_argument(info, 5, rows, count);
   try {
-    return Napi::Boolean::New(info.Env(), rows.map(path, length, offset, scales, count));
+    return Napi::Boolean::New(info.Env(), rows.map(path, length, offset, codes, scales, count));
   } catch (const std::system_error& error) {
     throw_io(info.Env(), path, error);
   }
@@ -175,6 +249,27 @@ void RowStoreObject::gather(const Napi::CallbackInfo& info) {
     float scale;
     std::memcpy(out.data + i * stride, rows.row(positions.data[i], &scale), stride);
     if (scales != nullptr) scales[i] = scale;
+  }
+}
+
+void RowStoreObject::gather_codes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const RowStore& rows = store(env);
+  const Span<uint32_t> positions = words(info, 0);
+  const Span<uint8_t> out = bytes(info, 1);
+  const Span<float> floats_out = floats(info, 2);
+  const size_t stride = code_stride(rows.acceleration(), rows.codec().dims());
+  const size_t count = rows.acceleration() == Acceleration::kInt8 ? positions.length : 0;
+  require_rows(env, positions, rows);
+  if (out.length != product(env, positions.length, stride) || floats_out.length != kCodeFloats * count) {
+    throw_error(env, "ERR_DIMENSION", "Expected room for the codes of every row");
+  }
+  for (size_t i = 0; i < positions.length; i++) {
+    float values[kCodeFloats] = {};
+    const uint8_t* const codes = rows.codes(positions.data[i], values);
+    if (codes == nullptr) throw_error(env, "ERR_INVALID_ARG", "Expected rows that have codes");
+    std::memcpy(out.data + i * stride, codes, stride);
+    for (size_t j = 0; count > 0 && j < kCodeFloats; j++) floats_out.data[j * count + i] = values[j];
   }
 }
 

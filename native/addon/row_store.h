@@ -24,10 +24,12 @@ class RowStoreObject : public Napi::ObjectWrap<RowStoreObject> {
   Napi::Value mapped_bytes(const Napi::CallbackInfo& info);
   Napi::Value first_unfit(const Napi::CallbackInfo& info);
   Napi::Value append(const Napi::CallbackInfo& info);
+  Napi::Value stage(const Napi::CallbackInfo& info);
   void append_stored(const Napi::CallbackInfo& info);
   Napi::Value prepare(const Napi::CallbackInfo& info);
   Napi::Value map(const Napi::CallbackInfo& info);
   void gather(const Napi::CallbackInfo& info);
+  void gather_codes(const Napi::CallbackInfo& info);
   void read(const Napi::CallbackInfo& info);
   Napi::Value search(const Napi::CallbackInfo& info);
   Napi::Value search_sync(const Napi::CallbackInfo& info);

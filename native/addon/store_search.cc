@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../kernels/dispatch.h"
+#include "../search/sign_search.h"
 #include "../search/topk.h"
 #include "args.h"
 #include "environment.h"
@@ -20,18 +21,23 @@ namespace {
 // A search and everything that it reads: whatever becomes of the store and of the caller's arrays, they stay.
 class StoreSearch : public AsyncJob {
  public:
-  StoreSearch(const SearchInput& input, const RowCodec& codec, std::vector<RowSegment> segments,
-              const float* queries, const Span<uint32_t>& allowed)
-      : segments_(std::move(segments)),
+  StoreSearch(const SearchInput& input, const RowStore& store, size_t rows, const float* queries,
+              const Span<uint32_t>& allowed)
+      : segments_(store.snapshot(rows)),
         queries_(input.query_count * row_bytes(input.dtype, input.dims)),
-        scales_(codec.has_scales() ? input.query_count : 0),
+        scales_(store.codec().has_scales() ? input.query_count : 0),
         allowed_(allowed.length / 2 + allowed.length % 2) {
-    encode_queries(codec, queries, input.query_count);
+    encode_queries(store.codec(), queries, input.query_count);
     if (allowed.length > 0) std::memcpy(allowed_.data(), allowed.data, allowed.length * sizeof(uint32_t));
-    search_ = std::make_unique<TopKSearch>(complete(input), current_level());
+    const SearchInput whole = complete(input, store.acceleration());
+    if (whole.candidates > 0) {
+      search_ = std::make_unique<SignSearch>(whole, current_level());
+    } else {
+      search_ = std::make_unique<TopKSearch>(whole, current_level());
+    }
   }
 
-  TopKSearch& search() { return *search_; }
+  Search& search() { return *search_; }
   void cancel() override { search_->cancel(); }
   bool cancelled() const override { return search_->cancelled(); }
 
@@ -81,7 +87,7 @@ class StoreSearch : public AsyncJob {
     }
   }
 
-  SearchInput complete(SearchInput input) {
+  SearchInput complete(SearchInput input, Acceleration acceleration) {
     input.queries = queries_.data();
     if (!scales_.empty()) input.query_scales = scales_.data();
     input.allowed = allowed_.empty() ? nullptr : allowed_.data();
@@ -90,9 +96,14 @@ class StoreSearch : public AsyncJob {
       RowBlock block;
       block.rows = segment.rows;
       block.scales = segment.scales;
-      if (segment.codes) {
-        block.norms = segment.codes->norms;
-        block.int8 = &segment.codes->view;
+      if (segment.codes && acceleration == Acceleration::kInt8) {
+        block.norms = segment.codes->norms();
+        block.int8 = &segment.codes->int8;
+      } else if (segment.codes) {
+        block.signs = segment.codes->codes;
+        block.sign_stride = segment.codes->stride;
+      } else {
+        input.candidates = 0;
       }
       block.stride = segment.stride;
       block.count = segment.count;
@@ -109,7 +120,7 @@ class StoreSearch : public AsyncJob {
   std::vector<float> scales_;
   std::vector<uint64_t> allowed_;
   size_t query_count_ = 0;
-  std::unique_ptr<TopKSearch> search_;
+  std::unique_ptr<Search> search_;
   std::atomic<bool> finished_ = false;
 };
 
@@ -139,12 +150,15 @@ Arguments arguments(const Napi::CallbackInfo& info, const RowStore& store) {
     throw_error(env, "ERR_INVALID_ARG",
                 "Expected a query, a search metric, rows of the store and their bits");
   }
+  input.candidates = integer(info, 7, 0, 0xffffffff);
+  if (input.candidates > 0 && store.acceleration() != Acceleration::kSigns) {
+    throw_error(env, "ERR_INVALID_ARG", "Expected candidates only where signs are kept");
+  }
   if (codec.first_unfit(queries.data, input.query_count) >= 0) {
     throw_error(env, "ERR_INVALID_ARG", "Expected queries that the dtype can hold");
   }
   try {
-    return {std::make_shared<StoreSearch>(input, codec, store.snapshot(rows), queries.data, allowed),
-            threads};
+    return {std::make_shared<StoreSearch>(input, store, rows, queries.data, allowed), threads};
   } catch (const std::exception& error) {
     throw_error(env, "ERR_RUNTIME", std::string("A search could not start: ") + error.what());
   }

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "scores.h"
 
@@ -34,5 +35,20 @@ inline float ordered_goodness(uint32_t high) {
 }
 
 inline float key_goodness(Key key) { return ordered_goodness(uint32_t(key >> 32)); }
+
+// The rows and the scores of candidates.
+inline void copy_keys(const std::vector<Key>& keys, Metric metric, uint32_t* rows, float* scores) {
+  for (size_t i = 0; i < keys.size(); i++) {
+    const float goodness = key_goodness(keys[i]);
+    rows[i] = key_row(keys[i]);
+    // 0 - goodness, not -goodness: a distance of zero is +0.
+    scores[i] = smaller_is_better(metric) ? 0.0f - goodness : goodness;
+  }
+}
+
+// The key below that of the last row with exactly the score `radius`: candidates within the radius are above.
+inline Key key_below(float radius, Metric metric) {
+  return make_key(smaller_is_better(metric) ? -radius : radius, UINT32_MAX) - 1;
+}
 
 }  // namespace embedlane

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../kernels/dtype.h"
+#include "../threads/job.h"
 #include "int8_codes.h"
 #include "scores.h"
 
@@ -23,6 +24,9 @@ struct RowBlock {
   const float* scales = nullptr;
   // Of kF32, with norms: if every block has codes, the search scans those. The result is the same.
   const Int8Codes* int8 = nullptr;
+  // Of kF32, for a search with `candidates`: the rows' signs as rows of kB1, 1 for elements above 0.
+  const void* signs = nullptr;
+  size_t sign_stride = 0;
 };
 
 // What to search. The memory stays the caller's and must outlive the search.
@@ -40,6 +44,20 @@ struct SearchInput {
   // Finds only rows whose score is at least this (similarities) or at most this (distances). Not NaN. A row
   // whose score is NaN is then never found.
   std::optional<float> radius;
+  // 0: the search is exact. Otherwise only so many rows per query get scores, those whose signs differ least
+  // from the query's: see SignSearch.
+  size_t candidates = 0;
+};
+
+// A search, and after finish() its result.
+class Search : public Job {
+ public:
+  // How many rows a query found, at most k, and the rows themselves: best first, equal scores by lowest row,
+  // NaN after every number.
+  virtual size_t found(size_t query) const = 0;
+  virtual void copy(size_t query, uint32_t* rows, float* scores) const = 0;
+  // How many pairs of query and row got a canonical score.
+  virtual uint64_t scored() const = 0;
 };
 
 }  // namespace embedlane

@@ -88,13 +88,7 @@ void TopKSearch::finish() {
 }
 
 void TopKSearch::copy(size_t query, uint32_t* rows, float* scores) const {
-  const std::vector<Key>& keys = results_[query];
-  for (size_t i = 0; i < keys.size(); i++) {
-    const float goodness = key_goodness(keys[i]);
-    rows[i] = key_row(keys[i]);
-    // 0 - goodness, not -goodness: a distance of zero is +0.
-    scores[i] = smaller_is_better(input_.metric) ? 0.0f - goodness : goodness;
-  }
+  copy_keys(results_[query], input_.metric, rows, scores);
 }
 
 }  // namespace embedlane

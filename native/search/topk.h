@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "../kernels/dispatch.h"
-#include "../threads/job.h"
 #include "bounds.h"
 #include "order.h"
 #include "search.h"
@@ -19,8 +18,7 @@ namespace embedlane {
 // A fast filter with a proven error bound (see FilterBounds) passes over every pair of query and row; what it
 // cannot rule out gets its canonical score, and these alone decide. So the result does not depend on the
 // filter, on how the rows are split into blocks, on the number of threads, or on which thread took what.
-// Order: best first, equal scores by lowest row, NaN after every number.
-class TopKSearch : public Job {
+class TopKSearch : public Search {
  public:
   TopKSearch(SearchInput input, Level level);
 
@@ -30,12 +28,9 @@ class TopKSearch : public Job {
   // Sorts the results.
   void finish() override;
 
-  // After finish(): how many rows a query found, at most k, and the rows themselves.
-  size_t found(size_t query) const { return results_[query].size(); }
-  void copy(size_t query, uint32_t* rows, float* scores) const;
-
-  // How many pairs of query and row got a canonical score.
-  uint64_t scored() const { return scored_.load(std::memory_order_relaxed); }
+  size_t found(size_t query) const override { return results_[query].size(); }
+  void copy(size_t query, uint32_t* rows, float* scores) const override;
+  uint64_t scored() const override { return scored_.load(std::memory_order_relaxed); }
 
  private:
   class Worker;

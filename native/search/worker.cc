@@ -84,12 +84,7 @@ void TopKSearch::Worker::run() {
 void TopKSearch::Worker::begin(size_t first) {
   first_ = first;
   group_ = std::min(s_.group_size_, in_.query_count - first);
-  Key floor = 0;
-  if (in_.radius) {
-    // The key below that of the last row with exactly this score.
-    const float goodness = smaller_is_better(in_.metric) ? -*in_.radius : *in_.radius;
-    floor = make_key(goodness, UINT32_MAX) - 1;
-  }
+  const Key floor = in_.radius ? key_below(*in_.radius, in_.metric) : 0;
   for (size_t q = 0; q < group_; q++) {
     squares_[q] = square_of(s_.kernels_, query(q), in_.dims);
     candidates_[q].clear();

@@ -23,7 +23,7 @@ class Job {
   virtual void finish() {}
 
   // Makes every work() return soon.
-  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  virtual void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
 
  private:

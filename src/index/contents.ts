@@ -1,7 +1,6 @@
 import { EmbedlaneError } from '../core/errors.js';
 import { loadBinding } from '../native/load.js';
-import type { RowStore } from '../native/row-store.js';
-import type { CheckedMatrix } from '../vectors/matrix.js';
+import { CODE_FLOATS, codeStride, type RowStore } from '../native/row-store.js';
 import { Bitmap } from './bitmap.js';
 import type { Id } from './ids/id.js';
 import { IdTable } from './ids/table.js';
@@ -10,8 +9,9 @@ import type { IndexDtype, IndexSpec } from './spec.js';
 /** Most rows that an index can hold, removed ones included: positions are 32-bit. */
 export const MAX_ROWS = 2 ** 32 - 1;
 
-/** Bytes of rows that are copied at a time. */
-const COPY_BYTES = 4 * 2 ** 20;
+/** Bytes of rows that are copied at a time, and most rows, because their ids take time too: a few milliseconds. */
+export const COPY_BYTES = 4 * 2 ** 20;
+const COPY_ROWS = 16_384;
 
 /**
  * What an index holds: rows, their ids, and which of them have not been removed.
@@ -28,7 +28,7 @@ export class Contents {
 
   constructor(spec: IndexSpec) {
     this.spec = spec;
-    this.rows = loadBinding().createRowStore(spec.dims, spec.dtype, spec.accelerate !== null);
+    this.rows = loadBinding().createRowStore(spec.dims, spec.dtype, spec.accelerate);
   }
 
   /** Keeps the rows until {@link release}. */
@@ -43,20 +43,21 @@ export class Contents {
   /**
    * Adds rows with the given ids, of which none may be in use, or with default ids.
    *
+   * @param append adds `count` rows to the store, or returns the first that is unfit
    * @throws {EmbedlaneError} `ERR_INVALID_ARG` for values that are not finite, or too many rows; nothing is
    * added then
    */
-  add(name: string, matrix: CheckedMatrix, ids: readonly Id[] | undefined): void {
-    if (this.live.length + matrix.rows > MAX_ROWS) {
+  add(name: string, count: number, ids: readonly Id[] | undefined, append: () => number): void {
+    if (this.live.length + count > MAX_ROWS) {
       throw new EmbedlaneError('ERR_INVALID_ARG', `Expected at most ${MAX_ROWS} rows in an index`);
     }
-    if (ids === undefined && !Number.isSafeInteger(this.ids.nextId + matrix.rows)) {
+    if (ids === undefined && !Number.isSafeInteger(this.ids.nextId + count)) {
       throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected ids, because the default ones have run out');
     }
-    refuseNonFinite(name, this.rows.append(matrix.data), this.spec.dtype);
-    if (ids === undefined) this.ids.addSequence(matrix.rows);
+    refuseNonFinite(name, append(), this.spec.dtype);
+    if (ids === undefined) this.ids.addSequence(count);
     else this.ids.addList(ids);
-    this.live.extend(matrix.rows);
+    this.live.extend(count);
   }
 
   find(id: Id): number {
@@ -88,7 +89,7 @@ export class Contents {
    * @param live which rows, usually a copy
    */
   *batches(live: Bitmap, start = 0, end = live.length): Generator<Uint32Array> {
-    const size = Math.max(1, Math.floor(COPY_BYTES / this.rows.stride));
+    const size = Math.min(COPY_ROWS, Math.max(1, Math.floor(COPY_BYTES / this.rows.stride)));
     let batch = new Uint32Array(size);
     let filled = 0;
     for (const position of live.positions(start, end)) {
@@ -118,6 +119,15 @@ export class Contents {
     return { bytes, scales };
   }
 
+  /** The codes of the rows at `positions`, where the store has such: see `RowStore.gatherCodes`. */
+  gatherCodes(positions: Uint32Array): StoredCodes {
+    const { codes } = this.rows;
+    const bytes = new Uint8Array(codes === null ? 0 : positions.length * codeStride(codes, this.spec.dims));
+    const floats = new Float32Array(codes === 'int8' ? positions.length * CODE_FLOATS : 0);
+    if (codes !== null) this.rows.gatherCodes(positions, bytes, floats);
+    return { bytes, floats };
+  }
+
   /** Copies the rows at `positions`, with their ids, to the end of `other`. */
   copyTo(other: Contents, positions: Uint32Array): void {
     const { bytes, scales } = this.gather(positions);
@@ -125,20 +135,19 @@ export class Contents {
     other.ids.addList(Array.from(positions, (position) => this.ids.at(position)));
     other.live.extend(positions.length);
   }
-
-  /** The live rows alone, in the same order. */
-  compacted(): Contents {
-    const compact = new Contents(this.spec);
-    for (const positions of this.batches(this.live)) this.copyTo(compact, positions);
-    compact.ids.nextId = this.ids.nextId;
-    return compact;
-  }
 }
 
 /** Rows as stores and files hold them. */
 export interface StoredRows {
   bytes: Uint8Array<ArrayBuffer>;
   scales: Float32Array<ArrayBuffer> | null;
+}
+
+/** What a store keeps of rows besides. */
+export interface StoredCodes {
+  bytes: Uint8Array<ArrayBuffer>;
+  /** All scales, then all errors, then all norms; empty if there are none. */
+  floats: Float32Array<ArrayBuffer>;
 }
 
 export const hasScales = ({ dtype }: Pick<IndexSpec, 'dtype'>) => dtype === 'i8';

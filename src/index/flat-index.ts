@@ -1,6 +1,8 @@
 import { EmbedlaneError } from '../core/errors.js';
+import { addArguments, refuseUsed, replaceArguments } from './changes.js';
+import { catchUp, compacted } from './compaction.js';
 import { Contents } from './contents.js';
-import { distinctIdsArgument, type Id, idArgument, idsArgument } from './ids/id.js';
+import { type Id, idArgument, idsArgument } from './ids/id.js';
 import {
   type FlatIndexOpenOptions,
   type FlatIndexOptions,
@@ -10,7 +12,7 @@ import {
   specArgument,
 } from './options.js';
 import type { SearchResult } from './result.js';
-import { type RowsLike, rowsArgument } from './rows.js';
+import type { RowsLike } from './rows.js';
 import {
   type IndexRangeOptions,
   type IndexRangeSyncOptions,
@@ -22,20 +24,9 @@ import {
   topKArguments,
 } from './search.js';
 import type { IndexDtype, IndexMetric, IndexSpec } from './spec.js';
-import { type LoadedIndex, loadIndex } from './storage/load.js';
-import { folderArgument, isSameFolder } from './storage/path.js';
-import type { LoadOptions } from './storage/segment-reader.js';
-import { verifyIndex } from './storage/verify.js';
-import { lockFolder, saveIndex } from './storage/write-index.js';
-import { IndexWriter } from './storage/writer.js';
-
-/** What an index that came from a folder knows of it. */
-interface Origin {
-  folder: string;
-  loaded: LoadedIndex;
-  options: LoadOptions;
-  readOnly: boolean;
-}
+import { IndexFolder } from './storage/index-folder.js';
+import { folderArgument } from './storage/path.js';
+import { saveIndex } from './storage/write-index.js';
 
 /** Below so many removed rows, memory is not worth tidying. */
 const MIN_REMOVED = 4096;
@@ -58,8 +49,9 @@ const MIN_REMOVED = 4096;
 export class FlatIndex implements Iterable<IndexRow> {
   readonly #spec: IndexSpec;
   #contents: Contents;
-  #origin: Origin | undefined;
-  #writer: IndexWriter | undefined;
+  /** Where it was opened from. */
+  #folder: IndexFolder | undefined;
+  #tidying: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
   /** @throws {EmbedlaneError} `ERR_INVALID_ARG` */
@@ -76,21 +68,14 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   static async open(path: string, options?: FlatIndexOpenOptions): Promise<FlatIndex> {
     const { mode, verify, readOnly } = openArguments(options);
-    const folder = folderArgument(path);
-    const unlock = readOnly === false ? lockFolder(folder) : undefined;
-    try {
-      const loaded = await loadIndex(folder, { mode, verify });
-      const { dims, metric, dtype, accelerate } = loaded.manifest;
-      const index = new FlatIndex({ dims, metric, dtype, accelerate: accelerate ?? undefined });
-      index.#contents.release();
-      index.#contents = loaded.contents;
-      index.#origin = { folder, loaded, options: { mode, verify }, readOnly: readOnly === true };
-      if (unlock) index.#writer = new IndexWriter(folder, loaded, { mode, verify }, unlock);
-      return index;
-    } catch (error) {
-      unlock?.();
-      throw error;
-    }
+    const folder = await IndexFolder.open(folderArgument(path), { mode, verify }, readOnly);
+    const { manifest, contents } = folder.loaded;
+    const { dims, metric, dtype, accelerate } = manifest;
+    const index = new FlatIndex({ dims, metric, dtype, accelerate: accelerate ?? undefined });
+    index.#contents.release();
+    index.#contents = contents;
+    index.#folder = folder;
+    return index;
   }
 
   /** Number of rows. */
@@ -121,19 +106,37 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   add(embeddings: RowsLike, ids?: Iterable<Id>): void {
     const contents = this.#open();
-    const matrix = rowsArgument('embeddings', embeddings, this.#spec);
-    const checked = ids === undefined ? undefined : distinctIdsArgument('ids', ids, matrix.rows);
-    for (const id of checked ?? []) {
-      if (contents.find(id) >= 0) {
-        throw new EmbedlaneError(
-          'ERR_INVALID_ARG',
-          `Expected new ids for ids but received ${JSON.stringify(id)}, which the index has; see upsert`,
-        );
-      }
+    const rows = addArguments(contents, embeddings, ids);
+    if (rows.matrix.rows === 0) return;
+    this.#folder?.beforeChange();
+    contents.add('embeddings', rows.matrix.rows, rows.ids, () => contents.rows.append(rows.matrix.data));
+  }
+
+  /**
+   * {@link add} for so many rows that copying them would hold up the event loop: other threads do it. The rows are the
+   * index's, behind those that were added meanwhile, when the promise resolves.
+   *
+   * @param embeddings read until then, so do not write to it or transfer it
+   * @throws {EmbedlaneError} as {@link add}, as rejections
+   */
+  async addAsync(embeddings: RowsLike, ids?: Iterable<Id>): Promise<void> {
+    const contents = this.#open();
+    const rows = addArguments(contents, embeddings, ids);
+    const { data, rows: count } = rows.matrix;
+    if (count === 0) return;
+    this.#folder?.beforeChange();
+    contents.hold();
+    try {
+      const staged = contents.rows.stage(data);
+      await staged.promise;
+      const now = this.#open();
+      refuseUsed(now, rows.ids);
+      // Compaction may have put others in the place of the rows for which these were written.
+      const append = () => (now === contents ? staged.adopt() : now.rows.append(data));
+      now.add('embeddings', count, rows.ids, append);
+    } finally {
+      contents.release();
     }
-    if (matrix.rows === 0) return;
-    this.#beforeChange();
-    contents.add('embeddings', matrix, checked);
   }
 
   /**
@@ -153,23 +156,13 @@ export class FlatIndex implements Iterable<IndexRow> {
 
   #replace(embeddings: RowsLike, ids: Iterable<Id>, mustExist: boolean): void {
     const contents = this.#open();
-    const matrix = rowsArgument('embeddings', embeddings, this.#spec);
-    const checked = distinctIdsArgument('ids', ids, matrix.rows);
-    const old = checked.map((id) => contents.find(id));
-    const missing = mustExist ? old.indexOf(-1) : -1;
-    if (missing >= 0) {
-      throw new EmbedlaneError(
-        'ERR_INVALID_ARG',
-        `Expected ids of the index for ids but received ${JSON.stringify(checked[missing])}`,
-      );
-    }
+    const { matrix, ids: checked, present } = replaceArguments(contents, embeddings, ids, mustExist);
     if (matrix.rows === 0) return;
-    this.#beforeChange();
+    this.#folder?.beforeChange();
     // Removed before they are added, so that the table of ids never has one twice; a failure puts them back.
-    const present = old.filter((position) => position >= 0);
     for (const position of present) contents.remove(position);
     try {
-      contents.add('embeddings', matrix, checked);
+      contents.add('embeddings', matrix.rows, checked, () => contents.rows.append(matrix.data));
     } catch (error) {
       for (const position of present) contents.restore(position);
       throw error;
@@ -190,27 +183,47 @@ export class FlatIndex implements Iterable<IndexRow> {
     const positions = new Set(checked.map((id) => contents.find(id)));
     positions.delete(-1);
     if (positions.size === 0) return 0;
-    this.#beforeChange();
+    this.#folder?.beforeChange();
     for (const position of positions) contents.remove(position);
     this.#afterRemoval([...positions]);
     return positions.size;
   }
 
   #afterRemoval(positions: readonly number[]): void {
-    if (this.#writer !== undefined) {
-      for (const position of positions) this.#writer.noteRemoved(position);
+    if (this.#folder !== undefined) {
+      this.#folder.noteRemoved(positions);
       return;
     }
     const { live } = this.#contents;
     const removed = live.length - live.count;
-    // Half of all rows, so that each removal pays for the move of one row.
-    if (this.#origin === undefined && removed > Math.max(live.count, MIN_REMOVED)) this.#tidy();
+    // Half of all rows, so that each removal pays for the move of one row. If memory is short, they stay.
+    if (removed > Math.max(live.count, MIN_REMOVED)) {
+      this.#tidy().catch(() => {});
+    }
   }
 
-  #tidy(): void {
+  /** Gives back the memory of removed rows. */
+  #tidy(): Promise<void> {
+    this.#tidying ??= this.#copyLive().finally(() => {
+      this.#tidying = undefined;
+    });
+    return this.#tidying;
+  }
+
+  async #copyLive(): Promise<void> {
     const before = this.#contents;
-    this.#contents = before.compacted();
-    before.release();
+    const live = before.live.copy();
+    before.hold();
+    try {
+      const compact = await compacted(before, live, () => this.#closed !== undefined);
+      if (compact === undefined) return;
+      if (this.#closed !== undefined) return compact.release();
+      catchUp(compact, before, live);
+      this.#contents = compact;
+      before.release();
+    } finally {
+      before.release();
+    }
   }
 
   /** Whether the index has a row with this id. */
@@ -220,7 +233,7 @@ export class FlatIndex implements Iterable<IndexRow> {
 
   /** A copy of the row with this id, or undefined if there is none. */
   get(id: Id): Float32Array | undefined {
-    const contents = this.#open();
+    const contents = this.#read();
     const position = contents.find(idArgument('id', id));
     return position < 0 ? undefined : contents.vector(position);
   }
@@ -233,13 +246,13 @@ export class FlatIndex implements Iterable<IndexRow> {
    * `ERR_ABORTED`, `ERR_CLOSED`; all as rejections
    */
   async search(queries: RowsLike, options: IndexSearchOptions): Promise<SearchResult> {
-    const contents = this.#open();
+    const contents = this.#read();
     return search(contents, topKArguments(contents, queries, options, true));
   }
 
   /** {@link search} on the calling thread (which other threads help): it returns when the search is done. */
   searchSync(queries: RowsLike, options: IndexSearchSyncOptions): SearchResult {
-    const contents = this.#open();
+    const contents = this.#read();
     return searchSync(contents, topKArguments(contents, queries, options, false));
   }
 
@@ -249,19 +262,19 @@ export class FlatIndex implements Iterable<IndexRow> {
    * @throws {EmbedlaneError} as {@link search}
    */
   async rangeSearch(queries: RowsLike, options: IndexRangeOptions): Promise<SearchResult> {
-    const contents = this.#open();
+    const contents = this.#read();
     return search(contents, rangeArguments(contents, queries, options, true));
   }
 
   /** {@link rangeSearch} on the calling thread. */
   rangeSearchSync(queries: RowsLike, options: IndexRangeSyncOptions): SearchResult {
-    const contents = this.#open();
+    const contents = this.#read();
     return searchSync(contents, rangeArguments(contents, queries, options, false));
   }
 
   /** The rows, in the order in which they were added. */
   *[Symbol.iterator](): IterableIterator<IndexRow> {
-    const contents = this.#open();
+    const contents = this.#read();
     contents.hold();
     try {
       for (const position of contents.live.positions()) {
@@ -280,7 +293,7 @@ export class FlatIndex implements Iterable<IndexRow> {
 
   /** @internal The values of the rows of this moment, in batches. */
   values(): Iterable<Float32Array> {
-    const contents = this.#open();
+    const contents = this.#read();
     return contents.values(contents.live.copy());
   }
 
@@ -307,7 +320,7 @@ export class FlatIndex implements Iterable<IndexRow> {
   async save(path: string): Promise<void> {
     const contents = this.#open();
     const folder = folderArgument(path);
-    if (this.#origin !== undefined && isSameFolder(folder, this.#origin.folder)) return this.compact();
+    if (this.#folder?.isAt(folder)) return this.compact();
     contents.hold();
     try {
       await saveIndex(folder, this.#spec, contents, contents.live.copy());
@@ -326,18 +339,14 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   async flush(): Promise<void> {
     this.#open();
-    await this.#writer?.flush();
+    await this.#folder?.flush();
   }
 
   /** Gives back the space of removed rows, in memory and in the folder that the index came from. */
   async compact(): Promise<void> {
     this.#open();
-    if (this.#origin === undefined) {
-      this.#tidy();
-      return;
-    }
-    this.#beforeChange();
-    await this.#writer?.compact((contents) => {
+    if (this.#folder === undefined) return this.#tidy();
+    await this.#folder.compact((contents) => {
       this.#contents = contents;
     });
   }
@@ -349,7 +358,7 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   async verify(): Promise<void> {
     this.#open();
-    if (this.#origin !== undefined) await verifyIndex(this.#origin.folder);
+    await this.#folder?.verify();
   }
 
   /**
@@ -360,11 +369,12 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   close(): Promise<void> {
     if (this.#closed === undefined) {
-      const contents = this.#contents;
-      const writer = this.#writer;
-      this.#closed = writer === undefined ? Promise.resolve() : writer.close();
-      if (writer === undefined) contents.release();
-      else this.#closed = this.#closed.finally(() => this.#contents.release());
+      if (this.#folder === undefined) {
+        this.#closed = Promise.resolve();
+        this.#contents.release();
+      } else {
+        this.#closed = this.#folder.close().finally(() => this.#contents.release());
+      }
     }
     return this.#closed;
   }
@@ -382,16 +392,10 @@ export class FlatIndex implements Iterable<IndexRow> {
     return this.#contents;
   }
 
-  /** Takes the lock of the folder, if there is one. */
-  #beforeChange(): void {
-    if (this.#origin === undefined || this.#writer !== undefined) return;
-    const { folder, loaded, options, readOnly } = this.#origin;
-    if (readOnly) {
-      throw new EmbedlaneError(
-        'ERR_READ_ONLY',
-        'Expected an index that may be changed but it is opened readOnly',
-      );
-    }
-    this.#writer = new IndexWriter(folder, loaded, options);
+  /** The contents, for one who reads rows. */
+  #read(): Contents {
+    const contents = this.#open();
+    this.#folder?.beforeReading();
+    return contents;
   }
 }

@@ -28,8 +28,13 @@ export interface FlatIndexOptions {
    */
   dtype?: IndexDtype;
   /**
-   * `'int8'`, for dtype `'f32'`: keeps the rows in 8 bits besides (a quarter more memory), scans those, and scores
-   * every row that their error bounds leave a chance. The results are those without, row for row.
+   * For dtype `'f32'`.
+   *
+   * `'int8'` keeps the rows in 8 bits besides (a quarter more memory), scans those, and scores every row that their
+   * error bounds leave a chance. The results are those without, row for row.
+   *
+   * `'binary'` keeps the rows' signs besides (a thirty-second more memory), scans those, and scores only the
+   * `rescore` × `k` rows whose signs differ least from the query's: approximate, and several times faster.
    */
   accelerate?: Accelerate;
 }
@@ -43,7 +48,9 @@ export interface FlatIndexOpenOptions {
    */
   mode?: 'mmap' | 'memory';
   /**
-   * `'lazy'`: everything but the rows is checked; the rows are by `verify()`. `'full'`: the rows too.
+   * `'full'`: every byte is checked before anything else. `'lazy'`: everything but the rows, of which a few blocks are;
+   * the others are checked in the background once rows are read, and calls that read rows fail with `ERR_CORRUPT` from
+   * the moment when damage is found.
    *
    * @default 'lazy'
    */

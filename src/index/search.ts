@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { abortError, throwIfAborted } from '../core/abort.js';
-import { invalidArgument } from '../core/errors.js';
+import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { integer, optionalSignal, optionsObject } from '../core/validate.js';
 import type { FoundRows, StoreSearch } from '../native/row-store.js';
 import type { Bitmap } from './bitmap.js';
@@ -36,7 +36,18 @@ export interface IndexSearchSyncOptions extends CommonOptions {
   k: number;
   /** Only rows whose score is at least this; for distances (`'l2'`, `'hamming'`), at most this. */
   radius?: number;
+  /**
+   * For an index with `accelerate: 'binary'`: how many rows get their score for each one that is to be found, at most
+   * 10,000. More find more; when all rows would be candidates, the search is exact.
+   *
+   * @default 10
+   */
+  rescore?: number;
 }
+
+/** Candidates for each row that is to be found, where signs are scanned. */
+const DEFAULT_RESCORE = 10;
+const MAX_RESCORE = 10_000;
 
 export interface IndexSearchOptions extends IndexSearchSyncOptions {
   /** Stops the search; the promise rejects with `ERR_ABORTED`. */
@@ -59,12 +70,13 @@ interface CheckedSearch {
   queries: Float32Array<ArrayBuffer>;
   k: number;
   radius: number | null;
+  rescore: number;
   threads: number;
   filter: CheckedFilter | undefined;
   signal: AbortSignal | undefined;
 }
 
-const K_OPTIONS = ['k', 'radius', 'filter', 'threads'] as const;
+const K_OPTIONS = ['k', 'radius', 'rescore', 'filter', 'threads'] as const;
 const RANGE_OPTIONS = ['radius', 'filter', 'threads'] as const;
 
 export function topKArguments(
@@ -75,7 +87,16 @@ export function topKArguments(
 ): CheckedSearch {
   const known = optionsObject('options', options, asynchronous ? [...K_OPTIONS, 'signal'] : K_OPTIONS);
   const k = integer('options.k', known.k, 1, MAX_ROWS);
-  return check(contents, queries, { ...known, k });
+  if (known.rescore !== undefined) {
+    integer('options.rescore', known.rescore, 1, MAX_RESCORE);
+    if (contents.spec.accelerate !== 'binary') {
+      throw new EmbedlaneError(
+        'ERR_INVALID_ARG',
+        "Expected options.rescore only for an index with accelerate 'binary'",
+      );
+    }
+  }
+  return check(contents, queries, { ...known, rescore: known.rescore ?? DEFAULT_RESCORE, k });
 }
 
 export function rangeArguments(
@@ -94,7 +115,8 @@ export function rangeArguments(
 }
 
 function check(contents: Contents, queries: RowsLike, options: IndexSearchOptions): CheckedSearch {
-  const { k, radius, threads = Math.min(availableParallelism(), MAX_THREADS) } = options;
+  // Within a radius, all rows are to be found: candidates would leave some out.
+  const { k, radius, rescore = 0, threads = Math.min(availableParallelism(), MAX_THREADS) } = options;
   if (radius !== undefined && (typeof radius !== 'number' || Number.isNaN(radius))) {
     throw invalidArgument('options.radius', 'a number', radius);
   }
@@ -103,7 +125,7 @@ function check(contents: Contents, queries: RowsLike, options: IndexSearchOption
   const signal = optionalSignal('options.signal', options.signal);
   const { data, rows } = rowsArgument('queries', queries, contents.spec);
   refuseNonFinite('queries', contents.rows.firstUnfit(data), contents.spec.dtype);
-  return { rows, queries: data, k, radius: radius ?? null, threads, filter, signal };
+  return { rows, queries: data, k, radius: radius ?? null, rescore, threads, filter, signal };
 }
 
 /** Searches the rows of this moment on the calling thread. */
@@ -151,13 +173,15 @@ export async function search(contents: Contents, search: CheckedSearch): Promise
 
 /** @returns undefined if there is nothing to search */
 function storeSearch(
-  { metric }: IndexSpec,
-  { rows, queries, k, radius, threads }: CheckedSearch,
+  { metric, accelerate }: IndexSpec,
+  { rows, queries, k, radius, rescore, threads }: CheckedSearch,
   allowed: Bitmap,
 ): StoreSearch | undefined {
   if (rows === 0 || allowed.count === 0) return;
+  const candidates = accelerate === 'binary' ? rescore * k : 0;
   return {
     queries,
+    candidates: candidates < allowed.count ? candidates : 0,
     // Of bits, the Manhattan distance is Hamming's.
     metric: metric === 'hamming' ? 'l1' : metric,
     k: Math.min(k, allowed.count),

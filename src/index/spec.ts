@@ -1,5 +1,5 @@
 import type { Metric } from '../native/binding.js';
-import type { StoreDtype } from '../native/row-store.js';
+import type { Acceleration, StoreDtype } from '../native/row-store.js';
 
 /** How scores are computed; `'hamming'` counts differing bits and goes with `'b1'`. */
 export type IndexMetric = Metric | 'hamming';
@@ -20,11 +20,11 @@ export interface IndexSpec {
   readonly dims: number;
   readonly metric: IndexMetric;
   readonly dtype: IndexDtype;
-  /** What makes searches faster without changing their results. */
+  /** What makes searches faster: `'int8'` without changing their results, `'binary'` at some cost in recall. */
   readonly accelerate: Accelerate | null;
 }
 
-export const ACCELERATIONS = ['int8'] as const;
+export const ACCELERATIONS = ['int8', 'binary'] as const satisfies readonly Acceleration[];
 export type Accelerate = (typeof ACCELERATIONS)[number];
 
 /** Bits have the Hamming distance, and nothing else has. */

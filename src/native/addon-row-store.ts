@@ -1,8 +1,8 @@
 import { allocateTopK } from './memory.js';
-import type { FoundRows, RowStore, StoreSearch, StoreTask } from './row-store.js';
+import type { Acceleration, FoundRows, RowStore, StagedRows, StoreSearch, StoreTask } from './row-store.js';
 
 /** The addon's RowStore: as ours, but a search takes its fields one by one and hands its results out in pieces. */
-export interface AddonRowStore extends Omit<RowStore, 'search' | 'searchSync'> {
+export interface AddonRowStore extends Omit<RowStore, 'search' | 'searchSync' | 'codes'> {
   search(...args: SearchArguments): AddonResults & { promise: Promise<void>; cancel(): void };
   searchSync(...args: SearchArguments): AddonResults;
 }
@@ -15,6 +15,7 @@ type SearchArguments = [
   threads: number,
   rows: number,
   allowed: Uint32Array | null,
+  candidates: number,
 ];
 
 /** Results of a finished search. */
@@ -28,6 +29,7 @@ interface AddonResults {
 export function adaptRowStore(
   store: AddonRowStore,
   dims: number,
+  codes: Acceleration | null,
   guard: <A extends unknown[], R>(call: (...args: A) => R) => (...args: A) => R,
   translate: (error: unknown) => Error,
 ): RowStore {
@@ -38,14 +40,15 @@ export function adaptRowStore(
     return { offsets, indices, scores, scored: results.scored() };
   };
   const spread = (search: StoreSearch): SearchArguments => {
-    const { queries, metric, k, radius, threads, rows, allowed } = search;
-    return [queries, metric, k, radius, threads, rows, allowed];
+    const { queries, metric, k, radius, threads, rows, allowed, candidates } = search;
+    return [queries, metric, k, radius, threads, rows, allowed, candidates];
   };
   return {
     get rows() {
       return store.rows;
     },
     stride: store.stride,
+    codes,
     get memoryBytes() {
       return store.memoryBytes;
     },
@@ -54,10 +57,24 @@ export function adaptRowStore(
     },
     firstUnfit: guard((data) => store.firstUnfit(data)),
     append: guard((data) => store.append(data)),
+    stage: guard((data): StagedRows => {
+      const task = store.stage(data);
+      const finish = async () => {
+        try {
+          await task.promise;
+        } catch (error) {
+          throw translate(error);
+        }
+      };
+      return { promise: finish(), adopt: guard(() => task.adopt()) };
+    }),
     appendStored: guard((bytes, scales) => store.appendStored(bytes, scales)),
-    map: guard((path, bytes, offset, rows, scales) => store.map(path, bytes, offset, rows, scales)),
+    map: guard((path, bytes, offset, codes, rows, scales) =>
+      store.map(path, bytes, offset, codes, rows, scales),
+    ),
     prepare: guard((rows) => store.prepare(rows)),
     gather: guard((positions, out, scales) => store.gather(positions, out, scales)),
+    gatherCodes: guard((positions, out, floats) => store.gatherCodes(positions, out, floats)),
     read: guard((positions, out) => store.read(positions, out)),
     search: guard((search): StoreTask => {
       // The caller may have transferred them away when the search ends.

@@ -219,8 +219,8 @@ function wrap(native: Addon): NativeBinding {
     measureLimits: guard((...args) => translated(native.measureLimits(...args))),
     groupSums: guard((...args) => translated(native.groupSums(...args))),
     scatterMatrix: guard((...args) => translated(native.scatterMatrix(...args))),
-    createRowStore: guard((dims, dtype, coded) =>
-      adaptRowStore(new native.RowStore(dims, dtype, coded), dims, guard, translate),
+    createRowStore: guard((dims, dtype, acceleration) =>
+      adaptRowStore(new native.RowStore(dims, dtype, acceleration), dims, acceleration, guard, translate),
     ),
     crc32c: guard(native.crc32c),
     lockFile: guard(native.lockFile),

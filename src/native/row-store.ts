@@ -8,6 +8,17 @@ export type StoreMetric = Metric | 'l1';
 
 const ELEMENT_BITS = { f32: 32, f16: 16, bf16: 16, i8: 8, b1: 1 } as const;
 
+/** What a store keeps of its rows of `'f32'` besides, to search them faster: see {@link RowStore.gatherCodes}. */
+export type Acceleration = 'int8' | 'binary';
+
+/** Float32 for each row that `'int8'` has beside its codes. */
+export const CODE_FLOATS = 3;
+
+/** Bytes from row to row of the codes. */
+export function codeStride(acceleration: Acceleration, dims: number): number {
+  return storedStride(acceleration === 'int8' ? 'i8' : 'b1', dims);
+}
+
 /** Bytes from row to row as stores and files have them: whole cache lines, for bits whole words. */
 export function storedStride(dtype: StoreDtype, dims: number): number {
   const step = dtype === 'b1' ? 8 : 64;
@@ -48,6 +59,22 @@ export interface StoreSearch {
    * before the call returns.
    */
   allowed: Uint32Array | null;
+  /**
+   * 0: the search is exact. Otherwise, of a store with `'binary'`: only so many rows per query get scores, those
+   * whose signs differ least from the query's.
+   */
+  candidates: number;
+}
+
+/** Rows that native threads are writing, see {@link RowStore.stage}. */
+export interface StagedRows {
+  promise: Promise<void>;
+  /**
+   * Once the promise has been resolved: adds the rows, which takes no time.
+   *
+   * @returns {@link RowStore.firstUnfit}; unless it is -1, nothing was added
+   */
+  adopt(): number;
 }
 
 /**
@@ -62,6 +89,8 @@ export interface RowStore {
   readonly rows: number;
   /** Distance between rows as they are stored, see {@link storedStride}. */
   readonly stride: number;
+  /** What it keeps besides. */
+  readonly codes: Acceleration | null;
   /** Bytes of memory of its own, without mapped files. */
   readonly memoryBytes: number;
   /** Bytes of mapped files. */
@@ -77,6 +106,12 @@ export interface RowStore {
    * @throws {EmbedlaneError} `ERR_RUNTIME` if memory is short; then nothing was added
    */
   append(data: Float32Array<ArrayBuffer>): number;
+  /**
+   * The same on other threads. `data` is read until the promise settles.
+   *
+   * @throws {EmbedlaneError} `ERR_RUNTIME` if memory is short
+   */
+  stage(data: Float32Array<ArrayBuffer>): StagedRows;
   /** Adds rows, and for `'i8'` their scales, as {@link gather} gives them. */
   appendStored(bytes: Uint8Array, scales: Float32Array | null): void;
   /**
@@ -84,15 +119,29 @@ export interface RowStore {
    *
    * @param bytes length that the file must have
    * @param offset where the first row begins, a multiple of 64
+   * @param codes where the codes begin, as {@link gatherCodes} gives them: those of all rows, then the floats; a
+   * multiple of 64, or 0 if the file has none
    * @param scales for `'i8'`; copied
    * @returns false, adding nothing, if the file has another length or the rows do not fit into it
    * @throws {EmbedlaneError} `ERR_IO` if the file cannot be mapped
    */
-  map(path: string, bytes: number, offset: number, rows: number, scales: Float32Array | null): boolean;
+  map(
+    path: string,
+    bytes: number,
+    offset: number,
+    codes: number,
+    rows: number,
+    scales: Float32Array | null,
+  ): boolean;
   /** Makes the codes of up to `rows` mapped rows that have none yet; returns whether any are left. */
   prepare(rows: number): boolean;
   /** Copies rows as they are stored: `positions.length × stride` bytes, and for `'i8'` a scale for each. */
   gather(positions: Uint32Array, out: Uint8Array, scales: Float32Array | null): void;
+  /**
+   * Copies the codes of rows: `positions.length` times {@link codeStride} bytes, and for `'int8'` three floats for
+   * each row: all scales, then all errors, then all norms.
+   */
+  gatherCodes(positions: Uint32Array, out: Uint8Array, floats: Float32Array): void;
   /** Copies rows as the floats that they stand for: `positions.length × dims` values. */
   read(positions: Uint32Array, out: Float32Array): void;
 
@@ -108,9 +157,9 @@ export interface StorageBinding {
   /**
    * An empty store for rows of `dims` values.
    *
-   * @param coded keep rows of `'f32'` in 8 bits besides, for faster searches with the same results
+   * @param acceleration for `'f32'`; null: none
    */
-  createRowStore(dims: number, dtype: StoreDtype, coded: boolean): RowStore;
+  createRowStore(dims: number, dtype: StoreDtype, acceleration: Acceleration | null): RowStore;
   /** CRC-32C (RFC 3720) of `bytes`; `previous` is the CRC of the bytes before them, 0 at the beginning. */
   crc32c(bytes: Uint8Array, previous: number): number;
   /**

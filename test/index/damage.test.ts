@@ -91,11 +91,7 @@ describe.each(['segment', 'log', 'MANIFEST'] as const)('the %s', (which) => {
       const damaged = Buffer.from(bytes);
       damaged[at] ^= 1 << (at & 7);
       await writeFile(path, damaged);
-      // In mode 'mmap', rows are not looked at until they are asked to be.
-      const inRows = which === 'segment' && at >= 4096 && at < 4096 + 8 * 64;
-      const outcome = await attempt();
-      if (inRows) expect([at, outcome]).toEqual([at, expect.stringMatching(/^ERR_CORRUPT,(right|wrong)$/)]);
-      else expect([at, outcome]).toEqual([at, 'ERR_CORRUPT']);
+      expect([at, await attempt()]).toEqual([at, 'ERR_CORRUPT']);
     }
   });
 
@@ -202,7 +198,7 @@ describe('a header that lies', () => {
   }
 
   it.each<[string, string, (page: Buffer) => void]>([
-    ['a later version', 'ERR_VERSION', (page) => page.writeUInt32LE(2, 8)],
+    ['a later version', 'ERR_VERSION', (page) => page.writeUInt32LE(3, 8)],
     ['version 0', 'ERR_CORRUPT', (page) => page.writeUInt32LE(0, 8)],
     ['the other endianness', 'ERR_CORRUPT', (page) => page.writeUInt32BE(0x01020304, 12)],
     ['another length', 'ERR_CORRUPT', (page) => page.writeBigUInt64LE(2n ** 63n, 16)],
@@ -225,7 +221,7 @@ describe('a header that lies', () => {
   });
 
   it.each<[string, string, (manifest: Manifest) => object]>([
-    ['a later version', 'ERR_VERSION', (m) => ({ ...m, version: 2 })],
+    ['a later version', 'ERR_VERSION', (m) => ({ ...m, version: 3 })],
     ['no version', 'ERR_CORRUPT', ({ version: _, ...m }) => m],
     ['another format', 'ERR_CORRUPT', (m) => ({ ...m, format: 'x' })],
     ['no object', 'ERR_CORRUPT', () => []],

@@ -77,7 +77,7 @@ describe.each(KINDS)('%s, %s', (dtype, metric) => {
   it('has the same bits with and without the addon', () => {
     const kind = metric === 'hamming' ? 'l1' : metric;
     const stores = [loadBinding(), createFallback()].map((binding) =>
-      binding.createRowStore(dims, dtype, false),
+      binding.createRowStore(dims, dtype, null),
     );
     const [native, fallback] = stores;
     for (const store of stores) {
@@ -113,7 +113,7 @@ describe.each(KINDS)('%s, %s', (dtype, metric) => {
       },
     ]) {
       const data = queries.data as Float32Array<ArrayBuffer>;
-      const args = { queries: data, metric: kind, threads: 2, rows: 1505, ...search } as const;
+      const args = { queries: data, metric: kind, threads: 2, rows: 1505, candidates: 0, ...search } as const;
       const { scored: _, ...found } = native.searchSync(args);
       const { scored, ...wanted } = fallback.searchSync(args);
       expect(found).toEqual(wanted);
@@ -202,71 +202,4 @@ it('bits are searched as popcount says, whatever the number of dimensions', () =
       expect(score).toBe(signs[3].filter((bit, i) => bit !== signs[id as number][i]).length);
     }
   }
-});
-
-describe('accelerate: int8', () => {
-  const dims = 96;
-  const corpus = randomMatrix(9_000, dims, 7);
-  // Near duplicates, a zero row, and rows of very different sizes.
-  for (let row = 0; row < 50; row++) corpus.row(row + 100).set(corpus.row(row).map((x) => x + 1e-6 * row));
-  corpus.row(7).fill(0);
-  corpus.row(8).fill(1e15);
-  corpus.row(9).fill(1e-15);
-  const queries = randomMatrix(40, dims, 8);
-
-  it.each(['cosine', 'dot', 'l2'] as const)(
-    'finds the same rows with the same scores: %s',
-    async (metric) => {
-      const plain = new FlatIndex({ dims, metric });
-      const fast = new FlatIndex({ dims, metric, accelerate: 'int8' });
-      for (const index of [plain, fast]) {
-        index.add(corpus);
-        index.remove([3, 4, 8_999]);
-        index.upsert(
-          queries,
-          Array.from({ length: 40 }, (_, i) => i * 3),
-        );
-      }
-      const path = join(folder, `accelerated-${metric}`);
-      await fast.save(path);
-      const mapped = await FlatIndex.open(path);
-      await fast.save(`${path}-copy`);
-      const reader = await FlatIndex.open(`${path}-copy`, { mode: 'memory' });
-      mapped.add(queries);
-      plain.add(queries);
-      fast.add(queries);
-      reader.add(queries);
-      for (const count of [1, 4, 40]) {
-        const asked = new Embeddings(queries.data.slice(0, count * dims), count, dims);
-        for (const options of [
-          { k: 10 },
-          { k: 10, filter: (id: unknown) => Number(id) % 3 === 0 },
-          { k: 5_000 },
-        ]) {
-          const wanted = plain.searchSync(asked, options);
-          for (const index of [fast, mapped, reader]) {
-            const found = await index.search(asked, options);
-            expect(found.scores).toEqual(wanted.scores);
-            expect(found.ids).toEqual(wanted.ids);
-          }
-        }
-        const radius = metric === 'l2' ? 12 : metric === 'dot' ? 20 : 0.2;
-        expect(fast.rangeSearchSync(asked, { radius }).ids).toEqual(
-          plain.rangeSearchSync(asked, { radius }).ids,
-        );
-      }
-      const { scored } = fast.searchSync(queries, { k: 10 });
-      expect(scored).toBeGreaterThanOrEqual(400);
-      expect(scored).toBeLessThan(40 * 9_000);
-      await mapped.close();
-      await reader.close();
-    },
-  );
-
-  it('is for floats, and nothing else is known', () => {
-    for (const dtype of ['f16', 'i8', 'b1'] as const) {
-      expect(() => new FlatIndex({ dims, dtype, accelerate: 'int8' })).toThrow(code('ERR_INVALID_ARG'));
-    }
-    expect(() => new FlatIndex({ dims, accelerate: 'hnsw' as never })).toThrow(code('ERR_INVALID_ARG'));
-  });
 });

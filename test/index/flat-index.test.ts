@@ -173,13 +173,19 @@ describe('rows', () => {
     }
   });
 
-  it('leave no memory behind when most of them have been removed', () => {
+  it('leave no memory behind when most of them have been removed', async () => {
     const index = new FlatIndex({ dims: 16 });
     index.add(randomMatrix(20_000, 16, 1));
     const kept = Array.from({ length: 20_000 }, (_, id) => id).filter((id) => id % 7 === 0);
     const before = kept.map((id) => index.get(id));
     index.remove(Array.from({ length: 20_000 }, (_, id) => id).filter((id) => id % 7 !== 0));
-    expect(index.stats()).toMatchObject({ rows: kept.length, removed: 0 });
+    // In the background, while the index goes on changing.
+    index.add(matrixOf(new Array(16).fill(2)), ['meanwhile']);
+    index.remove(7);
+    await expect.poll(() => index.stats()).toMatchObject({ rows: kept.length, removed: 1 });
+    index.add(matrixOf(new Array(16).fill(3)), [7]);
+    before[1] = new Float32Array(16).fill(3);
+    expect(index.get('meanwhile')).toEqual(new Float32Array(16).fill(2));
     expect(index.stats().memoryBytes).toBeLessThan(20_000 * 64);
     expect(kept.map((id) => index.get(id))).toEqual(before);
     index.add(matrixOf(new Array(16).fill(1)));
@@ -233,5 +239,63 @@ describe('closing', () => {
       outside = index;
     }
     expect(() => outside.size).toThrow(code('ERR_CLOSED'));
+  });
+});
+
+describe('addAsync', () => {
+  const corpus = randomMatrix(30_000, 32, 12);
+
+  it('adds what add adds, while timers fire', async () => {
+    const [waiting, plain] = [new FlatIndex({ dims: 32 }), new FlatIndex({ dims: 32 })];
+    plain.add(corpus);
+    const added = waiting.addAsync(corpus);
+    expect(waiting.size).toBe(0);
+    await added;
+    expect(contentsOf(waiting)).toEqual(contentsOf(plain));
+    const queries = randomMatrix(4, 32, 13);
+    expect(waiting.searchSync(queries, { k: 5 })).toEqual(plain.searchSync(queries, { k: 5 }));
+  });
+
+  it('adds behind what was added meanwhile', async () => {
+    const index = new FlatIndex({ dims: 32, dtype: 'i8' });
+    const added = [index.addAsync(corpus), index.addAsync(matrixOf(new Array(32).fill(1)), ['one'])];
+    index.add(matrixOf(new Array(32).fill(2)), ['two']);
+    await Promise.all(added);
+    expect(index.size).toBe(30_002);
+    expect([...index.ids()][0]).toBe('two');
+    expect(index.has('one') && index.has(29_999)).toBe(true);
+  });
+
+  it('goes on when the rows before are tidied, and is refused when the index is closed', async () => {
+    const index = new FlatIndex({ dims: 32 });
+    index.add(corpus);
+    index.remove(Array.from({ length: 20_000 }, (_, id) => id));
+    const added = index.addAsync(corpus);
+    await index.compact();
+    await added;
+    expect(index.size).toBe(40_000);
+    expect(index.get(59_999)).toEqual(corpus.row(29_999));
+    const late = index.addAsync(corpus);
+    await index.close();
+    await expect(late).rejects.toThrow(code('ERR_CLOSED'));
+  });
+
+  it('refuses what add refuses, and then nothing has changed', async () => {
+    const index = new FlatIndex({ dims: 32 });
+    index.add(matrixOf(new Array(32).fill(1)), ['one']);
+    const damaged = new Embeddings(corpus.data.slice(), 30_000, 32);
+    damaged.data[12_345 * 32 + 3] = Number.NaN;
+    damaged.data[23_456 * 32] = Number.POSITIVE_INFINITY;
+    await expect(index.addAsync(damaged)).rejects.toThrow(/row 12345$/);
+    await expect(index.addAsync(matrixOf([1, 2]))).rejects.toThrow(code('ERR_DIMENSION'));
+    await expect(index.addAsync(corpus, ['one'])).rejects.toThrow(code('ERR_DIMENSION'));
+    const one = matrixOf(new Array(32).fill(3));
+    await expect(index.addAsync(one, ['one'])).rejects.toThrow(code('ERR_INVALID_ARG'));
+    const both = [index.addAsync(one, ['new']), index.addAsync(one, ['new'])];
+    expect((await Promise.allSettled(both)).map(({ status }) => status).sort()).toEqual([
+      'fulfilled',
+      'rejected',
+    ]);
+    expect([...index.ids()]).toEqual(['one', 'new']);
   });
 });

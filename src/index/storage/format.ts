@@ -5,7 +5,8 @@ import { loadBinding } from '../../native/load.js';
 // What the files of an index have in common. docs/file-format.md describes all of it. Everything is little-endian;
 // typed arrays are written as they lie in memory, because Node runs on little-endian machines only.
 
-export const FORMAT_VERSION = 1;
+/** The latest version; what needs nothing of it is written as version 1, which older releases read. */
+export const FORMAT_VERSION = 2;
 export const ENDIAN_TAG = 0x01020304;
 
 /** Names of the files in an index folder. */

@@ -3,7 +3,7 @@ import { EmbedlaneError } from '../../core/errors.js';
 import { Contents } from '../contents.js';
 import { corrupt, MANIFEST } from './format.js';
 import { type LogEnd, replayLog } from './log-reader.js';
-import { type Manifest, readManifest } from './manifest.js';
+import { type Manifest, readManifest, type SegmentReference } from './manifest.js';
 import { type LoadOptions, loadSegment } from './segment-reader.js';
 
 /** An index as it was on the disk at one moment. */
@@ -12,6 +12,8 @@ export interface LoadedIndex {
   manifestText: string;
   contents: Contents;
   log: LogEnd;
+  /** Segments of whose rows only a few were checked. */
+  unchecked: SegmentReference[];
 }
 
 /** A writer replaces the files at most every so often; each time, the reader begins anew. */
@@ -27,11 +29,13 @@ export async function loadIndex(folder: string, options: LoadOptions): Promise<L
     const { manifest, text } = await readManifest(folder);
     const contents = new Contents(manifest);
     try {
-      for (const segment of manifest.segments)
-        await loadSegment(folder, manifest, segment, contents, options);
+      const unchecked: SegmentReference[] = [];
+      for (const segment of manifest.segments) {
+        if (!(await loadSegment(folder, manifest, segment, contents, options))) unchecked.push(segment);
+      }
       const log = await replayLog(folder, manifest.log, contents);
       contents.ids.nextId = Math.max(contents.ids.nextId, manifest.nextId);
-      return { manifest, manifestText: text, contents, log };
+      return { manifest, manifestText: text, contents, log, unchecked };
     } catch (error) {
       contents.release();
       if (!(error instanceof EmbedlaneError) || error.code !== 'ERR_IO') throw error;
@@ -44,6 +48,7 @@ export async function loadIndex(folder: string, options: LoadOptions): Promise<L
   }
 }
 
-function isMissing({ cause }: EmbedlaneError): boolean {
+/** Whether an `ERR_IO` is that of a file that is not there. */
+export function isMissing({ cause }: EmbedlaneError): boolean {
   return (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }

@@ -1,12 +1,13 @@
 import type { Contents } from '../contents.js';
 import { encodeIds } from '../ids/codec.js';
-import { corrupt, crc32c, ENDIAN_TAG, FORMAT_VERSION, wrongVersion } from './format.js';
+import { corrupt, crc32c, ENDIAN_TAG, wrongVersion } from './format.js';
 
 // The log holds the changes since the last segment was written, as batches of records. A batch is its `rows` and
 // `removed` records and a `commit` record, written together and then synced, before the next batch is begun. So
 // after a crash only the last batch can be incomplete, and a batch without its commit never happened.
 
 export const LOG_HEADER_BYTES = 32;
+const LOG_VERSION = 1;
 const MAGIC = Buffer.from('\x89EMBLOG\x1a', 'latin1');
 
 export const RECORD = { rows: 1, removed: 2, commit: 3 } as const;
@@ -31,7 +32,7 @@ export interface Commit {
 export function encodeLogHeader(id: string): Buffer {
   const header = Buffer.alloc(LOG_HEADER_BYTES);
   MAGIC.copy(header);
-  header.writeUInt32LE(FORMAT_VERSION, 8);
+  header.writeUInt32LE(LOG_VERSION, 8);
   header.writeUInt32LE(ENDIAN_TAG, 12);
   header.write(id, 16, 'hex');
   header.writeUInt32LE(crc32c(header.subarray(0, LOG_HEADER_BYTES - 4)), LOG_HEADER_BYTES - 4);
@@ -46,7 +47,7 @@ export function checkLogHeader(header: Buffer, id: string, path: string): void {
     throw corrupt(path, 'a header with its checksum', 'a damaged one');
   }
   const version = header.readUInt32LE(8);
-  if (version > FORMAT_VERSION) throw wrongVersion(path, version);
+  if (version > LOG_VERSION) throw wrongVersion(path, version);
   if (header.readUInt32LE(12) !== ENDIAN_TAG || header.toString('hex', 16, 24) !== id) {
     throw corrupt(path, 'the log that the manifest names', 'another log');
   }

@@ -1,4 +1,4 @@
-import { storedStride } from '../../native/row-store.js';
+import { type Acceleration, CODE_FLOATS, codeStride, storedStride } from '../../native/row-store.js';
 import { hasScales, MAX_ROWS } from '../contents.js';
 import { INDEX_DTYPES, type IndexDtype, MAX_DIMS } from '../spec.js';
 import { corrupt, crc32c, ENDIAN_TAG, FORMAT_VERSION, roundUp, wrongVersion } from './format.js';
@@ -11,6 +11,10 @@ const MAGIC = Buffer.from('\x89EMBSEG\x1a', 'latin1');
 const ALIGNMENT = 64;
 /** Rows of about so many bytes have one checksum. */
 const BLOCK_BYTES = 64 * 1024;
+/** Codes have a checksum for each so many bytes. */
+export const CODE_BLOCK_BYTES = 64 * 1024;
+/** Files hold the numbers of this order. */
+const CODES = [null, 'int8', 'binary'] as const satisfies readonly (Acceleration | null)[];
 
 /** What the header page of a segment says. */
 export interface SegmentHeader {
@@ -18,10 +22,12 @@ export interface SegmentHeader {
   dtype: IndexDtype;
   dims: number;
   rows: number;
+  /** The codes that it has of its rows. */
+  codes: Acceleration | null;
   /** Length and CRC-32C of the ids. */
   idBytes: number;
   idCrc: number;
-  /** CRC-32C of the table of the rows' checksums and of the scales behind it. */
+  /** CRC-32C of the table of the rows' and the codes' checksums and of the scales behind it. */
   tableCrc: number;
 }
 
@@ -33,6 +39,11 @@ export interface SegmentLayout {
   /** Rows under one checksum. */
   blockRows: number;
   blocks: number;
+  /** Codes of all rows, then their floats. */
+  codesOffset: number;
+  codesBytes: number;
+  codeStride: number;
+  codeBlocks: number;
   tableOffset: number;
   scalesOffset: number;
   idsOffset: number;
@@ -40,7 +51,7 @@ export interface SegmentLayout {
 }
 
 export function segmentLayout(
-  { dims, dtype }: Pick<SegmentHeader, 'dims' | 'dtype'>,
+  { dims, dtype, codes }: Pick<SegmentHeader, 'dims' | 'dtype' | 'codes'>,
   rows: number,
   idBytes: number,
 ): SegmentLayout {
@@ -48,11 +59,27 @@ export function segmentLayout(
   const rowsOffset = HEADER_BYTES;
   const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / stride));
   const blocks = Math.ceil(rows / blockRows);
-  const tableOffset = rowsOffset + rows * stride;
-  const scalesOffset = tableOffset + blocks * 4;
+  const codesOffset = rowsOffset + rows * stride;
+  const bytesOfCodes = codes === null ? 0 : codeStride(codes, dims);
+  const codesBytes = rows * (bytesOfCodes + (codes === 'int8' ? 4 * CODE_FLOATS : 0));
+  const codeBlocks = Math.ceil(codesBytes / CODE_BLOCK_BYTES);
+  const tableOffset = codesOffset + codesBytes;
+  const scalesOffset = tableOffset + (blocks + codeBlocks) * 4;
   const idsOffset = roundUp(scalesOffset + (hasScales({ dtype }) ? rows * 4 : 0), ALIGNMENT);
-  const fileBytes = idsOffset + idBytes;
-  return { stride, rowsOffset, blockRows, blocks, tableOffset, scalesOffset, idsOffset, fileBytes };
+  return {
+    stride,
+    rowsOffset,
+    blockRows,
+    blocks,
+    codesOffset,
+    codesBytes,
+    codeStride: bytesOfCodes,
+    codeBlocks,
+    tableOffset,
+    scalesOffset,
+    idsOffset,
+    fileBytes: idsOffset + idBytes,
+  };
 }
 
 /** Offsets of the header's fields. */
@@ -68,13 +95,14 @@ const AT = {
   idBytes: 48,
   idCrc: 56,
   tableCrc: 60,
+  codes: 64,
   crc: HEADER_BYTES - 4,
 } as const;
 
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   const page = Buffer.alloc(HEADER_BYTES);
   MAGIC.copy(page, AT.magic);
-  page.writeUInt32LE(FORMAT_VERSION, AT.version);
+  page.writeUInt32LE(header.codes === null ? 1 : FORMAT_VERSION, AT.version);
   page.writeUInt32LE(ENDIAN_TAG, AT.endian);
   page.writeBigUInt64LE(BigInt(segmentLayout(header, header.rows, header.idBytes).fileBytes), AT.fileBytes);
   page.write(header.id, AT.id, 'hex');
@@ -84,6 +112,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   page.writeBigUInt64LE(BigInt(header.idBytes), AT.idBytes);
   page.writeUInt32LE(header.idCrc, AT.idCrc);
   page.writeUInt32LE(header.tableCrc, AT.tableCrc);
+  page.writeUInt32LE(CODES.indexOf(header.codes), AT.codes);
   page.writeUInt32LE(crc32c(page.subarray(0, AT.crc)), AT.crc);
   return page;
 }
@@ -108,6 +137,7 @@ export function parseSegmentHeader(page: Buffer, fileBytes: number, path: string
     dtype: INDEX_DTYPES[page.readUInt32LE(AT.dtype)],
     dims: page.readUInt32LE(AT.dims),
     rows: Number(page.readBigUInt64LE(AT.rows)),
+    codes: CODES[page.readUInt32LE(AT.codes)],
     idBytes: Number(page.readBigUInt64LE(AT.idBytes)),
     idCrc: page.readUInt32LE(AT.idCrc),
     tableCrc: page.readUInt32LE(AT.tableCrc),
@@ -117,6 +147,8 @@ export function parseSegmentHeader(page: Buffer, fileBytes: number, path: string
     version >= 1 &&
     page.readUInt32LE(AT.endian) === ENDIAN_TAG &&
     header.dtype !== undefined &&
+    header.codes !== undefined &&
+    (header.codes === null || header.dtype === 'f32') &&
     dims >= 1 &&
     dims <= MAX_DIMS &&
     rows >= 1 &&

@@ -8,61 +8,126 @@ import type { IndexSpec } from '../spec.js';
 import { type OpenFile, withFile } from './files.js';
 import { corrupt, crc32c, segmentName } from './format.js';
 import type { SegmentReference } from './manifest.js';
-import { HEADER_BYTES, parseSegmentHeader, type SegmentHeader, segmentLayout } from './segment-format.js';
+import {
+  CODE_BLOCK_BYTES,
+  HEADER_BYTES,
+  parseSegmentHeader,
+  type SegmentHeader,
+  type SegmentLayout,
+  segmentLayout,
+} from './segment-format.js';
 
 /** Bytes of rows that are read at a time. */
 const READ_BYTES = 4 * 2 ** 20;
+/** Blocks that are read without a pause while a segment is checked in the background: about a megabyte. */
+const BLOCKS_BETWEEN_PAUSES = 16;
+/** Blocks of rows that are checked in any case. */
+const SAMPLE = 8;
 /** Rows between two turns of the event loop while codes are made: a few milliseconds. */
 const PREPARED_ROWS = 4096;
 
 export interface LoadOptions {
   /** Read the rows into memory, or map the file. */
   mode: 'mmap' | 'memory';
-  /** Check the rows too; in memory they always are. */
+  /** Check all rows too, or a few of them; in memory they always are. */
   verify: 'lazy' | 'full';
 }
 
-/** Adds the rows of a segment. Everything but the rows is checked in any case. */
+/**
+ * Adds the rows of a segment. Everything but the rows is checked in any case.
+ *
+ * @returns whether the rows are checked too
+ */
 export async function loadSegment(
   folder: string,
   spec: IndexSpec,
   reference: SegmentReference,
   contents: Contents,
   { mode, verify }: LoadOptions,
-): Promise<void> {
+): Promise<boolean> {
   const path = join(folder, segmentName(reference.id));
-  await withFile(path, 'r', async (file) => {
-    const { table, scales, columns } = await readFrame(file, spec, reference);
+  return withFile(path, 'r', async (file) => {
+    const { layout, hasCodes, regions, scales, columns } = await readFrame(file, spec, reference);
     const memory = mode === 'memory';
-    if (memory || verify === 'full') {
-      await readRows(file, reference, spec, table, (bytes, first, count) => {
-        if (memory) contents.rows.appendStored(bytes, scales?.subarray(first, first + count) ?? null);
-      });
+    const whole = memory || verify === 'full';
+    let row = 0;
+    for (const region of regions) {
+      if (!whole) await checkSample(file, region);
+      else {
+        await readRegion(file, region, (bytes) => {
+          if (!memory || region !== regions[0]) return;
+          const count = bytes.length / layout.stride;
+          contents.rows.appendStored(bytes, scales?.subarray(row, row + count) ?? null);
+          row += count;
+        });
+      }
     }
     if (!memory) {
-      const { rowsOffset } = segmentLayout(spec, reference.rows, 0);
-      if (!contents.rows.map(path, reference.bytes, rowsOffset, reference.rows, scales)) {
-        throw corrupt(path, `${reference.bytes} bytes`, 'another length');
+      const { rows, bytes } = reference;
+      const codes = hasCodes ? layout.codesOffset : 0;
+      if (!contents.rows.map(path, bytes, layout.rowsOffset, codes, rows, scales)) {
+        throw corrupt(path, `${bytes} bytes`, 'another length');
       }
+      // Files of version 1 have no codes.
       while (contents.rows.prepare(PREPARED_ROWS)) await setImmediate();
     }
     for (const column of columns) contents.ids.addColumn(column);
     contents.live.extend(reference.rows);
+    return whole;
   });
 }
 
-/** Reads and checks what is around the rows. */
-async function readFrame(
-  file: OpenFile,
+/**
+ * Reads and checks the rows of a segment, and what is kept of them besides, a part at a time.
+ *
+ * @param pause is called between two parts; false ends it
+ */
+export async function checkSegment(
+  folder: string,
   spec: IndexSpec,
   reference: SegmentReference,
-): Promise<{ table: Uint32Array; scales: Float32Array | null; columns: IdColumn[] }> {
+  pause: () => Promise<boolean>,
+): Promise<void> {
+  await withFile(join(folder, segmentName(reference.id)), 'r', async (file) => {
+    const { regions } = await readFrame(file, spec, reference);
+    for (const region of regions) {
+      for (let block = 0; block < region.crcs.length; block += BLOCKS_BETWEEN_PAUSES) {
+        const crcs = region.crcs.subarray(block, block + BLOCKS_BETWEEN_PAUSES);
+        const offset = region.offset + block * region.blockBytes;
+        const bytes = Math.min(region.bytes - block * region.blockBytes, crcs.length * region.blockBytes);
+        await readRegion(file, { ...region, offset, bytes, crcs });
+        if (!(await pause())) return;
+      }
+    }
+  });
+}
+
+/** A part of a file with a checksum for each block of it. */
+interface Region {
+  offset: number;
+  bytes: number;
+  blockBytes: number;
+  crcs: Uint32Array;
+}
+
+/** What is around the rows. */
+interface Frame {
+  layout: SegmentLayout;
+  hasCodes: boolean;
+  /** The rows, and their codes. */
+  regions: Region[];
+  scales: Float32Array | null;
+  columns: IdColumn[];
+}
+
+/** Reads and checks what is around the rows. */
+async function readFrame(file: OpenFile, spec: IndexSpec, reference: SegmentReference): Promise<Frame> {
   const { path } = file;
   const fileBytes = await file.size();
   const page = await readExactly(file, Math.min(HEADER_BYTES, fileBytes), 0);
   const header = parseSegmentHeader(page, fileBytes, path);
   requireSame(path, header, page, spec, reference);
-  const layout = segmentLayout(spec, header.rows, header.idBytes);
+  const layout = segmentLayout(header, header.rows, header.idBytes);
   const frame = await readExactly(file, layout.fileBytes - layout.tableOffset, layout.tableOffset);
   const scalesEnd = layout.scalesOffset + (hasScales(spec) ? header.rows * 4 : 0) - layout.tableOffset;
   const idBytes = frame.subarray(layout.idsOffset - layout.tableOffset);
@@ -77,7 +142,7 @@ async function readFrame(
   if (ids === undefined || ids.length !== idBytes.length) {
     throw corrupt(path, `${header.rows} ids`, 'something else');
   }
-  const table = new Uint32Array(layout.blocks);
+  const table = new Uint32Array(layout.blocks + layout.codeBlocks);
   Buffer.from(table.buffer).set(frame.subarray(0, table.byteLength));
   let scales: Float32Array<ArrayBuffer> | null = null;
   if (hasScales(spec)) {
@@ -88,7 +153,21 @@ async function readFrame(
       throw corrupt(path, 'scales of rows', 'something else');
     }
   }
-  return { table, scales, columns: ids.columns };
+  const regions: Region[] = [
+    {
+      offset: layout.rowsOffset,
+      bytes: header.rows * layout.stride,
+      blockBytes: layout.blockRows * layout.stride,
+      crcs: table.subarray(0, layout.blocks),
+    },
+    {
+      offset: layout.codesOffset,
+      bytes: layout.codesBytes,
+      blockBytes: CODE_BLOCK_BYTES,
+      crcs: table.subarray(layout.blocks),
+    },
+  ];
+  return { layout, hasCodes: header.codes !== null, regions, scales, columns: ids.columns };
 }
 
 /** Whether this is the segment that the manifest means. */
@@ -104,30 +183,45 @@ function requireSame(
     header.rows === reference.rows &&
     header.dims === spec.dims &&
     header.dtype === spec.dtype &&
+    (header.codes === null || header.codes === spec.accelerate) &&
     page.readUInt32LE(HEADER_BYTES - 4) === reference.headerCrc;
   if (!same) throw corrupt(path, 'the segment that the manifest names', 'another segment');
 }
 
-/** Reads the rows block by block, checks them, and hands them over. */
-async function readRows(
-  file: OpenFile,
-  { rows }: SegmentReference,
-  spec: IndexSpec,
-  table: Uint32Array,
-  use: (bytes: Uint8Array, first: number, count: number) => void,
-): Promise<void> {
-  const { stride, rowsOffset, blockRows } = segmentLayout(spec, rows, 0);
-  const step = Math.max(1, Math.floor(READ_BYTES / (blockRows * stride))) * blockRows;
-  for (let row = 0; row < rows; row += step) {
-    const count = Math.min(step, rows - row);
-    const bytes = await readExactly(file, count * stride, rowsOffset + row * stride);
-    for (let at = 0; at < count; at += blockRows) {
-      const block = bytes.subarray(at * stride, Math.min(count, at + blockRows) * stride);
-      if (crc32c(block) !== table[(row + at) / blockRows]) {
-        throw corrupt(file.path, `rows ${row + at} and following with their checksum`, 'damaged ones');
-      }
+/** Reads a region block by block, checks it, and hands over some blocks at a time. */
+async function readRegion(file: OpenFile, region: Region, use?: (bytes: Uint8Array) => void): Promise<void> {
+  const { offset, bytes, blockBytes } = region;
+  const step = Math.max(1, Math.floor(READ_BYTES / blockBytes)) * blockBytes;
+  for (let at = 0; at < bytes; at += step) {
+    const part = await readExactly(file, Math.min(step, bytes - at), offset + at);
+    checkBlocks(file.path, region, at, part);
+    use?.(part);
+  }
+}
+
+/** Reads a few blocks of a region, the first and the last among them, and checks those. */
+async function checkSample(file: OpenFile, region: Region): Promise<void> {
+  const { offset, bytes, blockBytes, crcs } = region;
+  const last = crcs.length - 1;
+  const sample = new Set(Array.from({ length: SAMPLE }, (_, i) => Math.round((i * last) / (SAMPLE - 1))));
+  for (const block of last < 0 ? [] : sample) {
+    const at = block * blockBytes;
+    const part = await readExactly(file, Math.min(blockBytes, bytes - at), offset + at);
+    checkBlocks(file.path, region, at, part);
+  }
+}
+
+/** @param at where in the region `bytes` begin, at a block's beginning */
+function checkBlocks(
+  path: string,
+  { offset, blockBytes, crcs }: Region,
+  at: number,
+  bytes: Uint8Array,
+): void {
+  for (let start = 0; start < bytes.length; start += blockBytes) {
+    if (crc32c(bytes.subarray(start, start + blockBytes)) !== crcs[(at + start) / blockBytes]) {
+      throw corrupt(path, `a block at ${offset + at + start} with its checksum`, 'a damaged one');
     }
-    use(bytes, row, count);
   }
 }
 

@@ -5,7 +5,16 @@ import type { Bitmap } from '../bitmap.js';
 import type { Contents } from '../contents.js';
 import type { IndexSpec } from '../spec.js';
 import { files, withFile } from './files.js';
-import { isDataFile, isOwnFile, LOCK, logName, MANIFEST, newId, segmentName } from './format.js';
+import {
+  FORMAT_VERSION,
+  isDataFile,
+  isOwnFile,
+  LOCK,
+  logName,
+  MANIFEST,
+  newId,
+  segmentName,
+} from './format.js';
 import { encodeBatch, encodeLogHeader, LOG_HEADER_BYTES } from './log-format.js';
 import { type Manifest, publishManifest, type SegmentReference } from './manifest.js';
 import { writeSegment } from './segment-writer.js';
@@ -61,7 +70,8 @@ export async function writeState(
   });
   const manifest: Manifest = {
     format: 'embedlane-index',
-    version: 1,
+    // Version 1 knows no codes in files, and no other acceleration than 'int8'.
+    version: spec.accelerate === null ? 1 : FORMAT_VERSION,
     dims: spec.dims,
     metric: spec.metric,
     dtype: spec.dtype,

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
 import { Bitmap } from '../bitmap.js';
+import { catchUp } from '../compaction.js';
 import { Contents } from '../contents.js';
 import { files, type OpenFile } from './files.js';
 import { logName, MANIFEST } from './format.js';
@@ -110,19 +111,9 @@ export class IndexWriter {
         await loadSegment(this.#folder, manifest, segment, compact, this.#load);
       }
       await this.#follow(manifest);
-      // From here on without a pause. What was changed since the beginning:
-      let position = 0;
-      this.#removed = [];
-      for (const old of live.positions()) {
-        if (!before.live.has(old)) {
-          compact.remove(position);
-          this.#removed.push(position);
-        }
-        position++;
-      }
+      // From here on without a pause.
       this.#written = compact.live.length;
-      for (const positions of before.batches(before.live, live.length)) before.copyTo(compact, positions);
-      compact.ids.nextId = before.ids.nextId;
+      this.#removed = catchUp(compact, before, live);
       this.#contents = compact;
       replace(compact);
       before.release();

@@ -3,6 +3,7 @@ import { allocateFloats, allocateTopK } from '../memory.js';
 import {
   type FoundRows,
   type RowStore,
+  type StagedRows,
   type StoreDtype,
   type StoreMetric,
   type StoreSearch,
@@ -35,6 +36,8 @@ interface Chunk {
 export class HeapRowStore implements RowStore {
   readonly stride: number;
   readonly mappedBytes = 0;
+  /** Every pair gets its exact score here, and signs are read off the values: codes would only take time. */
+  readonly codes = null;
   rows = 0;
   readonly #dims: number;
   readonly #dtype: StoreDtype;
@@ -63,6 +66,30 @@ export class HeapRowStore implements RowStore {
       return encode(this.#dtype, data.subarray(row * this.#dims, (row + 1) * this.#dims), out);
     });
     return -1;
+  }
+
+  stage(data: Float32Array<ArrayBuffer>): StagedRows {
+    // Without other threads there is nothing to gain but turns of the event loop.
+    const staged = new HeapRowStore(this.#dims, this.#dtype);
+    let unfit = -1;
+    const dims = this.#dims;
+    const steps = function* (): Generator<undefined, void> {
+      const step = Math.max(1, Math.floor(SLICE / dims)) * dims;
+      for (let at = 0; at < data.length && unfit < 0; at += step) {
+        unfit = staged.append(data.subarray(at, at + step));
+        if (unfit >= 0) unfit += at / dims;
+        yield;
+      }
+    };
+    return {
+      promise: runInSlices(steps()).promise,
+      adopt: () => {
+        if (unfit >= 0) return unfit;
+        this.#chunks.push(...staged.#chunks);
+        this.rows += staged.rows;
+        return -1;
+      },
+    };
   }
 
   appendStored(bytes: Uint8Array, scales: Float32Array | null): void {
@@ -97,8 +124,11 @@ export class HeapRowStore implements RowStore {
   }
 
   prepare(): boolean {
-    // Every pair gets its exact score here: codes would only take time.
     return false;
+  }
+
+  gatherCodes(): never {
+    throw new EmbedlaneError('ERR_NATIVE_LOAD', 'Expected the addon for codes of rows but received none');
   }
 
   gather(positions: Uint32Array, out: Uint8Array, scales: Float32Array | null): void {
@@ -209,7 +239,7 @@ function* scan(
   queries: Chunk,
   search: StoreSearch,
 ): Generator<undefined, FoundRows> {
-  const { metric, allowed } = search;
+  const { metric } = search;
   const sign = metric === 'l2' || metric === 'l1' ? -1 : 1;
   const worst = search.radius === null ? null : sign * Math.fround(search.radius);
   const k = Math.min(search.k, search.rows);
@@ -217,6 +247,10 @@ function* scan(
   let work = 0;
   let scored = 0;
   for (let query = 0; query < queries.rows; query++) {
+    let { allowed } = search;
+    if (search.candidates > 0) {
+      allowed = yield* candidates(dims, chunks, queries, query, search);
+    }
     const best = new BestRows(k);
     let first = 0;
     for (const chunk of chunks) {
@@ -239,6 +273,40 @@ function* scan(
     found.push({ indices, goodness });
   }
   return { ...join(found, sign), scored };
+}
+
+/** The bits of the rows whose signs differ in the fewest dimensions from the query's, ties by lowest row. */
+function* candidates(
+  dims: number,
+  chunks: readonly Chunk[],
+  queries: Chunk,
+  query: number,
+  { allowed, candidates, rows }: StoreSearch,
+): Generator<undefined, Uint32Array<ArrayBuffer>> {
+  const best = new BestRows(Math.min(candidates, rows));
+  let first = 0;
+  let work = 0;
+  for (const chunk of chunks) {
+    for (let row = 0; row < Math.min(chunk.rows, rows - first); row++) {
+      if (++work * dims > SLICE) {
+        work = 0;
+        yield;
+      }
+      const position = first + row;
+      if (allowed && ((allowed[position >>> 5] >>> (position & 31)) & 1) === 0) continue;
+      let differing = 0;
+      for (let i = 0; i < dims; i++) {
+        if (queries.data[query * dims + i] > 0 !== chunk.data[row * dims + i] > 0) differing++;
+      }
+      best.push(-differing, position);
+    }
+    first += chunk.rows;
+  }
+  const indices = new Uint32Array(best.size);
+  best.sortInto(indices, new Float32Array(best.size));
+  const bits = new Uint32Array(Math.ceil(rows / 32));
+  for (const index of indices) bits[index >>> 5] |= 1 << (index & 31);
+  return bits;
 }
 
 function join(
