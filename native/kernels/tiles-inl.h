@@ -5,6 +5,8 @@
 //   V, kLanes   vector of kLanes floats: zero, load, set, add, mul, fma, sum (in any order)
 //   passes      bit per lane, set unless a < threshold
 //   prefetch    a hint; any address will do
+//   keep        a use of the register that has the value; no instruction. gcc else lets a sum move into the
+//               register of the last factor it was made of, and then moves two dozen sums back in every round
 //   kRows       rows of a tile, a multiple of three
 //   kUnroll     groups that a loop takes at a time
 // and one struct like F32 below for each kind of element that its instructions multiply.
@@ -15,8 +17,6 @@
 namespace embedlane {
 namespace {
 
-// How far ahead of their use rows are asked for, beyond the rows that are being read, in bytes.
-constexpr size_t kAhead = 4096;
 constexpr size_t kLine = 64;
 
 struct F32 {
@@ -52,6 +52,7 @@ EMBEDLANE_INLINE void tile_step(typename E::Sum (&sums)[kRows][kWidth], const ch
     const typename E::X x = E::broadcast(rows[r / 3] + size_t(r % 3) * stride + at);
     EMBEDLANE_UNROLL
     for (int w = 0; w < kWidth; w++) sums[r][w] = E::step(sums[r][w], x, queries[w]);
+    F::keep(x);
   }
 }
 
@@ -168,6 +169,7 @@ bool tile(const TileInput& in, uint32_t* masks) {
   return tile_masks<E, kRows, kWidth>(sums, in, masks);
 }
 
+// Without prefetches of its own: the tile before asked for these rows.
 template <class E, int kRows>
 EMBEDLANE_INLINE void squares_of(const char* rows, size_t stride, size_t bytes, float* squares) {
   typename E::Sum sums[kRows][2];
@@ -176,10 +178,6 @@ EMBEDLANE_INLINE void squares_of(const char* rows, size_t stride, size_t bytes, 
   constexpr size_t kStep = 2 * kVectorBytes;
   size_t i = 0;
   for (; i + kStep <= bytes; i += kStep) {
-    EMBEDLANE_UNROLL
-    for (size_t p = 0; p < kRows * kStep; p += kLine) {
-      F::prefetch(rows + size_t(kRows) * stride + kRows * i + p + kAhead);
-    }
     EMBEDLANE_UNROLL
     for (int r = 0; r < kRows; r++) {
       EMBEDLANE_UNROLL
@@ -215,11 +213,11 @@ constexpr TileSet kTileSet = {
 constexpr int kChains = 12;
 
 float multiply_adds(size_t rounds) {
+  // Values that the compiler cannot know, or it would make one chain of twelve equal ones.
+  volatile float factor = 0.5f, term = 1, start = 0;
   F::V sums[kChains];
   EMBEDLANE_UNROLL
-  for (int i = 0; i < kChains; i++) sums[i] = F::zero();
-  // Values that the compiler cannot know.
-  volatile float factor = 0.5f, term = 1;
+  for (int i = 0; i < kChains; i++) sums[i] = F::set(start);
   const F::V a = F::set(factor), b = F::set(term);
   for (size_t round = 0; round < rounds; round++) {
     EMBEDLANE_UNROLL

@@ -27,6 +27,12 @@ struct F {
   static EMBEDLANE_INLINE uint32_t passes(V a, V threshold) {
     return uint32_t(_mm256_movemask_ps(_mm256_cmp_ps(a, threshold, _CMP_NLT_UQ)));
   }
+  template <class X>
+  static EMBEDLANE_INLINE void keep([[maybe_unused]] const X& x) {
+#if defined(__GNUC__)
+    asm volatile("" : : "x"(x));
+#endif
+  }
   static EMBEDLANE_INLINE void prefetch(const char* p) { _mm_prefetch(p, _MM_HINT_T0); }
 };
 

@@ -33,6 +33,12 @@ struct F {
   static EMBEDLANE_INLINE uint32_t passes(V a, V threshold) {
     return _mm512_cmp_ps_mask(a, threshold, _CMP_NLT_UQ);
   }
+  template <class X>
+  static EMBEDLANE_INLINE void keep([[maybe_unused]] const X& x) {
+#if defined(__GNUC__)
+    asm volatile("" : : "v"(x));
+#endif
+  }
   static EMBEDLANE_INLINE void prefetch(const char* p) { _mm_prefetch(p, _MM_HINT_T0); }
 };
 

@@ -24,6 +24,12 @@ struct F {
     const uint32_t bits[4] = {1, 2, 4, 8};
     return vaddvq_u32(vbicq_u32(vld1q_u32(bits), vcltq_f32(a, threshold)));
   }
+  template <class X>
+  static EMBEDLANE_INLINE void keep([[maybe_unused]] const X& x) {
+#if defined(__GNUC__)
+    asm volatile("" : : "w"(x));
+#endif
+  }
   static EMBEDLANE_INLINE void prefetch([[maybe_unused]] const char* p) {
 #if defined(__GNUC__)
     __builtin_prefetch(p);

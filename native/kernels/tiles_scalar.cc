@@ -35,6 +35,7 @@ struct F {
     for (int i = 0; i < kLanes; i++) mask |= uint32_t(!(a.v[i] < threshold.v[i])) << i;
     return mask;
   }
+  static void keep(const V&) {}
   static void prefetch(const char*) {}
 };
 
