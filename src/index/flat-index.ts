@@ -106,10 +106,10 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   add(embeddings: RowsLike, ids?: Iterable<Id>): void {
     const contents = this.#open();
-    const rows = addArguments(contents, embeddings, ids);
-    if (rows.matrix.rows === 0) return;
+    const { matrix, ids: checked } = addArguments(contents, embeddings, ids);
+    if (matrix.rows === 0) return;
     this.#folder?.beforeChange();
-    contents.add('embeddings', rows.matrix.rows, rows.ids, () => contents.rows.append(rows.matrix.data));
+    contents.add('embeddings', matrix.rows, checked, () => contents.rows.append(matrix.data));
   }
 
   /**
@@ -121,8 +121,8 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   async addAsync(embeddings: RowsLike, ids?: Iterable<Id>): Promise<void> {
     const contents = this.#open();
-    const rows = addArguments(contents, embeddings, ids);
-    const { data, rows: count } = rows.matrix;
+    const checked = addArguments(contents, embeddings, ids);
+    const { data, rows: count } = checked.matrix;
     if (count === 0) return;
     this.#folder?.beforeChange();
     contents.hold();
@@ -130,10 +130,10 @@ export class FlatIndex implements Iterable<IndexRow> {
       const staged = contents.rows.stage(data);
       await staged.promise;
       const now = this.#open();
-      refuseUsed(now, rows.ids);
+      refuseUsed(now, checked.ids);
       // Compaction may have put others in the place of the rows for which these were written.
       const append = () => (now === contents ? staged.adopt() : now.rows.append(data));
-      now.add('embeddings', count, rows.ids, append);
+      now.add('embeddings', count, checked.ids, append);
     } finally {
       contents.release();
     }
@@ -293,8 +293,7 @@ export class FlatIndex implements Iterable<IndexRow> {
 
   /** @internal The values of the rows of this moment, in batches. */
   values(): Iterable<Float32Array> {
-    const contents = this.#read();
-    return contents.values(contents.live.copy());
+    return this.#read().values(this.#contents.live.copy());
   }
 
   stats(): IndexStats {
@@ -392,7 +391,7 @@ export class FlatIndex implements Iterable<IndexRow> {
     return this.#contents;
   }
 
-  /** The contents, for one who reads rows. */
+  /** The same for one who reads rows. */
   #read(): Contents {
     const contents = this.#open();
     this.#folder?.beforeReading();
