@@ -1,7 +1,7 @@
 // Packs what is published, installs the tarballs into empty projects and uses them there as users would: the
 // projects below test/consumers/. Nothing may appear on stderr.
 //
-//   node scripts/test-package.mjs [--all] [consumer…]
+//   node scripts/test-package.mjs [--all] [step…]      only these steps, by the names that it prints
 //
 // --all   also pnpm, Yarn, npm workspaces and other versions of Node, which download a lot and take minutes
 import assert from 'node:assert/strict';
@@ -63,7 +63,6 @@ try {
   });
   const typescript = dirname(createRequire(join(root, 'package.json')).resolve('typescript/package.json'));
   for (const [name, steps] of Object.entries(CONSUMERS)) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
     report(name, () => {
       const folder = join(project, name);
       for (const each of [name, 'esm'])
@@ -95,11 +94,12 @@ function makeProject(name) {
 }
 
 function install(project, packages, extra = {}) {
-  execFileSync(npm, ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], {
-    cwd: project,
-    env: { ...env, ...extra },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const { status, stderr } = spawnSync(
+    npm,
+    ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages],
+    { cwd: project, env: { ...env, ...extra }, encoding: 'utf8' },
+  );
+  assert.equal(status, 0, `npm install ${packages.join(' ')}\n${stderr}`);
 }
 
 /** Only Node's own folder, as in a slim container; system folders have compilers. */
@@ -124,6 +124,7 @@ function expectOutput(cwd, command, args, expected, extra = {}) {
 }
 
 function report(name, run) {
+  if (wanted.length > 0 && name !== 'install' && !wanted.includes(name)) return;
   const started = performance.now();
   run();
   console.log(`✓ ${name.padEnd(16)} ${((performance.now() - started) / 1000).toFixed(1)} s`);

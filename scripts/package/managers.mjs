@@ -17,7 +17,7 @@ export function testManagers({ scratch, consumers, packed, report, expectOutput,
   writeFileSync(join(tools, 'package.json'), '{ "private": true }');
   install(tools, ['pnpm@10', '@yarnpkg/cli-dist@4']);
 
-  report('npm workspaces', () => {
+  report('workspaces', () => {
     const project = copy('workspaces', join(scratch, 'workspaces'));
     copyFileSync(packed.code, join(project, 'embedlane.tgz'));
     install(project, ['--omit=optional']);
@@ -35,7 +35,7 @@ export function testManagers({ scratch, consumers, packed, report, expectOutput,
   });
   const yarn = join(tools, 'node_modules/@yarnpkg/cli-dist/bin/yarn.js');
   for (const linker of ['node-modules', 'pnp']) {
-    report(`Yarn ${linker}`, () => {
+    report(`yarn-${linker}`, () => {
       const project = withTarballs(`yarn-${linker}`);
       writeFileSync(join(project, '.yarnrc.yml'), `nodeLinker: ${linker}\n${YARN_RC}`);
       writeFileSync(join(project, 'yarn.lock'), '');
@@ -44,7 +44,7 @@ export function testManagers({ scratch, consumers, packed, report, expectOutput,
     });
   }
   for (const version of process.platform === 'linux' && process.arch === 'x64' ? NODES : []) {
-    report(`Node ${version}`, () => {
+    report(`node-${version}`, () => {
       const folder = join(scratch, `node-${version}`);
       mkdirSync(folder);
       writeFileSync(join(folder, 'package.json'), '{ "private": true }');

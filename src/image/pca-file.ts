@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { unzipSync } from 'fflate';
 import { EmbedlaneError } from '../core/errors.js';
 import { PCA } from '../vectors/index.js';
 
@@ -22,6 +21,8 @@ export async function readPca(path: string): Promise<PCA> {
     const { code } = cause as NodeJS.ErrnoException;
     throw new EmbedlaneError('ERR_IO', `Expected a readable file at ${path} but received ${code}`, { cause });
   }
+  // Few models have one, and everyone would wait for it.
+  const { unzipSync } = await import('fflate');
   try {
     const files = unzipSync(bytes, { filter: ({ name }) => /^(mean|components)\.npy$/.test(name) });
     const mean = parseNpy(files['mean.npy']);

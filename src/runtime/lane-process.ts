@@ -25,7 +25,11 @@ export class LaneProcess extends LaneHandle {
     this.#child = fork(fileURLToPath(entry), [], {
       // The user's loaders, inspectors and flags are for their code; `--inspect` would even collide.
       execArgv: [],
-      env: { ...process.env, NODE_OPTIONS: '', GLIBC_TUNABLES: hugePages(process.env.GLIBC_TUNABLES) },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: plugAndPlay(process.env.NODE_OPTIONS),
+        GLIBC_TUNABLES: hugePages(process.env.GLIBC_TUNABLES),
+      },
       serialization: 'advanced',
       // Native code writes to stdout and stderr as it likes: none of it may reach the user's output.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -83,6 +87,13 @@ export class LaneProcess extends LaneHandle {
     const tail = this.#stderr.trim();
     this.die(`The model's process ${how}${tail && `; its last output was:\n${tail}`}`);
   }
+}
+
+/** Of NODE_OPTIONS, the hooks with which Yarn's Plug'n'Play finds packages: without them a lane finds none. */
+function plugAndPlay(options = ''): string {
+  const hooks =
+    /--(?:require|import|loader|experimental-loader)[ =](?:"[^"]*|\S*)\.pnp\.(?:cjs|loader\.mjs)"?/g;
+  return (options.match(hooks) ?? []).join(' ');
 }
 
 /**

@@ -1,7 +1,5 @@
 import { lookup as resolveName } from 'node:dns';
 import type { IncomingMessage } from 'node:http';
-import http from 'node:http';
-import https from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { DecodeSettings } from '../decode/settings.js';
@@ -67,7 +65,11 @@ export function checkUrl(address: string, { hosts, privateAddresses }: Omit<Fetc
   return url;
 }
 
-function get(url: URL, { privateAddresses }: FetchSettings, signal: AbortSignal): Promise<IncomingMessage> {
+async function get(
+  url: URL,
+  { privateAddresses }: FetchSettings,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   const lookup: LookupFunction = (hostname, options, callback) => {
     resolveName(hostname, options, (error, address, family) => {
       const found = Array.isArray(address) ? address.map((item) => item.address) : [address];
@@ -76,7 +78,8 @@ function get(url: URL, { privateAddresses }: FetchSettings, signal: AbortSignal)
       else callback(error, address, family);
     });
   };
-  const { request } = url.protocol === 'https:' ? https : http;
+  // Loaded with the first URL: most programs fetch no pictures.
+  const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
   return new Promise((resolve, reject) => {
     request(url, { lookup, signal, headers: { accept: 'image/*' } }, resolve)
       .on('error', reject)
