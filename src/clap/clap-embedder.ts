@@ -24,7 +24,7 @@ import {
   resolveModel,
 } from '../hub/index.js';
 import { type Classification, ranked, softmax } from '../image/classify.js';
-import { DEFAULT_TOKEN_BUDGET, defaultThreads, type Lane, openLane } from '../runtime/index.js';
+import { DEFAULT_TOKEN_BUDGET, type Lane, openLane } from '../runtime/index.js';
 import { normalize, similarity } from '../vectors/index.js';
 import { type ClapConfig, readClapConfig } from './config.js';
 import type { ClapLoaded, ClapLoadParams } from './lane/protocol.js';
@@ -85,7 +85,7 @@ export class ClapEmbedder implements AsyncDisposable {
 
   static async #open(
     { id, folder }: ModelLocation,
-    { dtype, threads, signal, logitScale }: ReturnType<typeof checkClapLoadOptions>,
+    { dtype, runtime, signal, logitScale }: ReturnType<typeof checkClapLoadOptions>,
   ): Promise<ClapEmbedder> {
     const config = await readClapConfig(folder);
     const files = await listModelFiles(folder);
@@ -96,9 +96,9 @@ export class ClapEmbedder implements AsyncDisposable {
       features: config.features,
       tokenizer: config.tokenizer,
       tokenBudget: DEFAULT_TOKEN_BUDGET,
-      threads: threads ?? defaultThreads(),
+      session: runtime.session,
     };
-    const { lane, loaded } = await openLane<ClapLoaded>(LANE, params, signal);
+    const { lane, loaded } = await openLane<ClapLoaded>(LANE, params, runtime.lanes, signal);
     const embedder = new ClapEmbedder(lane, id, config, loaded.dimensions);
     if (logitScale !== undefined) embedder.#scale = Promise.resolve(logitScale);
     return embedder;

@@ -24,14 +24,18 @@ export async function openStaticText(
   { id, folder }: ModelLocation,
   settings: LoadSettings,
 ): Promise<StaticText> {
-  const { dtype, modelFile, pooling, maxTokens, threads, signal } = settings;
+  const { dtype, modelFile, pooling, maxTokens, runtime, signal } = settings;
   const not = 'nothing, since the model is a static one,';
   if (modelFile !== undefined) throw invalidArgument('modelFile', not, modelFile);
   if (pooling !== undefined) throw invalidArgument('pooling', not, pooling);
   if (dtype !== 'auto' && dtype !== 'fp32') {
     throw invalidArgument('dtype', "'auto' or 'fp32', since the model is a static one,", dtype);
   }
-  const model = await StaticModel.open(folder, { library: undefined, maxTokens, threads });
+  const model = await StaticModel.open(folder, {
+    library: undefined,
+    maxTokens,
+    threads: runtime.session.threads || undefined,
+  });
   try {
     throwIfAborted(signal);
   } catch (error) {

@@ -46,6 +46,19 @@ export class StaticTextLane implements TextLane {
     return this.#model.closed;
   }
 
+  /** The addon's threads are shared by all calls. */
+  get size(): number {
+    return 1;
+  }
+
+  get device(): 'cpu' {
+    return 'cpu';
+  }
+
+  get health(): { alive: number; deaths: number } {
+    return { alive: this.closed ? 0 : 1, deaths: 0 };
+  }
+
   run<T>(task: (lane: TextLaneCalls) => Promise<T>): Promise<T> {
     return task(this.#calls);
   }

@@ -128,7 +128,7 @@ export class TextEmbedder implements Embedder {
       // Loaded when needed, and without onnxruntime.
       const { openStaticText } = await import('../static/open-text-lane.js');
       const { lane, ...model } = await openStaticText(location, settings);
-      return new TextEmbedder(lane, { ...model, tokenBudget: DEFAULT_TOKEN_BUDGET, maxQueue });
+      return new TextEmbedder(lane, { ...model, tokenBudget: DEFAULT_TOKEN_BUDGET, maxQueue, cacheBytes });
     }
     const plan = planModel(location, settings);
     const loadParams = plan.then(({ params }) => params);

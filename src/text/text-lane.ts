@@ -1,12 +1,11 @@
-import type { LaneProcess } from '../runtime/index.js';
+import type { Lane, LaneHandle } from '../runtime/index.js';
+import type { Loaded } from './lane/protocol.js';
 
 /** What is asked of a lane here: the protocol of `lane/protocol.ts`. */
-export type TextLaneCalls = Pick<LaneProcess, 'call' | 'note'>;
+export type TextLaneCalls = Pick<LaneHandle, 'call' | 'note'>;
 
 /** What computes for a `TextEmbedder`: a lane, or a static model that stands in for one. */
-export interface TextLane {
-  readonly closed: boolean;
+export interface TextLane
+  extends Pick<Lane<Loaded>, 'closed' | 'size' | 'device' | 'health' | 'note' | 'close'> {
   run<T>(task: (lane: TextLaneCalls) => Promise<T>): Promise<T>;
-  note(method: string, params: unknown): void;
-  close(): Promise<void>;
 }

@@ -15,6 +15,7 @@ import { checkHubOptions, DTYPES, type Dtype, HUB_OPTIONS, type HubOptions } fro
 import type { ImageInput } from '../image/index.js';
 import { checkImages, named } from '../image/input/source.js';
 import { checkReading } from '../image/options.js';
+import { checkRuntimeOptions, RUNTIME_OPTIONS, type RuntimeOptions } from '../runtime/index.js';
 import { checkSampling, type FrameSampling } from './frames/sampling.js';
 
 /**
@@ -41,13 +42,9 @@ export interface DecodedVideo {
 }
 
 /** Options of `VideoEmbedder.load`. */
-export interface VideoLoadOptions extends HubOptions {
+export interface VideoLoadOptions extends HubOptions, RuntimeOptions {
   /** Which variant of the weights; see `TextEmbedder.load`. */
   dtype?: Dtype;
-  /** Where to compute. Only `'cpu'` in this version. */
-  device?: 'cpu';
-  /** Threads for inference, and for resizing beside it. Default: the physical cores. */
-  threads?: number;
   /** Milliseconds without a sign of life after which ffmpeg is ended. Default 30,000. */
   ffmpegTimeout?: number;
   /** Aborts the loading, downloads included. */
@@ -83,7 +80,9 @@ export interface VideoSearchOptions {
   signal?: AbortSignal;
 }
 
-const LOAD_OPTIONS = ['dtype', 'device', 'threads', 'ffmpegTimeout', 'signal', ...HUB_OPTIONS] as const;
+/** What a picture model is loaded with; it checks them itself. */
+const IMAGE_MODEL_OPTIONS = ['dtype', 'signal', ...RUNTIME_OPTIONS, ...HUB_OPTIONS] as const;
+const LOAD_OPTIONS = [...IMAGE_MODEL_OPTIONS, 'ffmpegTimeout'] as const;
 const ENCODE_OPTIONS = ['frames', 'every', 'normalize', 'signal', 'onProgress'] as const;
 const MAX_TIMEOUT = 2 ** 31 - 1;
 /** A day. */
@@ -91,16 +90,15 @@ const MAX_SECONDS = 86_400;
 
 export function checkVideoLoadOptions(options: VideoLoadOptions | undefined) {
   const given = optionsObject<VideoLoadOptions>('options', options, LOAD_OPTIONS);
-  if (given.device !== undefined) oneOf('device', given.device, ['cpu']);
   return {
     dtype: given.dtype === undefined ? ('auto' as const) : oneOf('dtype', given.dtype, DTYPES),
-    threads: optionalInteger('threads', given.threads, 1, 1024),
+    runtime: checkRuntimeOptions(given),
     patience: optionalInteger('ffmpegTimeout', given.ffmpegTimeout, 1, MAX_TIMEOUT),
     signal: optionalSignal('signal', given.signal),
     hub: checkHubOptions(given),
-    hubOptions: Object.fromEntries(
-      HUB_OPTIONS.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
-    ) as HubOptions,
+    imageModelOptions: Object.fromEntries(
+      IMAGE_MODEL_OPTIONS.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
+    ) as Omit<VideoLoadOptions, 'ffmpegTimeout'>,
   };
 }
 

@@ -87,7 +87,7 @@ export class VideoEmbedder implements AsyncDisposable {
     options?: VideoLoadOptions,
   ): Promise<VideoEmbedder> {
     const settings = checkVideoLoadOptions(options);
-    const { patience, signal, dtype, threads, hub, hubOptions } = settings;
+    const { patience, signal, hub, imageModelOptions } = settings;
     if (model instanceof ImageEmbedder || model instanceof ClipEmbedder) {
       return new VideoEmbedder(frameModel(model, false), patience);
     }
@@ -98,7 +98,7 @@ export class VideoEmbedder implements AsyncDisposable {
     const kind = await videoModelKind(model, hub, signal);
     if (kind === 'perceiver') return new VideoEmbedder(await Perceiver.load(model, settings), patience);
     const loader = kind === 'clip' ? ClipEmbedder : ImageEmbedder;
-    const loaded = await loader.load(model, { ...hubOptions, dtype, threads, signal });
+    const loaded = await loader.load(model, imageModelOptions);
     return new VideoEmbedder(frameModel(loaded, true), patience);
   }
 

@@ -2,6 +2,7 @@ import * as ort from 'onnxruntime-node';
 import { type ClapFeatureConfig, ClapFeatureExtractor } from '../../audio/features/clap.js';
 import type { WindowModel } from '../../audio/lane/windowed.js';
 import { EmbedlaneError } from '../../core/errors.js';
+import { runGraph } from '../../runtime/exit-guard.js';
 import { invalidGraph } from '../../runtime/graph-errors.js';
 import { floats } from '../../runtime/graph-outputs.js';
 
@@ -45,7 +46,7 @@ export class ClapAudioModel implements WindowModel {
 
   async embed(samples: Float32Array) {
     const input = this.#tensor(await this.#features.extract(samples, this.#threads));
-    const outputs = await this.#session.run({ [INPUT]: input }, [OUTPUT]);
+    const outputs = await runGraph(this.#session, { [INPUT]: input }, [OUTPUT]);
     const tensor = outputs[OUTPUT];
     try {
       if (tensor.dims.length !== 2 || tensor.dims[0] !== 1) {

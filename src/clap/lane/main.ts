@@ -26,11 +26,11 @@ const scheduler = new BatchScheduler();
 
 async function load(params: ClapLoadParams): Promise<ClapLoaded> {
   loadParams = params;
-  const { threads, tokenizer, tokenBudget, features } = params;
+  const { session, tokenizer, tokenBudget, features } = params;
   const [textGraph, audioGraph] = await Promise.all(
-    [params.text, params.audio].map((file) => openSession({ file, threads, spin: 0 })),
+    [params.text, params.audio].map((file) => openSession({ file, ...session })),
   );
-  sounds = new ClapAudioModel(audioGraph, features, threads);
+  sounds = new ClapAudioModel(audioGraph, features, session.threads);
   texts = await ClipTextModel.open(
     new ClipTextSession(textGraph, {}),
     { ...tokenizer, tokenBudget },
@@ -50,9 +50,9 @@ async function load(params: ClapLoadParams): Promise<ClapLoaded> {
 
 /** The joint graph is opened for this alone. */
 async function scale(): Promise<LogitScale | undefined> {
-  const { joint, threads } = loadParams;
+  const { joint, session } = loadParams;
   if (joint === undefined) return undefined;
-  const graph = await openSession({ file: joint, threads, spin: 0 });
+  const graph = await openSession({ file: joint, ...session });
   try {
     const model = texts as ClipTextModel;
     const others = { input_features: await (sounds as ClapAudioModel).silence() };

@@ -1,5 +1,6 @@
 import type { ClapFeatureConfig } from '../../audio/features/clap.js';
 import type { ClipTokenizerParams } from '../../clip/lane/protocol.js';
+import type { SessionSettings } from '../../runtime/options.js';
 
 /** Parameters of `load`, which the lane answers with {@link ClapLoaded}. */
 export interface ClapLoadParams {
@@ -12,7 +13,7 @@ export interface ClapLoadParams {
   tokenizer: ClipTokenizerParams;
   /** Padded tokens per run of the text graph. */
   tokenBudget: number;
-  threads: number;
+  session: SessionSettings;
 }
 
 export interface ClapLoaded {

@@ -10,7 +10,7 @@ import {
 import { checkImages } from '../../image/input/source.js';
 import { checkReading } from '../../image/options.js';
 import { dropImages, sendImages } from '../../image/send-images.js';
-import { defaultThreads, type Lane, type LaneProcess, openLane } from '../../runtime/index.js';
+import { type Lane, type LaneHandle, openLane } from '../../runtime/index.js';
 import type { Reading } from '../frames/ffmpeg.js';
 import type { checkVideoLoadOptions, VideoSource } from '../options.js';
 import { type Clip, readClips } from './clips.js';
@@ -47,17 +47,17 @@ export class Perceiver {
     const location = await resolveModel(model, { select, hub, signal });
     return loadRepairing(location, async () => {
       const config = await readPerceiverConfig(location.folder);
-      const threads = settings.threads ?? defaultThreads();
+      const { session, lanes } = settings.runtime;
       const { decode, heightFirst } = checkReading({});
       const params: LoadParams = {
         modelFile: await chooseOnnxFile(location.folder, dtype),
         preparation: { preprocessing: config.preprocessing, decode, heightFirst },
         frames: config.frames,
         audioSamples: config.audioSamples,
-        threads,
-        workers: Math.min(MAX_WORKERS, threads || availableParallelism()),
+        session,
+        workers: Math.min(MAX_WORKERS, session.threads || availableParallelism()),
       };
-      const { lane, loaded } = await openLane<Loaded>(LANE, params, signal);
+      const { lane, loaded } = await openLane<Loaded>(LANE, params, lanes, signal);
       return new Perceiver(location.id, config, lane, loaded);
     });
   }
@@ -93,7 +93,7 @@ export class Perceiver {
       };
     });
     signal?.addEventListener('abort', onAbort, { once: true });
-    const work = async (process: LaneProcess): Promise<ClipStates> => {
+    const work = async (process: LaneHandle): Promise<ClipStates> => {
       const sent = await sendImages(process, sources);
       if (sent.failures.length > 0 || signal?.aborted) {
         dropImages(process, sent);

@@ -3,6 +3,7 @@ import { EmbedlaneError } from '../../../core/errors.js';
 import { inputGeometry } from '../../../image/geometry.js';
 import { PreparationPool } from '../../../image/lane/pool.js';
 import type { Prepared } from '../../../image/lane/prepare.js';
+import { runGraph } from '../../../runtime/exit-guard.js';
 import { invalidGraph } from '../../../runtime/graph-errors.js';
 import { floats } from '../../../runtime/graph-outputs.js';
 import { openSession } from '../../../runtime/open-session.js';
@@ -33,7 +34,7 @@ export class PerceiverModel {
   }
 
   static async open(params: LoadParams): Promise<PerceiverModel> {
-    const session = await openSession({ file: params.modelFile, threads: params.threads, spin: 0 });
+    const session = await openSession({ file: params.modelFile, ...params.session });
     return new PerceiverModel(
       session,
       await PreparationPool.start(params.workers, params.preparation),
@@ -80,7 +81,7 @@ export class PerceiverModel {
       image: new ort.Tensor('float32', pixels, [1, frames.length, 3, height, width]),
       audio: new ort.Tensor('float32', audio, [1, audio.length, 1]),
     };
-    const outputs = await this.#session.run(feeds, this.#logits ? [STATES, this.#logits] : [STATES]);
+    const outputs = await runGraph(this.#session, feeds, this.#logits ? [STATES, this.#logits] : [STATES]);
     const states = outputs[STATES];
     if (states.dims.length !== 3) throw invalidGraph(`output '${STATES}' of rank 3`, `[${states.dims}]`);
     const logits = this.#logits ? floats(outputs[this.#logits], this.#logits) : new Float32Array(0);

@@ -1,11 +1,12 @@
 import type { PreparationParams, WireImage } from '../../../image/lane/protocol.js';
+import type { SessionSettings } from '../../../runtime/options.js';
 
 export interface LoadParams {
   modelFile: string;
   preparation: PreparationParams;
   frames: number;
   audioSamples: number;
-  threads: number;
+  session: SessionSettings;
   /** Threads that resize. */
   workers: number;
 }
