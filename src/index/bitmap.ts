@@ -22,6 +22,12 @@ export class Bitmap {
     return true;
   }
 
+  /** Sets the bits of `bits` in word `word`, of which none may be set. */
+  addWord(word: number, bits: number): void {
+    this.words[word] |= bits;
+    this.count += bitCount(bits);
+  }
+
   /** @returns whether the bit was set */
   delete(position: number): boolean {
     if (!this.has(position)) return false;
@@ -68,4 +74,11 @@ export class Bitmap {
       else if (this.has(position)) yield position;
     }
   }
+}
+
+/** Set bits of a 32-bit word, summed in pairs, fours and bytes. */
+function bitCount(word: number): number {
+  const pairs = word - ((word >>> 1) & 0x55555555);
+  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../core/errors.js';
 import { Bitmap } from './bitmap.js';
 import type { Contents } from './contents.js';
+import { SequenceIds } from './ids/columns.js';
 import { type Id, idsArgument } from './ids/id.js';
 
 /**
@@ -18,6 +19,8 @@ export type CheckedFilter = readonly Id[] | Uint8Array | ((id: Id) => boolean);
 
 /** Ids between two turns of the event loop: about a millisecond. */
 const SLICE = 4096;
+/** The same for rows of a sequence, which are looked at by the word. */
+const SLICE_BITS = 2 ** 20;
 
 /** Checks what can be checked before any work. */
 export function filterArgument(name: string, value: unknown): CheckedFilter | undefined {
@@ -77,12 +80,54 @@ function* select({ ids }: Contents, live: Bitmap, filter: CheckedFilter): Genera
     }
     return allowed;
   }
-  const passes = typeof filter === 'function' ? filter : bitmapTest(filter as Uint8Array);
-  for (const position of live.positions()) {
-    if (passes(ids.at(position))) allowed.add(position);
-    if (++work % SLICE === 0) yield;
+  const bitmap = typeof filter === 'function' ? undefined : (filter as Uint8Array);
+  const passes = bitmap === undefined ? (filter as (id: Id) => boolean) : bitmapTest(bitmap);
+  for (const column of ids.columns(live.length)) {
+    if (bitmap !== undefined && column.ids instanceof SequenceIds) {
+      const shift = column.ids.first - column.start;
+      for (let start = column.start; start < column.end; start += SLICE_BITS) {
+        addSequence(allowed, live, bitmap, shift, start, Math.min(start + SLICE_BITS, column.end));
+        if (start + SLICE_BITS < column.end) yield;
+      }
+      continue;
+    }
+    for (const position of live.positions(column.start, column.end)) {
+      if (passes(column.ids.at(position - column.start))) allowed.add(position);
+      if (++work % SLICE === 0) yield;
+    }
   }
   return allowed;
+}
+
+/** Rows `start` to `end`, whose ids are their positions plus `shift`: 32 of them at a time. */
+function addSequence(
+  allowed: Bitmap,
+  live: Bitmap,
+  bitmap: Uint8Array,
+  shift: number,
+  start: number,
+  end: number,
+): void {
+  for (let word = start >>> 5; word * 32 < end; word++) {
+    let bits = live.words[word];
+    if (bits === 0) continue;
+    const position = word * 32;
+    if (position < start) bits &= -1 << (start - position);
+    if (position + 32 > end) bits &= -1 >>> (position + 32 - end);
+    allowed.addWord(word, bits & bitsAt(bitmap, position + shift));
+  }
+}
+
+/** 32 bits of a bitmap from bit `at` on; those outside of it are 0. */
+function bitsAt(bitmap: Uint8Array, at: number): number {
+  const byte = Math.floor(at / 8);
+  const shift = at - byte * 8;
+  const low =
+    (bitmap[byte] ?? 0) |
+    ((bitmap[byte + 1] ?? 0) << 8) |
+    ((bitmap[byte + 2] ?? 0) << 16) |
+    ((bitmap[byte + 3] ?? 0) << 24);
+  return shift === 0 ? low : (low >>> shift) | ((bitmap[byte + 4] ?? 0) << (32 - shift));
 }
 
 function bitmapTest(bitmap: Uint8Array): (id: Id) => boolean {

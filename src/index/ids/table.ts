@@ -31,6 +31,14 @@ export class IdTable {
     return this.#columns[column].at(position - this.#starts[column]);
   }
 
+  /** The columns that have the rows below `end`, and the positions of each. */
+  *columns(end: number): Generator<{ ids: IdColumn; start: number; end: number }> {
+    for (let i = 0; i < this.#columns.length && this.#starts[i] < end; i++) {
+      const start = this.#starts[i];
+      yield { ids: this.#columns[i], start, end: Math.min(start + this.#columns[i].length, end) };
+    }
+  }
+
   /** Ids of rows `start` to `end`. */
   slice(start: number, end: number): Id[] {
     return Array.from({ length: end - start }, (_, i) => this.at(start + i));
