@@ -17,9 +17,9 @@ export function countBits(bits: Uint8Array): number {
   return count;
 }
 
-/** The rows of a set, ascending. */
-export function* rowsOf(bits: Uint8Array): Generator<number> {
-  for (let i = 0; i < bits.length; i++) {
+/** The rows of a set, ascending, from `start` (a multiple of 8) up to `end`. */
+export function* rowsOf(bits: Uint8Array, start = 0, end = bits.length * 8): Generator<number> {
+  for (let i = start / 8; i < bits.length && i * 8 < end; i++) {
     for (let byte = bits[i], row = i * 8; byte !== 0; byte >>>= 1, row++) if (byte & 1) yield row;
   }
 }

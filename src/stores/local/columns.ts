@@ -2,16 +2,20 @@ import { VALUE_TESTS, type ValueTest } from '../filter/evaluate.js';
 import type { FilterNode } from '../filter/expression.js';
 import { type FilterTranslator, translateFilter } from '../filter/translate.js';
 import type { Metadata, MetadataValue } from '../types.js';
-import { clearBit, setBit } from './bits.js';
+import { clearBit, rowsOf, setBit } from './bits.js';
 
 /** Reads what the columns are made of. */
 export interface ColumnSource {
   /** One more than the largest row number. */
   rowLimit(): number;
-  rows(): Iterable<number>;
-  /** The field's values as JSON, of the records that have the field. */
-  values(field: string): Iterable<[row: number, json: string]>;
+  /** Rows `start` to `end` that there are, ascending. */
+  rows(start: number, end: number): readonly number[];
+  /** The field's values as JSON, of each of those rows; `''` where a record does not have the field. */
+  values(field: string, start: number, end: number): readonly string[];
 }
+
+/** Rows that are read at a time: calls of SQLite cost more than the rows. A multiple of 8. */
+const RANGE = 4096;
 
 /** A record's row and its metadata. */
 export interface ColumnRecord {
@@ -60,16 +64,28 @@ export class Columns {
   #liveRows(): Uint8Array {
     if (this.#live === undefined) {
       this.#live = new Uint8Array(Math.ceil(this.#limit / 8));
-      for (const row of this.#source.rows()) setBit(this.#live, row);
+      for (const [start, end] of this.#ranges()) {
+        for (const row of this.#source.rows(start, end)) setBit(this.#live, row);
+      }
     }
     return this.#live;
+  }
+
+  *#ranges(): Generator<[start: number, end: number]> {
+    for (let start = 0; start < this.#limit; start += RANGE) yield [start, start + RANGE];
   }
 
   #column(field: string): Column {
     let column = this.#columns.get(field);
     if (column === undefined) {
       column = new Column();
-      for (const [row, json] of this.#source.values(field)) column.set(row, json, this.#limit);
+      for (const [start, end] of this.#ranges()) {
+        const rows = rowsOf(this.#liveRows(), start, end);
+        for (const json of this.#source.values(field, start, end)) {
+          const row = rows.next().value as number;
+          if (json !== '') column.set(row, json, this.#limit);
+        }
+      }
       this.#columns.set(field, column);
     }
     return column;

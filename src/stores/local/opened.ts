@@ -41,21 +41,22 @@ export class OpenedCollection {
   static async open(folder: string, readOnly: boolean): Promise<OpenedCollection | undefined> {
     if (!(await hasRecords(folder))) return undefined;
     const database = new DatabaseThread({ file: join(folder, RECORDS), readOnly });
+    // A writer's index at the same time, since starting a thread takes as long as opening one. What a reader opens has
+    // to be at least as new as what the database has said.
+    const early = readOnly ? undefined : openIndex(folder, readOnly).catch((error: unknown) => error);
     let index: FlatIndex | undefined;
     try {
-      const info = await database.call('info');
-      if (info === undefined) {
-        await database.call('close');
-        return undefined;
-      }
-      const version = await database.call('version');
-      index = await openIndex(folder, readOnly);
+      const state = await database.call('state');
+      if (state === undefined) return await abandon(database, await early);
+      const found = early === undefined ? await openIndex(folder, readOnly) : await early;
+      if (!(found instanceof FlatIndex)) throw found;
+      index = found;
+      const { info, version, count } = state;
       const opened = new OpenedCollection(folder, readOnly, info, database, index, version);
-      if (!readOnly) await opened.#recover();
+      if (!readOnly) await opened.#recover(count);
       return opened;
     } catch (error) {
-      await index?.close();
-      await database.call('close').catch(() => {});
+      await abandon(database, index ?? (await early));
       throw error;
     }
   }
@@ -100,9 +101,8 @@ export class OpenedCollection {
     }
   }
 
-  async #recover(): Promise<void> {
+  async #recover(count: number): Promise<void> {
     const index = this.#index;
-    const count = await this.database.call('count', undefined);
     if (index.size === count) return;
     const rows = new Set(await this.database.call('rows'));
     const pace = new Pace();
@@ -124,4 +124,10 @@ export class OpenedCollection {
 
 function openIndex(folder: string, readOnly: boolean): Promise<FlatIndex> {
   return FlatIndex.open(join(folder, VECTORS), { readOnly });
+}
+
+/** Closes what was opened for a collection that cannot be used. */
+async function abandon(database: DatabaseThread, index: unknown): Promise<undefined> {
+  if (index instanceof FlatIndex) await index.close();
+  await database.call('close').catch(() => {});
 }
