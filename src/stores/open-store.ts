@@ -1,6 +1,8 @@
 import { EmbedlaneError } from '../core/errors.js';
 import { LocalStore } from './local/local-store.js';
+import { MilvusStore } from './milvus/milvus-store.js';
 import { PgVectorStore } from './pg/pg-store.js';
+import { SeekdbStore } from './seekdb/seekdb-store.js';
 import type { StoreOptions, VectorStore } from './types.js';
 
 export interface OpenStoreOptions extends StoreOptions {
@@ -11,17 +13,23 @@ export interface OpenStoreOptions extends StoreOptions {
 type Open = (url: string, options: OpenStoreOptions) => Promise<VectorStore>;
 
 const pg: Open = (url, { embedder }) => PgVectorStore.open(url, { embedder });
+const milvus: Open = (url, { embedder }) => MilvusStore.open(url, { embedder });
+const seekdb: Open = (url, { embedder }) => SeekdbStore.open(url, { embedder });
 
 /** Stores by the scheme of their URLs. */
 const STORES: Record<string, Open> = {
   file: (url, options) => LocalStore.open(url, options),
   postgres: pg,
   postgresql: pg,
+  milvus,
+  milvuss: milvus,
+  seekdb,
+  oceanbase: seekdb,
 };
 
 /**
- * Opens a store by its URL: `file:///folder`, `postgres://user:password@host/database/collection` and so on, as the
- * stores' own `open` takes them. A path without a scheme is a folder.
+ * Opens a store by its URL: `file:///folder`, `postgres://user:password@host/database/collection`, `milvus://` (or
+ * `milvuss://`, over TLS), `seekdb://` (or `oceanbase://`), as the stores' own `open` takes them. A path without a scheme is a folder.
  *
  * @throws {EmbedlaneError} `ERR_INVALID_ARG` for another scheme, and what the store throws
  */

@@ -9,6 +9,7 @@ describe.each([
   'docs/index.md',
   'docs/runtime.md',
   'docs/server.md',
+  'docs/stores.md',
   'docs/adapters.md',
   'docs/static.md',
   'docs/images.md',

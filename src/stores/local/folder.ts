@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EmbedlaneError, invalidArgument } from '../../core/errors.js';
@@ -50,6 +50,8 @@ export async function removeStore(folder: string): Promise<void> {
       await rm(join(folder, name), { recursive: true, force: true });
     }
   });
+  // Somebody may have put other files into it meanwhile.
+  await rmdir(folder).catch(() => {});
 }
 
 async function list(folder: string): Promise<string[]> {
