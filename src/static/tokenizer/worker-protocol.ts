@@ -1,5 +1,4 @@
 import type { TokenLimits, WordPieceSpec } from '../../native/binding.js';
-import type { WireError } from '../../runtime/protocol.js';
 import type { TokenizerFacts } from './tokenizer-json.js';
 
 /** What the tokenizer's worker is asked. */
@@ -9,10 +8,6 @@ export type ToWorker =
   | { id: number; method: 'tokenize'; texts: string[]; limits: TokenLimits }
   | { id: number; method: 'decode'; ids: number[][]; skipSpecialTokens: boolean }
   | { id: number; method: 'close' };
-
-export type FromWorker =
-  | { id: number; result: Opened | Encoded | TokenizedTexts | string[] }
-  | { id: number; error: WireError };
 
 /** Answer to `open`. */
 export interface Opened {

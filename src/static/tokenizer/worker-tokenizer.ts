@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { EmbedlaneError } from '../../core/errors.js';
 import type { TokenLimits } from '../../native/binding.js';
-import { fromWire } from '../../runtime/protocol.js';
-import type { Encoded, FromWorker, Opened, TokenizedTexts, ToWorker } from './worker-protocol.js';
+import { WorkerCalls } from '../../runtime/worker-calls.js';
+import type { Encoded, Opened, TokenizedTexts, ToWorker } from './worker-protocol.js';
 
 type Request = ToWorker extends infer Message
   ? Message extends unknown
@@ -10,28 +9,16 @@ type Request = ToWorker extends infer Message
     : never
   : never;
 
-interface Pending {
-  resolve(value: never): void;
-  reject(error: Error): void;
-}
-
 /**
  * The `tokenizers` library in a worker thread: parsing a tokenizer and reading its results out take
- * milliseconds that the main thread must not lose. The worker keeps the program alive only while it is asked
- * something.
+ * milliseconds that the main thread must not lose.
  */
 export class WorkerTokenizer {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  #nextId = 0;
-  #closed = false;
+  readonly #calls: WorkerCalls;
 
   private constructor() {
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { execArgv: [], env: process.env });
-    this.#worker.unref();
-    this.#worker.on('message', (message: FromWorker) => this.#receive(message));
-    this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', () => this.#fail(undefined));
+    const program = new URL('./worker.js', import.meta.url);
+    this.#calls = new WorkerCalls(new Worker(program, { execArgv: [], env: process.env }), 'The model');
   }
 
   /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the file is missing or malformed */
@@ -61,38 +48,10 @@ export class WorkerTokenizer {
 
   /** Lets the worker end when it has answered what it was asked. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#worker.postMessage({ id: this.#nextId++, method: 'close' } satisfies ToWorker);
+    this.#calls.end({ method: 'close' } satisfies Request).catch(() => {});
   }
 
   #ask<T>(request: Request): Promise<T> {
-    if (this.#closed)
-      return Promise.reject(
-        new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed'),
-      );
-    const id = this.#nextId++;
-    return new Promise<T>((resolve, reject) => {
-      if (this.#pending.size === 0) this.#worker.ref();
-      this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, ...request } as ToWorker);
-    });
-  }
-
-  #receive(message: FromWorker): void {
-    const pending = this.#pending.get(message.id);
-    if (!pending) return;
-    this.#pending.delete(message.id);
-    if (this.#pending.size === 0) this.#worker.unref();
-    if ('result' in message) pending.resolve(message.result as never);
-    else pending.reject(fromWire(message.error));
-  }
-
-  #fail(cause: unknown): void {
-    this.#closed = true;
-    const waiting = [...this.#pending.values()];
-    this.#pending.clear();
-    const error = new EmbedlaneError('ERR_RUNTIME', "The tokenizer's thread ended", { cause });
-    for (const { reject } of waiting) reject(error);
+    return this.#calls.ask(request);
   }
 }

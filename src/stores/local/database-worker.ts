@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toWire } from '../../runtime/protocol.js';
+import type { WorkerAnswer } from '../../runtime/worker-calls.js';
 import { RecordDatabase } from './database.js';
-import type { DatabaseFile, FromDatabase, ToDatabase } from './protocol.js';
+import type { DatabaseFile, ToDatabase } from './protocol.js';
 
 /** The program of a local store's database thread. */
 let database: RecordDatabase | undefined;
@@ -17,9 +18,9 @@ function answer({ method, args }: ToDatabase): unknown {
 parentPort?.on('message', (message: ToDatabase) => {
   const { id } = message;
   try {
-    parentPort?.postMessage({ id, result: answer(message) } satisfies FromDatabase);
+    parentPort?.postMessage({ id, result: answer(message) } satisfies WorkerAnswer);
   } catch (error) {
-    parentPort?.postMessage({ id, error: toWire(error) } satisfies FromDatabase);
+    parentPort?.postMessage({ id, error: toWire(error) } satisfies WorkerAnswer);
   }
   if (message.method === 'close') parentPort?.close();
 });

@@ -73,7 +73,7 @@ export class OpenedCollection {
     try {
       await database.call('create', info);
     } finally {
-      await database.call('close');
+      await database.close();
     }
     return (await OpenedCollection.open(folder, false)) as OpenedCollection;
   }
@@ -97,7 +97,7 @@ export class OpenedCollection {
     try {
       await this.#index.close();
     } finally {
-      await this.database.call('close');
+      await this.database.close();
     }
   }
 
@@ -129,5 +129,5 @@ function openIndex(folder: string, readOnly: boolean): Promise<FlatIndex> {
 /** Closes what was opened for a collection that cannot be used. */
 async function abandon(database: DatabaseThread, index: unknown): Promise<undefined> {
   if (index instanceof FlatIndex) await index.close();
-  await database.call('close').catch(() => {});
+  await database.close().catch(() => {});
 }

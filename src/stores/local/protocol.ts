@@ -1,4 +1,3 @@
-import type { WireError } from '../../runtime/protocol.js';
 import type { RecordDatabase } from './database.js';
 
 /** What the database's thread is given at its start. */
@@ -15,5 +14,3 @@ export interface ToDatabase {
   method: DatabaseMethod;
   args: unknown[];
 }
-
-export type FromDatabase = { id: number; result: unknown } | { id: number; error: WireError };
