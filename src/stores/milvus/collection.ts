@@ -44,6 +44,16 @@ export class MilvusCollection {
     return callMilvus(`${task} '${collection}'`, () => run(client, target), isExpected);
   }
 
+  /** Sends a request as the protocol has it. */
+  async send(task: string, method: string, request: object): Promise<void> {
+    const { promisify } = await import('@zilliz/milvus2-sdk-node');
+    await this.call(task, (client, { timeout, ...target }) => {
+      // The SDK makes JSON of every request for a log that nobody reads: this is what it gets.
+      const message = { ...target, ...request, toJSON: () => method };
+      return promisify(client.channelPool, method, message, timeout) as Promise<{ status?: MilvusStatus }>;
+    });
+  }
+
   /** The collection, ready to be searched; undefined if it is not there, or not finished. */
   async describe(): Promise<DescribedCollection | undefined> {
     const { collection, partition } = this.#options;

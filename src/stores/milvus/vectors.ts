@@ -3,28 +3,27 @@ import type { SparseVector } from '../../heads/index.js';
 import { loadBinding } from '../../native/load.js';
 import type { CollectionInfo, StoreVector } from '../types.js';
 
-const HALVES = ['f16', 'bf16'] as const;
+type ByteDtype = 'f16' | 'bf16' | 'i8' | 'b1';
 
-function isHalf(dtype: string): dtype is (typeof HALVES)[number] {
-  return (HALVES as readonly string[]).includes(dtype);
-}
-
-/** What the SDK takes for a vector, of a record or of a query. */
-export function encodeVector(vector: StoreVector, { dtype }: CollectionInfo): unknown {
-  if (isHalf(dtype)) {
-    const halves = new Uint16Array((vector as Float32Array).length);
-    loadBinding().toHalf(dtype, vector as Float32Array, halves);
-    return Buffer.from(halves.buffer);
-  }
-  // The SDK reads the whole buffer behind an Int8Array; this one is its own.
-  if (dtype === 'i8') return Int8Array.from(vector as Float32Array);
-  return vector;
+/** Vectors one after the other, in the bytes that Milvus keeps. */
+export function packedVectors(vectors: readonly (Float32Array | Uint8Array)[], dtype: ByteDtype): Buffer {
+  const width = vectors[0].length;
+  const ArrayType = { f16: Float32Array, bf16: Float32Array, i8: Int8Array, b1: Uint8Array }[dtype];
+  const all = new ArrayType(vectors.length * width);
+  vectors.forEach((vector, i) => {
+    all.set(vector, i * width);
+  });
+  if (!(all instanceof Float32Array)) return Buffer.from(all.buffer);
+  const halves = new Uint16Array(all.length);
+  loadBinding().toHalf(dtype as 'f16' | 'bf16', all, halves);
+  return Buffer.from(halves.buffer);
 }
 
 /** A query's vector; checked as those of records are. */
 export function encodeQuery(vector: StoreVector, info: CollectionInfo): unknown {
   requireFitting('query', vector, info);
-  return encodeVector(vector, info);
+  const { dtype } = info;
+  return dtype === 'f32' || dtype === 'sparse' ? vector : packedVectors([vector as Float32Array], dtype);
 }
 
 /** @throws {EmbedlaneError} `ERR_INVALID_ARG` for a value that the collection's dtype cannot hold */
@@ -70,7 +69,7 @@ export const HALF_TRANSFORMERS: Record<number, (bytes: Uint8Array) => Float32Arr
   103: (bytes) => fromHalves('bf16', bytes),
 };
 
-function fromHalves(dtype: (typeof HALVES)[number], bytes: Uint8Array): Float32Array {
+function fromHalves(dtype: 'f16' | 'bf16', bytes: Uint8Array): Float32Array {
   // A copy, because the bytes may start at an odd place of their buffer.
   const halves = new Uint16Array(new Uint8Array(bytes).buffer);
   const out = new Float32Array(halves.length);

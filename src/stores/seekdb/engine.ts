@@ -40,7 +40,8 @@ export class SeekdbEngine implements StoreEngine {
   readonly name = 'seekdb';
   readonly limits: EngineLimits = {
     dims: 16_000,
-    batchRecords: 2000,
+    // A batch is escaped at once, in some 10 ms.
+    batchRecords: 500,
     // A packet has 16 MB, and in it every byte of a vector takes two.
     batchBytes: 7 * 2 ** 20,
     documentBytes: 4 * 2 ** 20,

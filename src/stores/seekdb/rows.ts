@@ -1,6 +1,7 @@
 import type { RowDataPacket } from 'mysql2/promise';
 import type { SparseVector } from '../../heads/index.js';
 import type { Include, PreparedRecord } from '../base/engine.js';
+import { packSparse, unpackSparse } from '../base/sparse-bytes.js';
 import type { CollectionInfo, Metadata, StoredRecord, StoreMetric, StoreVector } from '../types.js';
 import { join, raw, type Sql, sql } from './sql.js';
 
@@ -31,7 +32,7 @@ export function upsert(table: Sql, records: readonly PreparedRecord[], { dtype }
   const isSparse = dtype === 'sparse';
   const columns = ['vector', 'document', 'metadata', ...(isSparse ? ['packed'] : [])];
   const rows = records.map(({ id, vector, document, metadata }) => {
-    const more = isSparse ? sql`, ${pack(vector as SparseVector)}` : raw('');
+    const more = isSparse ? sql`, ${packSparse(vector as SparseVector)}` : raw('');
     return sql`(${Buffer.from(id)}, ${encodeVector(vector)}, ${document ?? null}, ${JSON.stringify(metadata)}${more})`;
   });
   const update = columns.map((column) => `${column} = VALUES(${column})`).join(', ');
@@ -55,27 +56,9 @@ export function selected(include: Include, { dtype }: CollectionInfo): Sql {
 export function decodeRow(row: RowDataPacket, include: Include, { dtype }: CollectionInfo): StoredRecord {
   const record: StoredRecord = { id: (row.id as Buffer).toString() };
   if (include.vector) {
-    record.vector = dtype === 'sparse' ? unpack(row.packed) : Float32Array.from(JSON.parse(row.vector));
+    record.vector = dtype === 'sparse' ? unpackSparse(row.packed) : Float32Array.from(JSON.parse(row.vector));
   }
   if (include.document && row.document !== null) record.document = row.document as string;
   if (include.metadata) record.metadata = row.metadata as Metadata;
   return record;
-}
-
-/** Indices, then values, little-endian. */
-function pack({ indices, values }: SparseVector): Buffer {
-  const bytes = Buffer.alloc(8 * indices.length);
-  indices.forEach((index, i) => {
-    bytes.writeUInt32LE(index, 8 * i);
-    bytes.writeFloatLE(values[i], 8 * i + 4);
-  });
-  return bytes;
-}
-
-function unpack(bytes: Buffer): SparseVector {
-  const count = bytes.length / 8;
-  return {
-    indices: Uint32Array.from({ length: count }, (_, i) => bytes.readUInt32LE(8 * i)),
-    values: Float32Array.from({ length: count }, (_, i) => bytes.readFloatLE(8 * i + 4)),
-  };
 }
