@@ -1,11 +1,18 @@
 import { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { MilvusStore, type StoreRecord, type VectorStore } from 'embedlane/stores';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { columnsOf } from '#dist/stores/milvus/columns.js';
 import { code } from '../index/support.js';
 import { Random } from '../native/random.js';
 import { examplesOf, runExample } from '../package/examples.js';
 import { newCollection } from './conformance/target.js';
-import { hasMilvus, hasMilvusCore, startMilvus, startMilvusCore } from './servers/milvus.mjs';
+import {
+  hasMilvus,
+  hasMilvusCore,
+  startGuardedMilvus,
+  startMilvus,
+  startMilvusCore,
+} from './servers/milvus.mjs';
 import { type DatabaseServer, freePort } from './servers/server.mjs';
 
 if (!hasMilvusCore) {
@@ -27,6 +34,33 @@ function randomRecords(count: number): (StoreRecord & { vector: Float32Array })[
 
 const urlOf = (server: DatabaseServer, collection: string) =>
   `milvus://127.0.0.1:${server.port}/${collection}`;
+
+describe('records for Milvus', () => {
+  const record = (vector: number[]) => {
+    return { id: 'a', vector: Float32Array.from(vector), document: undefined, metadata: {} };
+  };
+  const info = { dims: 3, metric: 'dot', dtype: 'i8' } as const;
+
+  // No Milvus Lite has fields of this type.
+  it('send int8 as bytes', () => {
+    const columns = columnsOf([record([1, -128, 127]), record([0, 5, -1])], info);
+    expect(columns[1]).toEqual({
+      type: 105,
+      field_name: 'vector',
+      vectors: { dim: 3, int8_vector: Buffer.from([1, 128, 127, 0, 5, 255]) },
+    });
+  });
+
+  it.each([
+    ['i8', 0.5],
+    ['i8', 128],
+    ['f16', 65_520],
+  ] as const)('of %s cannot hold %d', (dtype, value) => {
+    const records = [record([1, 2, 3]), { ...record([1, value, 3]), id: 'bad' }];
+    expect(() => columnsOf(records, { ...info, dtype })).toThrow(code('ERR_INVALID_ARG'));
+    expect(() => columnsOf(records, { ...info, dtype })).toThrow(/"bad"\[1\]/);
+  });
+});
 
 describe.skipIf(!hasMilvusCore)('MilvusStore on the core of Milvus', () => {
   let server: DatabaseServer;
@@ -219,6 +253,26 @@ describe.skipIf(!hasMilvus)('MilvusStore and a failing server', () => {
     await expect(MilvusStore.open(`milvus://user:secret@127.0.0.1:${port}/notes`)).rejects.toThrow(
       /^Expected Milvus to answer at 127\.0\.0\.1:\d+ but received No connection/,
     );
+  });
+
+  it('shows its credentials, and repeats what a busy server has refused or may have done', async () => {
+    const server = await startGuardedMilvus('reader:pass:word');
+    try {
+      const path = `127.0.0.1:${server.port}/default/notes`;
+      for (const wrong of [`milvus://${path}`, `milvus://reader:hunter2@${path}`]) {
+        const failed = MilvusStore.open(wrong);
+        await expect(failed).rejects.toMatchObject({ code: 'ERR_REMOTE' });
+        await expect(failed).rejects.toThrow(/^(?!.*hunter2).*credentials are refused: auth check failure/);
+      }
+      await using withToken = await MilvusStore.open(`milvus://${path}`, { token: 'reader:pass:word' });
+      await using store = await MilvusStore.open(`milvus://reader:pass%3Aword@${path}`);
+      await store.create({ dims: DIMS });
+      expect(await store.upsert(randomRecords(30), { batchSize: 10 })).toBe(30);
+      expect(await withToken.count()).toBe(30);
+      expect(await store.get(['r29'])).toEqual([{ id: 'r29', metadata: { i: 29 } }]);
+    } finally {
+      await server.stop();
+    }
   });
 
   it('goes on when it comes back, with what was acknowledged', async () => {

@@ -1,4 +1,5 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { command, installed } from './installed.mjs';
 import { DatabaseServer } from './server.mjs';
 
@@ -24,5 +25,14 @@ export function startMilvusCore() {
     command: CORE,
     args: [`${folder}/milvus.db`, `127.0.0.1:${port}`, 'ERROR'],
     env: { LD_LIBRARY_PATH: dirname(CORE) },
+  })).start();
+}
+
+/** Milvus Lite that wants `user:password`, and is too busy for every second upsert. */
+export function startGuardedMilvus(credentials) {
+  const program = join(dirname(fileURLToPath(import.meta.url)), 'guarded_milvus.py');
+  return new DatabaseServer('milvus-guarded', (port, folder) => ({
+    command: command('milvus', 'python'),
+    args: [program, `${folder}/data`, String(port), credentials],
   })).start();
 }
