@@ -223,6 +223,19 @@ describe.skipIf(!hasMilvus)('MilvusStore', () => {
     expect(await runExample('docs/milvus.md', here)).toEqual({ stdout: printed, stderr: '', status: 0 });
   });
 
+  it('shares a connection with others, and ends it with the last', async () => {
+    const collection = newCollection();
+    const [one, two] = await Promise.all([opened({}, collection), opened({}, collection)]);
+    await one.create({ dims: 2 });
+    await one.close();
+    await one.close();
+    expect(await two.upsert([{ id: 'a', vector: [1, 2] }])).toBe(1);
+    await two.close();
+    await expect(two.count()).rejects.toThrow(code('ERR_CLOSED'));
+    const three = await opened({}, collection);
+    expect(await three.count()).toBe(1);
+  });
+
   it('refuses options that it does not know', async () => {
     const url = urlOf(server, 'notes');
     for (const options of [

@@ -1,4 +1,4 @@
-import { MilvusStore } from 'embedlane/stores';
+import { MilvusStore, type VectorStore } from 'embedlane/stores';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { conformance } from './conformance.js';
 import { hasMilvus, startMilvus } from './servers/milvus.mjs';
@@ -11,10 +11,16 @@ if (!hasMilvus) {
 let server: DatabaseServer;
 
 describe.skipIf(!hasMilvus)('MilvusStore', () => {
+  // Stores share their connection as long as one of them is open.
+  let open: VectorStore;
   beforeAll(async () => {
     server = await startMilvus();
+    open = await MilvusStore.open(`milvus://127.0.0.1:${server.port}/open`);
   });
-  afterAll(() => server?.stop());
+  afterAll(async () => {
+    await open?.close();
+    await server?.stop();
+  });
 
   conformance({
     open: (collection, options) => {

@@ -30,12 +30,49 @@ async function loadSdk(): Promise<Sdk> {
   }
 }
 
+/** A connection that several stores may use. */
+export interface SharedClient {
+  readonly client: MilvusClient;
+  /** Ends the connection if nobody else uses it. */
+  release(): Promise<void>;
+}
+
+interface Shared {
+  readonly client: Promise<MilvusClient>;
+  users: number;
+}
+
+/** By {@link ConnectionOptions}. A client of its own would cost each store a quarter of a second of this process. */
+const connections = new Map<string, Shared>();
+
 /**
  * Connects, and asks the server who it is.
  *
  * @throws {EmbedlaneError} `ERR_REMOTE` if there is no server, or it refuses the credentials
  */
-export async function connect(options: ConnectionOptions): Promise<MilvusClient> {
+export async function connect(options: ConnectionOptions): Promise<SharedClient> {
+  const key = JSON.stringify(options);
+  const shared = connections.get(key) ?? { client: newClient(options), users: 0 };
+  connections.set(key, shared);
+  shared.users++;
+  const leave = () => {
+    shared.users--;
+    if (shared.users === 0 && connections.get(key) === shared) connections.delete(key);
+  };
+  try {
+    const client = await shared.client;
+    const release = async () => {
+      leave();
+      if (shared.users === 0) await client.closeConnection();
+    };
+    return { client, release };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+async function newClient(options: ConnectionOptions): Promise<MilvusClient> {
   const { MilvusClient } = await loadSdk();
   const { host, port, tls, user, password, token, database, timeout } = options;
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -3,6 +3,7 @@ import { EmbedlaneError } from '../../core/errors.js';
 import { requireSame } from '../base/collection.js';
 import type { IndexSpec } from '../base/engine.js';
 import type { CollectionInfo } from '../types.js';
+import type { SharedClient } from './client.js';
 import { CONSISTENCY, type MilvusConsistency } from './consistency.js';
 import { callMilvus, INDEX_NOT_FOUND, isNotFound, type MilvusStatus } from './failure.js';
 import {
@@ -16,7 +17,7 @@ import {
 } from './schema.js';
 
 export interface MilvusCollectionOptions {
-  readonly client: MilvusClient;
+  readonly connection: SharedClient;
   readonly collection: string;
   readonly partition: string | undefined;
   readonly consistency: MilvusConsistency;
@@ -39,9 +40,9 @@ export class MilvusCollection {
     run: (client: MilvusClient, target: { collection_name: string; timeout: number }) => Promise<T>,
     isExpected?: (answer: T) => boolean,
   ): Promise<T> {
-    const { client, collection, timeout } = this.#options;
+    const { connection, collection, timeout } = this.#options;
     const target = { collection_name: collection, timeout };
-    return callMilvus(`${task} '${collection}'`, () => run(client, target), isExpected);
+    return callMilvus(`${task} '${collection}'`, () => run(connection.client, target), isExpected);
   }
 
   /** Sends a request as the protocol has it. */

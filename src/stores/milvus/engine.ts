@@ -15,6 +15,7 @@ import { bestHits } from '../base/ranking.js';
 import type { FilterNode } from '../filter/expression.js';
 import { translateFilter } from '../filter/translate.js';
 import type { CollectionInfo, StoredRecord, StoreHit } from '../types.js';
+import type { SharedClient } from './client.js';
 import { MilvusCollection, type MilvusCollectionOptions, requireFullText } from './collection.js';
 import { columnsOf } from './columns.js';
 import { CONSISTENCY } from './consistency.js';
@@ -71,11 +72,11 @@ export class MilvusEngine implements StoreEngine {
     partition_names?: string[];
     transformers: object;
   };
-  readonly #end: () => Promise<unknown>;
+  readonly #connection: SharedClient;
   #described: DescribedCollection | undefined;
 
   constructor(options: MilvusCollectionOptions) {
-    const { consistency, partition, client } = options;
+    const { consistency, partition, connection } = options;
     this.#collection = new MilvusCollection(options);
     this.#partition = partition;
     this.#reads = {
@@ -84,7 +85,7 @@ export class MilvusEngine implements StoreEngine {
       ...(partition === undefined ? {} : { partition_names: [partition] }),
       transformers: HALF_TRANSFORMERS,
     };
-    this.#end = () => client.closeConnection();
+    this.#connection = connection;
     if (options.fullText) this.searchWords = (request, context) => this.#searchWords(request, context);
   }
 
@@ -186,7 +187,7 @@ export class MilvusEngine implements StoreEngine {
   }
 
   async close(): Promise<void> {
-    await this.#end();
+    await this.#connection.release();
   }
 
   async #searchWords(request: WordsRequest, { info }: EngineContext): Promise<StoredRecord[]> {

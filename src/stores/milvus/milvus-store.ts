@@ -72,7 +72,7 @@ export class MilvusStore extends CollectionStore {
     }
     const fullText = optionalBoolean('options.fullText', known.fullText) ?? false;
     const timeout = optionalInteger('options.timeout', known.timeout, 1, 2 ** 31 - 1) ?? DEFAULT_TIMEOUT;
-    const client = await connect({
+    const connection = await connect({
       host,
       port: port ?? DEFAULT_PORT,
       tls: scheme === 'milvuss',
@@ -83,7 +83,7 @@ export class MilvusStore extends CollectionStore {
       timeout,
     });
     const engine = new MilvusEngine({
-      client,
+      connection,
       collection,
       partition,
       consistency,
