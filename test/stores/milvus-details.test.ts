@@ -1,6 +1,6 @@
 import { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { MilvusStore, type StoreRecord, type VectorStore } from 'embedlane/stores';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { columnsOf } from '#dist/stores/milvus/columns.js';
 import { code } from '../index/support.js';
 import { Random } from '../native/random.js';
@@ -14,6 +14,9 @@ import {
   startMilvusCore,
 } from './servers/milvus.mjs';
 import { type DatabaseServer, freePort } from './servers/server.mjs';
+
+// Servers start slowly where the machine is busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 if (!hasMilvusCore) {
   console.warn(

@@ -1,8 +1,11 @@
 import { MilvusStore, type VectorStore } from 'embedlane/stores';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, vi } from 'vitest';
 import { conformance } from './conformance.js';
 import { hasMilvus, startMilvus } from './servers/milvus.mjs';
 import type { DatabaseServer } from './servers/server.mjs';
+
+// Servers start slowly where the machine is busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 if (!hasMilvus) {
   console.warn('SKIPPED: no Milvus Lite for MilvusStore; run node scripts/install-servers.mjs');

@@ -2,9 +2,12 @@ import { TextEmbedder } from 'embedlane';
 import { createServer } from 'embedlane/server';
 import { SeekdbStore } from 'embedlane/stores';
 import mysql from 'mysql2/promise';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { code } from '../index/support.js';
 import { hasSeekdb, startSeekdb } from './servers/seekdb.mjs';
+
+// Servers start slowly where the machine is busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const TEXTS = [
   'Cats sleep most of the day.',

@@ -1,12 +1,15 @@
 import { SeekdbStore, type StoreRecord, type VectorStore } from 'embedlane/stores';
 import mysql from 'mysql2/promise';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { code } from '../index/support.js';
 import { Random } from '../native/random.js';
 import { examplesOf, runExample } from '../package/examples.js';
 import { newCollection } from './conformance/target.js';
 import { answers, hasSeekdb, startSeekdb } from './servers/seekdb.mjs';
 import { type DatabaseServer, freePort } from './servers/server.mjs';
+
+// Servers start slowly where the machine is busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const DIMS = 32;
 

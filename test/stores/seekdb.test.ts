@@ -1,8 +1,11 @@
 import { SeekdbStore } from 'embedlane/stores';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, vi } from 'vitest';
 import { conformance } from './conformance.js';
 import { hasSeekdb, startSeekdb } from './servers/seekdb.mjs';
 import type { DatabaseServer } from './servers/server.mjs';
+
+// Servers start slowly where the machine is busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 if (!hasSeekdb) console.warn('SKIPPED: no seekdb for SeekdbStore; run node scripts/install-servers.mjs');
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const START_TIMEOUT = 60_000;
+const ATTEMPTS = 3;
 
 /** A port that nobody listens on. */
 export function freePort() {
@@ -36,7 +37,20 @@ export class DatabaseServer {
 
   /** Starts it, or starts it again with the data that it had, on the same port; resolves when it listens. */
   async start() {
-    this.port ??= await freePort();
+    const isFirst = this.port === undefined;
+    for (let attempt = 1; ; attempt++) {
+      if (isFirst) this.port = await freePort();
+      try {
+        await this.launchOnce();
+        return this;
+      } catch (error) {
+        // Somebody else may have taken the port meanwhile.
+        if (!isFirst || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async launchOnce() {
     const { command, args, env } = this.launch(this.port, this.folder);
     const log = join(this.folder, 'server.log');
     const output = openSync(log, 'a');
@@ -59,7 +73,6 @@ export class DatabaseServer {
       }
       await delay(50);
     }
-    return this;
   }
 
   /** Ends the process as a power cut would. */
