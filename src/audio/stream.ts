@@ -16,8 +16,8 @@ export interface AudioStreamWindow {
   embedding: Float32Array;
 }
 
-/** Samples per message: copying more takes more than about a millisecond. */
-const PIECE = 256 * 1024;
+/** Samples or bytes per message: converting and copying more takes more than about a millisecond. */
+const PIECE = 128 * 1024;
 
 let nextStream = 0;
 
@@ -53,9 +53,8 @@ async function* embedPieces(
     };
     await call('openStream', open);
     for await (const piece of abort.until(samples)) {
-      const values = reader.read(piece);
-      for (let start = 0; start < values.length; start += PIECE) {
-        const params: PushStreamParams = { stream, samples: values.subarray(start, start + PIECE) };
+      for (const values of reader.read(piece)) {
+        const params: PushStreamParams = { stream, samples: values };
         yield* windows(await call('pushStream', params), plan);
       }
     }
@@ -87,26 +86,38 @@ class PcmReader {
     this.#width = format === 's16le' ? 2 : 4;
   }
 
-  read(piece: PcmPiece): Float32Array {
+  /** Parts of a piece, each converted when it is asked for. */
+  *read(piece: PcmPiece): Generator<Float32Array> {
     const name = `samples[${this.#index++}]`;
-    if (piece instanceof Float32Array) return typedArray(name, piece, Float32Array);
-    if (piece instanceof Int16Array) return Float32Array.from(piece, (value) => value / 32768);
-    if (!(piece instanceof Uint8Array)) {
-      throw invalidArgument(name, 'a Float32Array, an Int16Array or bytes', piece);
-    }
+    if (piece instanceof Uint8Array) {
+      for (const part of parts(piece)) yield this.#decode(part);
+    } else if (piece instanceof Int16Array) {
+      for (const part of parts(piece)) yield Float32Array.from(part, (value) => value / 32768);
+    } else if (piece instanceof Float32Array) {
+      yield* parts(typedArray(name, piece, Float32Array));
+    } else throw invalidArgument(name, 'a Float32Array, an Int16Array or bytes', piece);
+  }
+
+  #decode(piece: Uint8Array): Float32Array {
     const bytes = Buffer.concat([this.#rest, piece]);
     const count = Math.floor(bytes.length / this.#width);
     this.#rest = new Uint8Array(bytes.subarray(count * this.#width));
     const view = new DataView(bytes.buffer, bytes.byteOffset, count * this.#width);
-    return Float32Array.from({ length: count }, (_, i) =>
-      this.#width === 2 ? view.getInt16(2 * i, true) / 32768 : view.getFloat32(4 * i, true),
-    );
+    const samples = new Float32Array(count);
+    for (let i = 0; i < count; i++) {
+      samples[i] = this.#width === 2 ? view.getInt16(2 * i, true) / 32768 : view.getFloat32(4 * i, true);
+    }
+    return samples;
   }
 
   end(): void {
     if (this.#rest.length === 0) return;
     throw invalidArgument('samples', `whole samples of ${this.#width} bytes`, this.#rest);
   }
+}
+
+function* parts<T extends PcmPiece>(piece: T): Generator<T> {
+  for (let start = 0; start < piece.length; start += PIECE) yield piece.subarray(start, start + PIECE) as T;
 }
 
 /** An abort that ends every wait, also that for a stream which says nothing. */

@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { openFfmpegInput } from './ffmpeg-input.js';
 
@@ -56,17 +57,21 @@ export class FfmpegError extends Error {
   }
 }
 
-export interface FfmpegTask {
+/** How long a run may take. */
+export interface FfmpegReading {
+  /** Kills ffmpeg; the generator then throws `ERR_ABORTED`. */
+  signal?: AbortSignal;
+  /** Milliseconds without a byte or word of ffmpeg, while it is waited for, after which it is killed. */
+  patience?: number;
+}
+
+export interface FfmpegTask extends FfmpegReading {
   /** Options for the input: a place to seek to, a duration. */
   before?: readonly string[];
   /** Streams, filters and format of what comes back through `pipe:1`. */
   after: readonly string[];
   /** Gets every line that ffmpeg says, informative ones too. */
   onLine?: (line: string) => void;
-  /** Kills ffmpeg; the generator then throws `ERR_ABORTED`. */
-  signal?: AbortSignal;
-  /** Milliseconds without a byte or word of ffmpeg, while it is waited for, after which it is killed. */
-  patience?: number;
 }
 
 /**
@@ -121,6 +126,16 @@ export async function* runFfmpeg(
     signal?.removeEventListener('abort', onAbort);
     kill(child);
     await ended;
+  }
+}
+
+/** Version of the ffmpeg on the PATH, or undefined if there is none. */
+export async function ffmpegVersion(): Promise<string | undefined> {
+  try {
+    const { stdout } = await promisify(execFile)('ffmpeg', ['-version'], { timeout: PATIENCE });
+    return /^ffmpeg version (\S+)/.exec(stdout)?.[1] ?? 'unknown';
+  } catch {
+    return undefined;
   }
 }
 

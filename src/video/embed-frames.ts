@@ -1,6 +1,6 @@
 import type { ImageInput } from '../image/index.js';
+import type { FfmpegReading } from '../runtime/ffmpeg.js';
 import type { FrameModel } from './frame-model.js';
-import type { Reading } from './frames/ffmpeg.js';
 import { sampleFrames } from './frames/sampling.js';
 import type { VideoPlan, VideoSource } from './options.js';
 import type { FrameRows } from './pool-frames.js';
@@ -13,7 +13,7 @@ export async function embedFrames(
   model: FrameModel,
   source: VideoSource,
   { frames: sampling }: VideoPlan,
-  reading: Reading,
+  reading: FfmpegReading,
 ): Promise<FrameRows> {
   const times: number[] = [];
   const counts: number[] = [];

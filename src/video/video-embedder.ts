@@ -7,10 +7,10 @@ import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors
 import { textList } from '../core/validate.js';
 import { type Classification, ranked, softmax } from '../image/classify.js';
 import { ImageEmbedder } from '../image/index.js';
+import type { FfmpegReading } from '../runtime/ffmpeg.js';
 import { normalize, topK } from '../vectors/index.js';
 import { embedFrames } from './embed-frames.js';
 import { type FrameModel, frameModel } from './frame-model.js';
-import type { Reading } from './frames/ffmpeg.js';
 import { videoModelKind } from './model-kind.js';
 import {
   checkVideoLoadOptions,
@@ -305,7 +305,7 @@ export class VideoEmbedder implements AsyncDisposable {
   async #each<T>(
     inputs: VideoInput | readonly VideoInput[],
     { signal, onProgress }: VideoPlan,
-    embed: (source: VideoSource, reading: Reading) => Promise<T>,
+    embed: (source: VideoSource, reading: FfmpegReading) => Promise<T>,
   ): Promise<T[]> {
     const sources = videoList(inputs);
     if (this.#closed) throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
@@ -329,7 +329,7 @@ async function all(
   model: Perceiver,
   source: VideoSource,
   { every }: VideoPlan,
-  reading: Reading,
+  reading: FfmpegReading,
 ): Promise<TimedStates[]> {
   const clips: TimedStates[] = [];
   for await (const clip of model.embed(source, every, reading)) clips.push(clip);

@@ -3,10 +3,11 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AudioEmbedder } from 'embedlane';
 import { cosine } from 'embedlane/vectors';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openAudio } from '#dist/audio/decode/open.js';
-import { collect, sound } from './support.js';
+import { collect, MODEL, sound } from './support.js';
 
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 if (!hasFfmpeg) console.warn('SKIPPED: ffmpeg is not on the PATH, so decoding through it is not tested');
@@ -111,6 +112,29 @@ describe('without a working ffmpeg', () => {
     await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/out of luck/));
     fakeFfmpeg('kill -9 $$');
     await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/ffmpeg/));
+    expect(temporaryFiles()).toEqual([]);
+  });
+
+  it('ends one that hangs, with the call that is aborted or by itself', async () => {
+    const sleep = `sleep 600.${process.pid}`;
+    const running = () =>
+      execFileSync('ps', ['-eo', 'stat,args'], { encoding: 'utf8' })
+        .split('\n')
+        .filter((line) => line.includes(sleep) && !/^Z/.test(line));
+    fakeFfmpeg(`exec ${sleep}`);
+    await expect(collect(openAudio(unknown, { patience: 500 }))).rejects.toThrow(
+      audioError(/no answer.*0.5 s/),
+    );
+    expect(running()).toEqual([]);
+    // The process of the model finds the same programs.
+    await using model = await AudioEmbedder.load(MODEL);
+    const stop = new AbortController();
+    const call = model.encode(unknown, { signal: stop.signal });
+    await expect.poll(running, { timeout: 20_000 }).toHaveLength(1);
+    stop.abort();
+    await expect(call).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await expect.poll(running, { timeout: 20_000 }).toEqual([]);
+    expect((await model.encode(sound('tone_1s_16k_s16.wav'))).rows).toBe(1);
     expect(temporaryFiles()).toEqual([]);
   });
 });

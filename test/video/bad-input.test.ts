@@ -20,7 +20,7 @@ beforeAll(async () => {
   mkdirSync(temporary);
   process.env.TMPDIR = temporary;
   clip = await ClipEmbedder.load(TINY_CLIP);
-  model = await VideoEmbedder.load(clip, { ffmpegTimeout: 1000 });
+  model = await VideoEmbedder.load(clip);
 });
 afterEach(() => {
   process.env.PATH = PATH;
@@ -109,6 +109,16 @@ describe.skipIf(!hasFfmpeg)('films that cannot be used', () => {
   });
 });
 
+describe.skipIf(!hasFfmpeg)('an older ffmpeg', () => {
+  it('is told in its own words', async () => {
+    const wanted = await model.encode(film('clip_h264_aac.mp4'), { frames: { count: 4 } });
+    const real = execFileSync('sh', ['-c', 'command -v ffmpeg'], { encoding: 'utf8' }).trim();
+    const refused = '[fatal] Error splitting the argument list: Option not found';
+    fakeFfmpeg(`case "$*" in *fps_mode*) echo '${refused}' >&2; exit 1;; esac\nexec ${real} "$@"`);
+    expect(await model.encode(film('clip_h264_aac.mp4'), { frames: { count: 4 } })).toEqual(wanted);
+  });
+});
+
 describe('without a working ffmpeg', () => {
   it('says what is missing', async () => {
     process.env.PATH = '';
@@ -118,10 +128,11 @@ describe('without a working ffmpeg', () => {
   });
 
   it('ends one that hangs, also if it holds its pipes open in another process', async () => {
+    const hasty = await VideoEmbedder.load(clip, { ffmpegTimeout: 1000 });
     fakeFfmpeg(`exec sleep 600.${process.pid}`);
-    await expect(model.encode(film('short_vp9.webm'))).rejects.toThrow(videoError(/no answer.* 1 s/));
+    await expect(hasty.encode(film('short_vp9.webm'))).rejects.toThrow(videoError(/no answer.* 1 s/));
     fakeFfmpeg('sleep 5.25; exit 0');
-    await expect(model.encode(readFileSync(film('short_vp9.webm')))).rejects.toThrow(videoError(/no answer/));
+    await expect(hasty.encode(readFileSync(film('short_vp9.webm')))).rejects.toThrow(videoError(/no answer/));
     expect(running(`sleep 600.${process.pid}`)).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-import { FfmpegError, runFfmpeg } from '../../runtime/ffmpeg.js';
+import { FfmpegError, type FfmpegReading, runFfmpeg } from '../../runtime/ffmpeg.js';
 import { audioError, type Pcm } from './pcm.js';
 import { WavDecoder } from './wav.js';
 
@@ -7,11 +7,14 @@ import { WavDecoder } from './wav.js';
  *
  * @param source path of a file, or its bytes
  */
-export async function* decodeWithFfmpeg(source: string | Uint8Array): AsyncGenerator<Pcm> {
+export async function* decodeWithFfmpeg(
+  source: string | Uint8Array,
+  reading: FfmpegReading,
+): AsyncGenerator<Pcm> {
   const after = ['-map', '0:a:0', '-c:a', 'pcm_f32le', '-f', 'wav'];
   const decoder = new WavDecoder();
   try {
-    for await (const bytes of runFfmpeg(source, { after })) {
+    for await (const bytes of runFfmpeg(source, { ...reading, after })) {
       const pcm = decoder.decode(bytes);
       if (pcm) yield pcm;
     }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { EmbedlaneError } from '../../core/errors.js';
+import type { FfmpegReading } from '../../runtime/ffmpeg.js';
 import { flacDecoder, mp3Decoder, vorbisDecoder } from './compressed.js';
 import { decodeWithFfmpeg } from './ffmpeg.js';
 import { audioError, type MonoPcm, type Pcm, type PcmDecoder, toMono } from './pcm.js';
@@ -18,12 +19,13 @@ const PIECE = 64 * 1024;
 /**
  * Decodes a sound to one channel, piece by piece, at its own rate.
  *
+ * @param reading of what ffmpeg decodes: an abort, and how long it may be silent
  * @throws {EmbedlaneError} `ERR_AUDIO` for what is no audio, has no samples or impossible ones; `ERR_IO`
  */
-export async function* openAudio(source: AudioSource): AsyncGenerator<MonoPcm> {
+export async function* openAudio(source: AudioSource, reading: FfmpegReading = {}): AsyncGenerator<MonoPcm> {
   let rate: number | undefined;
   let total = 0;
-  for await (const piece of pieces(source)) {
+  for await (const piece of pieces(source, reading)) {
     const { sampleRate, samples } = piece;
     checkPiece(piece);
     if (rate !== undefined && sampleRate !== rate) {
@@ -44,22 +46,22 @@ export function checkPiece({ sampleRate, samples }: MonoPcm): void {
   if (!samples.every(Number.isFinite)) throw audioError('finite samples', 'NaN or Infinity');
 }
 
-async function* pieces(source: AudioSource): AsyncGenerator<MonoPcm> {
+async function* pieces(source: AudioSource, reading: FfmpegReading): AsyncGenerator<MonoPcm> {
   if (typeof source === 'object' && 'samples' in source) {
     yield source;
     return;
   }
-  for await (const pcm of decode(source)) yield toMono(pcm);
+  for await (const pcm of decode(source, reading)) yield toMono(pcm);
 }
 
-async function* decode(source: string | Uint8Array): AsyncGenerator<Pcm> {
+async function* decode(source: string | Uint8Array, reading: FfmpegReading): AsyncGenerator<Pcm> {
   const bytes = typeof source === 'string' ? await readPieces(source) : bytePieces(source);
   const first = await bytes.next();
   if (first.done) throw audioError('at least one byte of audio', 'none');
   const open = DECODERS[sniff(first.value) ?? 'other'];
   if (!open) {
     await bytes.return(undefined);
-    yield* decodeWithFfmpeg(source);
+    yield* decodeWithFfmpeg(source, reading);
     return;
   }
   const decoder = await open();

@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../../core/abort.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import { type AudioSource, checkPiece, openAudio } from '../decode/open.js';
 import { audioError } from '../decode/pcm.js';
@@ -30,8 +31,7 @@ interface Stream {
 /** Sounds and streams of samples through one model, inside a lane. They take turns window by window. */
 export class WindowedAudio {
   readonly #model: WindowModel;
-  readonly #cancelled = new Set<number>();
-  readonly #running = new Set<number>();
+  readonly #running = new Map<number, AbortController>();
   readonly #streams = new Map<number, Stream>();
   /** Each window keeps all threads busy: one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -42,22 +42,22 @@ export class WindowedAudio {
 
   /** Embeds one sound, reporting each of its windows. */
   async embed(params: EmbedParams, report: (window: WindowReport) => void): Promise<void> {
-    const { job } = params;
     const source: AudioSource = receiveAudio(params.source);
-    this.#running.add(job);
+    const stop = new AbortController();
+    const { signal } = stop;
+    this.#running.set(params.job, stop);
     try {
-      for await (const window of audioWindows(openAudio(source), this.#options(params))) {
-        if (this.#cancelled.has(job)) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
+      for await (const window of audioWindows(openAudio(source, { signal }), this.#options(params))) {
+        throwIfAborted(signal);
         report(await this.#embed(window, params));
       }
     } finally {
-      this.#running.delete(job);
-      this.#cancelled.delete(job);
+      this.#running.delete(params.job);
     }
   }
 
   cancel({ job }: CancelParams): void {
-    if (this.#running.has(job)) this.#cancelled.add(job);
+    this.#running.get(job)?.abort();
   }
 
   async openStream(params: OpenStreamParams): Promise<void> {

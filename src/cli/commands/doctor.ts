@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { bundledModels, cachedModels, checkHubOptions, hubAccess } from '../../hub/index.js';
 import { ImageEmbedder } from '../../image/index.js';
 import { addonReport } from '../../native/load.js';
+import { ffmpegVersion } from '../../runtime/ffmpeg.js';
 import { TextEmbedder } from '../../text/index.js';
 import { simd } from '../../vectors/index.js';
 import { bytes, duration } from '../output/format.js';
@@ -39,6 +40,7 @@ async function doctor(flags: { json?: boolean }): Promise<void> {
     dependency('onnxruntime-node'),
     dependency('tokenizers'),
     dependency('sharp'),
+    await ffmpeg(),
     ...(await hub()),
   ];
   for (const model of await bundledModels()) findings.push(await tryModel(model));
@@ -100,6 +102,14 @@ function dependency(name: string): Finding {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     return { name, value: `does not load: ${reason}`, ok: false, fix: `npm install ${name}` };
   }
+}
+
+/** Optional: without it, films and rarer kinds of sound are refused. */
+async function ffmpeg(): Promise<Finding> {
+  const version = await ffmpegVersion();
+  if (version !== undefined) return { name: 'ffmpeg', value: version, ok: true };
+  const value = 'not on the PATH: no films, and no sounds but WAV, FLAC, MP3 and Ogg Vorbis';
+  return { name: 'ffmpeg', value, ok: true, fix: 'install ffmpeg to use them' };
 }
 
 /** Where models come from in this environment. Nothing is asked for over the network. */

@@ -1,5 +1,7 @@
+import { EmbedlaneError } from '../../core/errors.js';
 import type { RawImage } from '../../image/index.js';
-import { type Reading, readVideo, videoError } from './ffmpeg.js';
+import type { FfmpegReading, FfmpegTask } from '../../runtime/ffmpeg.js';
+import { readVideo, videoError } from './ffmpeg.js';
 
 /** A picture of a film. */
 export interface VideoFrame extends RawImage {
@@ -9,7 +11,7 @@ export interface VideoFrame extends RawImage {
   readonly time: number;
 }
 
-export interface FrameQuery extends Reading {
+export interface FrameQuery extends FfmpegReading {
   /** Second to begin at; 0 is the beginning. */
   start?: number;
   /** A filter of ffmpeg that chooses among the frames. Default: all. */
@@ -32,16 +34,13 @@ export async function* decodeFrames(
   { start = 0, filter, limit, ...reading }: FrameQuery,
 ): AsyncGenerator<VideoFrame> {
   const log = new FrameLog();
-  const parts = readVideo(source, {
-    ...reading,
-    before: start > 0 ? ['-ss', start.toFixed(6)] : [],
-    after: [
-      ...['-map', '0:V:0', '-vf', filter === undefined ? 'showinfo' : `${filter},showinfo`],
-      ...(limit === undefined ? [] : ['-frames:v', String(limit)]),
-      ...['-fps_mode', 'passthrough', '-f', 'rawvideo', '-pix_fmt', 'rgb24'],
-    ],
-    onLine: (line) => log.read(line),
-  });
+  const before = start > 0 ? ['-ss', start.toFixed(6)] : [];
+  const after = [
+    ...['-map', '0:V:0', '-vf', filter === undefined ? 'showinfo' : `${filter},showinfo`],
+    ...(limit === undefined ? [] : ['-frames:v', String(limit)]),
+    ...['-f', 'rawvideo', '-pix_fmt', 'rgb24'],
+  ];
+  const parts = readOnce(source, { ...reading, before, after, onLine: (line) => log.read(line) });
   let frame: Uint8Array<ArrayBuffer> | undefined;
   let filled = 0;
   for await (const bytes of parts) {
@@ -59,6 +58,18 @@ export async function* decodeFrames(
       filled = 0;
     }
   }
+}
+
+/** Every frame once: what says so to ffmpeg since 5.1, and before, which knows no other word. */
+async function* readOnce(source: string | Uint8Array, task: FfmpegTask): AsyncGenerator<Uint8Array> {
+  try {
+    yield* readVideo(source, { ...task, after: ['-fps_mode', 'passthrough', ...task.after] });
+    return;
+  } catch (error) {
+    // ffmpeg reads its options before anything else.
+    if (!(error instanceof EmbedlaneError && error.message.includes('Option not found'))) throw error;
+  }
+  yield* readVideo(source, { ...task, after: ['-vsync', 'passthrough', ...task.after] });
 }
 
 /** What ffmpeg's `showinfo` says of the frames that are on their way: it comes by another pipe than they do. */

@@ -6,9 +6,6 @@ export function videoError(expected: string, actual: string, cause?: unknown): E
   return new EmbedlaneError('ERR_VIDEO', `Expected ${expected} but received ${actual}`, { cause });
 }
 
-/** How a film is read: the same for all runs over it. */
-export type Reading = Pick<FfmpegTask, 'signal' | 'patience'>;
-
 /** Runs ffmpeg on a film. @throws {EmbedlaneError} `ERR_VIDEO`, `ERR_ABORTED` */
 export async function* readVideo(source: string | Uint8Array, task: FfmpegTask): AsyncGenerator<Uint8Array> {
   try {

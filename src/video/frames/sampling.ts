@@ -1,7 +1,8 @@
 import { invalidArgument } from '../../core/errors.js';
 import { finiteNumber, integer, optionsObject } from '../../core/validate.js';
+import type { FfmpegReading } from '../../runtime/ffmpeg.js';
 import { decodeFrames, type VideoFrame } from './decode.js';
-import { type Reading, videoError } from './ffmpeg.js';
+import { videoError } from './ffmpeg.js';
 import { readTimeline } from './timeline.js';
 
 /**
@@ -43,7 +44,7 @@ export interface SampledFrame {
 export async function* sampleFrames(
   source: string | Uint8Array,
   sampling: FrameSampling,
-  reading: Reading,
+  reading: FfmpegReading,
 ): AsyncGenerator<SampledFrame> {
   let found = false;
   for await (const sampled of chosen(source, sampling, reading)) {
@@ -56,7 +57,7 @@ export async function* sampleFrames(
 async function* chosen(
   source: string | Uint8Array,
   sampling: FrameSampling,
-  reading: Reading,
+  reading: FfmpegReading,
 ): AsyncGenerator<SampledFrame> {
   if ('count' in sampling) {
     yield* spreadFrames(source, sampling.count, reading);
@@ -71,7 +72,7 @@ async function* chosen(
 async function* spreadFrames(
   source: string | Uint8Array,
   count: number,
-  reading: Reading,
+  reading: FfmpegReading,
 ): AsyncGenerator<SampledFrame> {
   const timeline = await readTimeline(source, reading);
   const n = timeline.length;

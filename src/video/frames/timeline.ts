@@ -1,4 +1,5 @@
-import { type Reading, readVideo } from './ffmpeg.js';
+import type { FfmpegReading } from '../../runtime/ffmpeg.js';
+import { readVideo } from './ffmpeg.js';
 
 /** ffmpeg's mark of a packet that is decoded but not shown. */
 const DISCARDED = 4;
@@ -9,7 +10,10 @@ const DISCARDED = 4;
  *
  * @throws {EmbedlaneError} `ERR_VIDEO`, `ERR_ABORTED`
  */
-export async function readTimeline(source: string | Uint8Array, reading: Reading): Promise<Float64Array> {
+export async function readTimeline(
+  source: string | Uint8Array,
+  reading: FfmpegReading,
+): Promise<Float64Array> {
   const after = ['-map', '0:V:0', '-c', 'copy', '-f', 'framecrc'];
   const times = new Float64List();
   const decoder = new TextDecoder();

@@ -1,9 +1,10 @@
 import { Resampler } from '../../audio/resampler.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { ImageInput } from '../../image/index.js';
+import type { FfmpegReading } from '../../runtime/ffmpeg.js';
 import { FfmpegError } from '../../runtime/ffmpeg.js';
 import { decodeFrames } from '../frames/decode.js';
-import { type Reading, readVideo, videoError } from '../frames/ffmpeg.js';
+import { readVideo, videoError } from '../frames/ffmpeg.js';
 import { readTimeline } from '../frames/timeline.js';
 import type { DecodedVideo, VideoSource } from '../options.js';
 import type { PerceiverConfig } from './config.js';
@@ -28,7 +29,7 @@ export async function* readClips(
   source: VideoSource,
   shape: ClipShape,
   every: number | undefined,
-  reading: Reading,
+  reading: FfmpegReading,
 ): AsyncGenerator<Clip> {
   if (typeof source === 'object' && 'frames' in source) {
     yield* decodedClips(source, shape);
@@ -52,7 +53,7 @@ async function readSound(
   source: string | Uint8Array,
   { audioSamples, sampleRate }: ClipShape,
   start: number,
-  reading: Reading,
+  reading: FfmpegReading,
 ): Promise<Float32Array> {
   const bytes = new Uint8Array(4 * audioSamples);
   // A second more than needed: converting rates looks ahead.

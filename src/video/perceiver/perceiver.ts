@@ -10,8 +10,8 @@ import {
 import { checkImages } from '../../image/input/source.js';
 import { checkReading } from '../../image/options.js';
 import { dropImages, sendImages } from '../../image/send-images.js';
+import type { FfmpegReading } from '../../runtime/ffmpeg.js';
 import { type Lane, type LaneHandle, openLane } from '../../runtime/index.js';
-import type { Reading } from '../frames/ffmpeg.js';
 import type { checkVideoLoadOptions, VideoSource } from '../options.js';
 import { type Clip, readClips } from './clips.js';
 import { type PerceiverConfig, readPerceiverConfig } from './config.js';
@@ -70,7 +70,7 @@ export class Perceiver {
   async *embed(
     source: VideoSource,
     every: number | undefined,
-    reading: Reading,
+    reading: FfmpegReading,
   ): AsyncGenerator<TimedStates> {
     for await (const clip of readClips(source, this.config, every, reading)) {
       yield { ...(await this.#embedClip(clip, reading.signal)), time: clip.time };
