@@ -1,3 +1,4 @@
+import { concatFloats } from '../core/concat.js';
 import { Embeddings } from '../core/embeddings.js';
 import { normalize } from '../vectors/index.js';
 import type { WindowReport } from './lane/protocol.js';
@@ -22,12 +23,7 @@ export function meanOfWindows(sounds: readonly WindowReport[][], dims: number): 
 
 /** All rows of all windows of a sound. */
 export function joinWindows(windows: readonly WindowReport[], dims: number): Embeddings {
-  const data = new Float32Array(windows.reduce((sum, window) => sum + window.data.length, 0));
-  let at = 0;
-  for (const window of windows) {
-    data.set(window.data, at);
-    at += window.data.length;
-  }
+  const data = concatFloats(windows.map((window) => window.data));
   return new Embeddings(data, data.length / dims, dims);
 }
 

@@ -7,13 +7,11 @@ import { finished, meanOfWindows, timedWindows } from '../audio/pool-windows.js'
 import { embedStream } from '../audio/stream.js';
 import { pickJoint } from '../clip/graphs.js';
 import type { LogitScale } from '../clip/lane/protocol.js';
-import { type ClipTextOptions, checkClipTextOptions, type ZeroShotOptions } from '../clip/options.js';
-import { embedTexts } from '../clip/text-job.js';
-import { averagePrompts, checkLabels, checkTemplates, prompts } from '../clip/zero-shot.js';
+import type { ClipTextOptions, ZeroShotOptions } from '../clip/options.js';
+import { encodeTexts } from '../clip/text-job.js';
+import { checkZeroShot, rankLabels } from '../clip/zero-shot.js';
 import { throwIfAborted } from '../core/abort.js';
-import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
-import { EmbedlaneError, withCallerStack } from '../core/errors.js';
-import { integer, optionalSignal, optionsObject, textList } from '../core/validate.js';
+import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import {
   type Dtype,
   listModelFiles,
@@ -23,9 +21,9 @@ import {
   pickOnnxFile,
   resolveModel,
 } from '../hub/index.js';
-import { type Classification, ranked, softmax } from '../image/classify.js';
+import { type Classification, softmax } from '../image/classify.js';
 import { DEFAULT_TOKEN_BUDGET, type Lane, openLane } from '../runtime/index.js';
-import { normalize, similarity } from '../vectors/index.js';
+import { similarity } from '../vectors/index.js';
 import { type ClapConfig, readClapConfig } from './config.js';
 import type { ClapLoaded, ClapLoadParams } from './lane/protocol.js';
 import {
@@ -136,15 +134,7 @@ export class ClapEmbedder implements AsyncDisposable {
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID`, `ERR_RUNTIME`
    */
   async encodeText(texts: string | readonly string[], options?: ClipTextOptions): Promise<Embeddings> {
-    const list = textList('texts', texts);
-    const plan = checkClipTextOptions(options, this.dimensions);
-    this.#assertOpen();
-    const dims = plan.truncateDim ?? this.dimensions;
-    try {
-      return new Embeddings(await embedTexts(this.#lane, list, dims, plan), list.length, dims);
-    } catch (error) {
-      throw withCallerStack(error);
-    }
+    return encodeTexts(this.#lane, texts, options, this.dimensions);
   }
 
   /**
@@ -206,27 +196,14 @@ export class ClapEmbedder implements AsyncDisposable {
     labels: readonly string[],
     options?: ZeroShotOptions,
   ): Promise<Classification[] | Classification[][]> {
-    const given = optionsObject<ZeroShotOptions>('options', options, ['templates', 'topK', 'signal']);
-    const names = checkLabels(labels);
-    const templates = checkTemplates(given.templates ?? TEMPLATE);
-    const topK = integer('topK', given.topK ?? names.length, 1, Number.MAX_SAFE_INTEGER);
-    const signal = optionalSignal('signal', given.signal);
+    const plan = checkZeroShot(labels, options, TEMPLATE);
+    const { signal } = plan;
     const [heard, texts, scale] = await Promise.all([
       this.encodeAudio(sounds, { signal }),
-      this.encodeText(prompts(names, templates), { normalize: true, signal }),
+      this.encodeText(plan.prompts, { normalize: true, signal }),
       this.#logitScale(),
     ]);
-    const { dims } = texts;
-    const classes = normalize({
-      data: averagePrompts(texts.data as Float32Array, names.length, dims),
-      rows: names.length,
-      dims,
-    });
-    const cosines = similarity(heard, classes, { metric: 'cosine' });
-    const results = Array.from({ length: cosines.rows }, (_, row) => {
-      const values = cosines.data.subarray(row * cosines.cols, (row + 1) * cosines.cols);
-      return ranked(softmax(Float64Array.from(values, (cosine) => cosine * scale)), names, topK);
-    });
+    const results = rankLabels(plan, heard, texts, { scale, bias: 0 }, softmax);
     return Array.isArray(sounds) ? results : results[0];
   }
 
@@ -257,12 +234,6 @@ export class ClapEmbedder implements AsyncDisposable {
 
   #audioPlan(options: ClapAudioOptions | undefined) {
     return checkAudioEncodeOptions(options, ['normalize'], this.windowSeconds);
-  }
-
-  #assertOpen(): void {
-    if (this.#lane.closed) {
-      throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
-    }
   }
 }
 

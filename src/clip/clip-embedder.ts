@@ -1,11 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { join } from 'node:path';
 import { throwIfAborted } from '../core/abort.js';
-import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
+import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
-import { integer, optionalSignal, optionsObject, textList } from '../core/validate.js';
 import { listModelFiles, loadRepairing, type ModelLocation } from '../hub/index.js';
-import { type Classification, ranked, softmax } from '../image/classify.js';
+import { type Classification, softmax } from '../image/classify.js';
 import { readPreprocessing } from '../image/config/preprocessor.js';
 import type { DecodeSettings } from '../image/decode/settings.js';
 import { ImageJob } from '../image/encode-job.js';
@@ -18,7 +17,7 @@ import {
 } from '../image/options.js';
 import { encodeImageStream } from '../image/stream.js';
 import { DEFAULT_TOKEN_BUDGET, type Lane, openLane } from '../runtime/index.js';
-import { normalize, similarity } from '../vectors/index.js';
+import { similarity } from '../vectors/index.js';
 import { type ClipConfig, readClipConfig } from './config.js';
 import { pickClipGraphs } from './graphs.js';
 import type { ClipLoaded, ClipLoadParams, LogitScale } from './lane/protocol.js';
@@ -26,12 +25,11 @@ import {
   type ClipLoadOptions,
   type ClipTextOptions,
   checkClipLoadOptions,
-  checkClipTextOptions,
   type ZeroShotOptions,
 } from './options.js';
 import { resolveClip } from './repository.js';
-import { embedTexts } from './text-job.js';
-import { averagePrompts, checkLabels, checkTemplates, prompts, sigmoid, unknownScale } from './zero-shot.js';
+import { encodeTexts } from './text-job.js';
+import { checkZeroShot, DEFAULT_TEMPLATE, rankLabels, sigmoid, unknownScale } from './zero-shot.js';
 
 const LANE = new URL('./lane/main.js', import.meta.url);
 
@@ -127,15 +125,7 @@ export class ClipEmbedder implements AsyncDisposable {
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID`, `ERR_RUNTIME`
    */
   async encodeText(texts: string | readonly string[], options?: ClipTextOptions): Promise<Embeddings> {
-    const list = textList('texts', texts);
-    const plan = checkClipTextOptions(options, this.dimensions);
-    this.#assertOpen();
-    const dims = plan.truncateDim ?? this.dimensions;
-    try {
-      return new Embeddings(await embedTexts(this.#lane, list, dims, plan), list.length, dims);
-    } catch (error) {
-      throw withCallerStack(error);
-    }
+    return encodeTexts(this.#lane, texts, options, this.dimensions);
   }
 
   /**
@@ -196,29 +186,15 @@ export class ClipEmbedder implements AsyncDisposable {
     labels: readonly string[],
     options?: ZeroShotOptions,
   ): Promise<Classification[] | Classification[][]> {
-    const given = optionsObject<ZeroShotOptions>('options', options, ['templates', 'topK', 'signal']);
-    const names = checkLabels(labels);
-    const templates = checkTemplates(given.templates);
-    const topK = integer('topK', given.topK ?? names.length, 1, Number.MAX_SAFE_INTEGER);
-    const signal = optionalSignal('signal', given.signal);
-    const [pictures, texts, { scale, bias }] = await Promise.all([
+    const plan = checkZeroShot(labels, options, DEFAULT_TEMPLATE);
+    const { signal } = plan;
+    const [pictures, texts, scale] = await Promise.all([
       this.encodeImage(images, { signal }),
-      this.encodeText(prompts(names, templates), { normalize: true, signal }),
+      this.encodeText(plan.prompts, { normalize: true, signal }),
       this.#logitScale(),
     ]);
-    const { dims } = texts;
-    const classes = normalize({
-      data: averagePrompts(texts.data, names.length, dims),
-      rows: names.length,
-      dims,
-    });
-    const cosines = similarity(pictures, classes, { metric: 'cosine' });
     const probabilities = this.#model.config.probability === 'softmax' ? softmax : sigmoid;
-    const results = Array.from({ length: cosines.rows }, (_, row) => {
-      const values = cosines.data.subarray(row * cosines.cols, (row + 1) * cosines.cols);
-      const logits = Float64Array.from(values, (cosine) => cosine * scale + bias);
-      return ranked(probabilities(logits), names, topK);
-    });
+    const results = rankLabels(plan, pictures, texts, scale, probabilities);
     return Array.isArray(images) ? results : results[0];
   }
 

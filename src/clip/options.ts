@@ -11,7 +11,6 @@ import {
 import { HUB_OPTIONS } from '../hub/index.js';
 import { checkReading, checkRunning, type ImageLoadOptions, READING_OPTIONS } from '../image/options.js';
 import { RUNTIME_OPTIONS } from '../runtime/index.js';
-import type { TextPlan } from './text-job.js';
 
 /** Options of `ClipEmbedder.load`. */
 export interface ClipLoadOptions extends Omit<ImageLoadOptions, 'pooling' | 'pca'> {
@@ -79,6 +78,14 @@ function finite(name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value))
     throw invalidArgument(name, 'a finite number', value);
   return value;
+}
+
+/** {@link ClipTextOptions} after validation. */
+export interface TextPlan {
+  truncateDim: number | undefined;
+  normalize: boolean;
+  signal: AbortSignal | undefined;
+  onProgress: OnProgress | undefined;
 }
 
 export function checkClipTextOptions(options: ClipTextOptions | undefined, dimensions: number): TextPlan {

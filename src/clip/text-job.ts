@@ -1,9 +1,12 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
-import type { OnProgress } from '../core/progress.js';
+import { Embeddings } from '../core/embeddings.js';
+import { EmbedlaneError, withCallerStack } from '../core/errors.js';
+import { textList } from '../core/validate.js';
 import type { CancelParams } from '../image/lane/protocol.js';
 import type { Lane, LaneHandle } from '../runtime/index.js';
 import { dropTexts, sendTexts } from '../text/send-texts.js';
 import type { EmbedTextsParams, TextRows } from './lane/protocol.js';
+import { type ClipTextOptions, checkClipTextOptions, type TextPlan } from './options.js';
 
 /** Texts per message: enough that sorting them by length leaves little padding. */
 const WINDOW = 512;
@@ -11,15 +14,26 @@ const WINDOW = 512;
 /** Negative, because jobs of pictures, which the same lane does, count upwards. */
 let nextJob = -1;
 
-export interface TextPlan {
-  truncateDim: number | undefined;
-  normalize: boolean;
-  signal: AbortSignal | undefined;
-  onProgress: OnProgress | undefined;
+/** What `encodeText` of CLIP and CLAP does. */
+export async function encodeTexts(
+  lane: Lane<unknown>,
+  texts: string | readonly string[],
+  options: ClipTextOptions | undefined,
+  dimensions: number,
+): Promise<Embeddings> {
+  const list = textList('texts', texts);
+  const plan = checkClipTextOptions(options, dimensions);
+  if (lane.closed) throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
+  const dims = plan.truncateDim ?? dimensions;
+  try {
+    return new Embeddings(await embedTexts(lane, list, dims, plan), list.length, dims);
+  } catch (error) {
+    throw withCallerStack(error);
+  }
 }
 
-/** One `encodeText` call. @returns rows in the order of the texts, row-major */
-export async function embedTexts(
+/** @returns rows in the order of the texts, row-major */
+async function embedTexts(
   lane: Lane<unknown>,
   texts: readonly string[],
   dims: number,

@@ -1,10 +1,72 @@
+import type { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { integer, optionalSignal, optionsObject } from '../core/validate.js';
+import { type Classification, ranked } from '../image/classify.js';
+import { normalize, similarity } from '../vectors/index.js';
+import type { LogitScale } from './lane/protocol.js';
+import type { ZeroShotOptions } from './options.js';
 
 /** What a label is put into unless the caller says otherwise: that of transformers' zero-shot pipeline. */
 export const DEFAULT_TEMPLATE = 'This is a photo of {}.';
 
+/** What is asked about pictures or sounds. */
+export interface ZeroShotPlan {
+  labels: string[];
+  /** Every label in every template. */
+  prompts: string[];
+  topK: number;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * @param template for labels, unless the options have others
+ * @throws {EmbedlaneError} `ERR_INVALID_ARG`
+ */
+export function checkZeroShot(
+  labels: unknown,
+  options: ZeroShotOptions | undefined,
+  template: string,
+): ZeroShotPlan {
+  const given = optionsObject<ZeroShotOptions>('options', options, ['templates', 'topK', 'signal']);
+  const names = checkLabels(labels);
+  return {
+    labels: names,
+    prompts: prompts(names, checkTemplates(given.templates ?? template)),
+    topK: integer('topK', given.topK ?? names.length, 1, Number.MAX_SAFE_INTEGER),
+    signal: optionalSignal('signal', given.signal),
+  };
+}
+
+/**
+ * Labels with their probabilities, best first.
+ *
+ * @param vectors a row for each picture or sound
+ * @param prompts unit vectors of the plan's prompts
+ * @param probabilities of logits
+ */
+export function rankLabels(
+  { labels, topK }: ZeroShotPlan,
+  vectors: Embeddings,
+  prompts: Embeddings,
+  { scale, bias }: LogitScale,
+  probabilities: (logits: Float64Array) => Float64Array,
+): Classification[][] {
+  const { dims } = prompts;
+  const classes = normalize({
+    data: averagePrompts(prompts.data as Float32Array, labels.length, dims),
+    rows: labels.length,
+    dims,
+  });
+  const cosines = similarity(vectors, classes, { metric: 'cosine' });
+  return Array.from({ length: cosines.rows }, (_, row) => {
+    const values = cosines.data.subarray(row * cosines.cols, (row + 1) * cosines.cols);
+    const logits = Float64Array.from(values, (cosine) => cosine * scale + bias);
+    return ranked(probabilities(logits), labels, topK);
+  });
+}
+
 /** @throws {EmbedlaneError} `ERR_INVALID_ARG` unless it is a list of at least one non-empty string */
-export function checkLabels(labels: unknown): string[] {
+function checkLabels(labels: unknown): string[] {
   if (!Array.isArray(labels)) throw invalidArgument('labels', 'an array of strings', labels);
   if (labels.length === 0) throw invalidArgument('labels', 'at least one label', labels);
   labels.forEach((label, i) => {
@@ -14,7 +76,7 @@ export function checkLabels(labels: unknown): string[] {
 }
 
 /** @throws {EmbedlaneError} `ERR_INVALID_ARG` unless every template has a `{}` */
-export function checkTemplates(templates: unknown = [DEFAULT_TEMPLATE]): string[] {
+function checkTemplates(templates: unknown): string[] {
   const list = typeof templates === 'string' ? [templates] : templates;
   if (!Array.isArray(list) || list.length === 0) {
     throw invalidArgument('templates', 'an array of at least one string', templates);
@@ -27,7 +89,7 @@ export function checkTemplates(templates: unknown = [DEFAULT_TEMPLATE]): string[
 }
 
 /** Every label in every template, template by template. */
-export function prompts(labels: readonly string[], templates: readonly string[]): string[] {
+function prompts(labels: readonly string[], templates: readonly string[]): string[] {
   return templates.flatMap((template) => labels.map((label) => template.replaceAll('{}', () => label)));
 }
 
@@ -36,7 +98,7 @@ export function prompts(labels: readonly string[], templates: readonly string[])
  *
  * @param rows unit vectors of {@link prompts}, row-major
  */
-export function averagePrompts(rows: Float32Array, labels: number, dims: number): Float32Array {
+function averagePrompts(rows: Float32Array, labels: number, dims: number): Float32Array {
   const out = new Float32Array(labels * dims);
   for (let i = 0; i < rows.length; i++) out[i % out.length] += rows[i];
   return out;

@@ -1,3 +1,4 @@
+import { concatFloats } from '../core/concat.js';
 import type { ImageInput } from '../image/index.js';
 import type { FfmpegReading } from '../runtime/ffmpeg.js';
 import type { FrameModel } from './frame-model.js';
@@ -30,13 +31,7 @@ export async function embedFrames(
     await pictures.return(undefined);
   }
   const dims = model.dimensions;
-  const data = new Float32Array(counts.length * dims);
-  let at = 0;
-  for (const part of parts) {
-    data.set(part, at);
-    at += part.length;
-  }
-  return { data, dims, times, counts };
+  return { data: concatFloats(parts), dims, times, counts };
 
   async function* all(): AsyncGenerator<ImageInput> {
     if (!first.done) yield first.value;

@@ -1,3 +1,4 @@
+import { concatFloats } from '../core/concat.js';
 import { Embeddings, type MatrixLike } from '../core/embeddings.js';
 import { normalize } from '../vectors/index.js';
 
@@ -52,12 +53,6 @@ export function repeatRows({ data, dims, times, counts }: FrameRows): {
 
 /** Rows of several films under one another. */
 export function stacked(parts: readonly MatrixLike[], dims: number): Embeddings {
-  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
-  const data = new Float32Array(rows * dims);
-  let at = 0;
-  for (const part of parts) {
-    data.set(part.data as Float32Array, at);
-    at += part.rows * dims;
-  }
-  return new Embeddings(data, rows, dims);
+  const data = concatFloats(parts.map((part) => part.data as Float32Array));
+  return new Embeddings(data, data.length / dims, dims);
 }

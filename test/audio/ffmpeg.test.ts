@@ -1,12 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { AudioEmbedder } from 'embedlane';
 import { cosine } from 'embedlane/vectors';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openAudio } from '#dist/audio/decode/open.js';
+import { running, surroundings } from '../fake-ffmpeg.js';
 import { collect, MODEL, sound } from './support.js';
 
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
@@ -15,39 +13,11 @@ if (!hasFfmpeg) console.warn('SKIPPED: ffmpeg is not on the PATH, so decoding th
 const audioError = (message: RegExp) =>
   expect.objectContaining({ code: 'ERR_AUDIO', message: expect.stringMatching(message) as string });
 
-let folder: string;
-let temporary: string;
-const { PATH, TMPDIR } = process.env;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'embedlane-ffmpeg-'));
-  // One's own, because other test files have calls under way too.
-  temporary = join(folder, 'tmp');
-  mkdirSync(temporary);
-  process.env.TMPDIR = temporary;
-});
-afterEach(() => {
-  process.env.PATH = PATH;
-});
-afterAll(async () => {
-  if (TMPDIR === undefined) delete process.env.TMPDIR;
-  else process.env.TMPDIR = TMPDIR;
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** Puts a program called ffmpeg before all others on the PATH. */
-function fakeFfmpeg(script: string): void {
-  const bin = join(folder, 'bin');
-  mkdirSync(bin, { recursive: true });
-  writeFileSync(join(bin, 'ffmpeg'), `#!/bin/sh\n${script}\n`);
-  chmodSync(join(bin, 'ffmpeg'), 0o755);
-  process.env.PATH = `${bin}:${PATH}`;
-}
-
-const temporaryFiles = () => readdirSync(temporary).filter((name) => name.startsWith('embedlane-'));
+const { path: at, fakeFfmpeg, hideFfmpeg, leftovers } = surroundings();
 
 describe.skipIf(!hasFfmpeg)('audio through ffmpeg', () => {
   const make = (name: string, ...args: string[]) => {
-    const path = join(folder, name);
+    const path = at(name);
     execFileSync('ffmpeg', ['-v', 'error', '-y', ...args, `file:${path}`]);
     return path;
   };
@@ -57,7 +27,7 @@ describe.skipIf(!hasFfmpeg)('audio through ffmpeg', () => {
     const path = make(`speech.${suffix}`, '-i', source, ...(suffix === 'm4a' ? [] : ['-ar', '48000']));
     const samples = await collect(openAudio(path));
     expect(await collect(openAudio(readFileSync(path)))).toEqual(samples);
-    expect(temporaryFiles()).toEqual([]);
+    expect(leftovers()).toEqual([]);
     if (suffix === 'aiff') return;
     // Lossy, and with a little silence before or after: the loudness over time must be that of the original.
     const loudness = (x: Float32Array) =>
@@ -77,10 +47,10 @@ describe.skipIf(!hasFfmpeg)('audio through ffmpeg', () => {
   });
 
   it('refuses text, playlists and films without sound', async () => {
-    const text = join(folder, 'words.wav');
+    const text = at('words.wav');
     writeFileSync(text, 'This is no sound at all.\n'.repeat(100));
     await expect(collect(openAudio(text))).rejects.toThrow(audioError(/ffmpeg/));
-    const list = join(folder, 'list.m3u8');
+    const list = at('list.m3u8');
     const entry = `#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n${sound('tone_1s_16k_s16.wav')}\n#EXT-X-ENDLIST\n`;
     writeFileSync(list, entry);
     await expect(collect(openAudio(list))).rejects.toThrow(audioError(/ffmpeg/));
@@ -94,8 +64,7 @@ describe.skipIf(!hasFfmpeg)('audio through ffmpeg', () => {
       expect(samples.length).toBeGreaterThan(0);
       break;
     }
-    const running = execFileSync('ps', ['-eo', 'stat,args'], { encoding: 'utf8' });
-    expect(running.split('\n').filter((line) => line.includes(path) && !/^Z/.test(line))).toEqual([]);
+    expect(running(path)).toEqual([]);
   });
 });
 
@@ -103,7 +72,7 @@ describe('without a working ffmpeg', () => {
   const unknown = Buffer.from('....ftypM4A and more');
 
   it('says what is missing', async () => {
-    process.env.PATH = '';
+    hideFfmpeg();
     await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/ffmpeg on the PATH.*ENOENT/));
   });
 
@@ -112,29 +81,25 @@ describe('without a working ffmpeg', () => {
     await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/out of luck/));
     fakeFfmpeg('kill -9 $$');
     await expect(collect(openAudio(unknown))).rejects.toThrow(audioError(/ffmpeg/));
-    expect(temporaryFiles()).toEqual([]);
+    expect(leftovers()).toEqual([]);
   });
 
   it('ends one that hangs, with the call that is aborted or by itself', async () => {
     const sleep = `sleep 600.${process.pid}`;
-    const running = () =>
-      execFileSync('ps', ['-eo', 'stat,args'], { encoding: 'utf8' })
-        .split('\n')
-        .filter((line) => line.includes(sleep) && !/^Z/.test(line));
     fakeFfmpeg(`exec ${sleep}`);
     await expect(collect(openAudio(unknown, { patience: 500 }))).rejects.toThrow(
       audioError(/no answer.*0.5 s/),
     );
-    expect(running()).toEqual([]);
+    expect(running(sleep)).toEqual([]);
     // The process of the model finds the same programs.
     await using model = await AudioEmbedder.load(MODEL);
     const stop = new AbortController();
     const call = model.encode(unknown, { signal: stop.signal });
-    await expect.poll(running, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => running(sleep), { timeout: 20_000 }).toHaveLength(1);
     stop.abort();
     await expect(call).rejects.toMatchObject({ code: 'ERR_ABORTED' });
-    await expect.poll(running, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => running(sleep), { timeout: 20_000 }).toEqual([]);
     expect((await model.encode(sound('tone_1s_16k_s16.wav'))).rows).toBe(1);
-    expect(temporaryFiles()).toEqual([]);
+    expect(leftovers()).toEqual([]);
   });
 });

@@ -1,41 +1,15 @@
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { FfmpegError, type FfmpegTask, runFfmpeg } from '#dist/runtime/ffmpeg.js';
+import { surroundings } from '../fake-ffmpeg.js';
 
-let folder: string;
-let temporary: string;
-const { PATH, TMPDIR } = process.env;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'embedlane-test-'));
-  temporary = join(folder, 'tmp');
-  mkdirSync(temporary);
-  process.env.TMPDIR = temporary;
-  process.env.PATH = `${folder}:${PATH}`;
-});
-afterAll(async () => {
-  process.env.PATH = PATH;
-  if (TMPDIR === undefined) delete process.env.TMPDIR;
-  else process.env.TMPDIR = TMPDIR;
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** A program called ffmpeg; `$#` and the rest are what the runner gives it. */
-function program(script: string): void {
-  writeFileSync(join(folder, 'ffmpeg'), `#!/bin/sh\n${script}\n`);
-  chmodSync(join(folder, 'ffmpeg'), 0o755);
-}
+const { fakeFfmpeg: program, hideFfmpeg, leftovers } = surroundings();
 
 async function run(source: string | Uint8Array, task: Partial<FfmpegTask> = {}): Promise<string> {
   const pieces: Uint8Array[] = [];
   for await (const piece of runFfmpeg(source, { after: [], ...task })) pieces.push(piece);
   return Buffer.concat(pieces).toString();
 }
-
-const files = () => readdirSync(temporary).filter((name) => name.startsWith('embedlane-'));
 
 describe.skipIf(process.platform === 'win32')('runFfmpeg', () => {
   it('gives the path as one argument that is no option', async () => {
@@ -54,7 +28,7 @@ describe.skipIf(process.platform === 'win32')('runFfmpeg', () => {
     expect(text.length).toBe(bytes.length + 3);
     expect(text.slice(-6)).toBe('BCDBCD');
     expect(lines.filter((line) => line.includes('embedlane'))).toEqual([]);
-    expect(files()).toEqual([]);
+    expect(leftovers()).toEqual([]);
   });
 
   it('does not take a slow consumer for a program that hangs', async () => {
@@ -68,8 +42,8 @@ describe.skipIf(process.platform === 'win32')('runFfmpeg', () => {
   });
 
   it('takes words for a sign of life', async () => {
-    program('for i in 1 2 3 4 5 6; do sleep 0.5; echo "frame= $i" >&2; done; printf done');
-    expect(await run('x', { patience: 2500 })).toBe('done');
+    program('for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.5; echo "frame= $i" >&2; done; printf done');
+    expect(await run('x', { patience: 4000 })).toBe('done');
   });
 
   it('says why nothing came', async () => {
@@ -79,12 +53,10 @@ describe.skipIf(process.platform === 'win32')('runFfmpeg', () => {
     await expect(run('x')).rejects.toMatchObject({ reason: 'no stream' });
     program('exit 7');
     await expect(run('x')).rejects.toMatchObject({ reason: 'failed', message: 'exit code 7' });
-    await rm(join(folder, 'ffmpeg'));
-    process.env.PATH = folder;
+    hideFfmpeg();
     await expect(run('x')).rejects.toBeInstanceOf(FfmpegError);
     await expect(run(new Uint8Array(9))).rejects.toMatchObject({ reason: 'missing' });
-    process.env.PATH = `${folder}:${PATH}`;
-    expect(files()).toEqual([]);
+    expect(leftovers()).toEqual([]);
   });
 
   it('is not started for a call that was aborted before', async () => {

@@ -1,66 +1,34 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { ClipEmbedder, VideoEmbedder } from 'embedlane';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sound } from '../audio/support.js';
+import { running, surroundings } from '../fake-ffmpeg.js';
 import { film, hasFfmpeg, makeFilm, TINY_CLIP, videoError } from './support.js';
 
-let folder: string;
+const { path, fakeFfmpeg, hideFfmpeg, leftovers } = surroundings();
 let clip: ClipEmbedder;
 let model: VideoEmbedder;
-let temporary: string;
-const { PATH, TMPDIR } = process.env;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'embedlane-test-'));
-  // One's own, because other test files have calls under way too.
-  temporary = join(folder, 'tmp');
-  mkdirSync(temporary);
-  process.env.TMPDIR = temporary;
   clip = await ClipEmbedder.load(TINY_CLIP);
   model = await VideoEmbedder.load(clip);
 });
-afterEach(() => {
-  process.env.PATH = PATH;
-});
-afterAll(async () => {
-  await clip?.close();
-  if (TMPDIR === undefined) delete process.env.TMPDIR;
-  else process.env.TMPDIR = TMPDIR;
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** Puts a program called ffmpeg before all others on the PATH. */
-function fakeFfmpeg(script: string): void {
-  const bin = join(folder, 'bin');
-  mkdirSync(bin, { recursive: true });
-  writeFileSync(join(bin, 'ffmpeg'), `#!/bin/sh\n${script}\n`);
-  chmodSync(join(bin, 'ffmpeg'), 0o755);
-  process.env.PATH = `${bin}:${PATH}`;
-}
-
-const leftovers = () => readdirSync(temporary).filter((name) => name.startsWith('embedlane-'));
-const running = (what: string) =>
-  execFileSync('ps', ['-eo', 'stat,args'], { encoding: 'utf8' })
-    .split('\n')
-    .filter((line) => line.includes(what) && !line.includes('ps -eo') && !/^Z/.test(line));
+afterAll(() => clip?.close());
 
 describe.skipIf(!hasFfmpeg)('films that cannot be used', () => {
   it('says so, with the name of the file', async () => {
-    const text = join(folder, 'words.mp4');
+    const text = path('words.mp4');
     writeFileSync(text, 'This is no film at all.\n'.repeat(100));
     await expect(model.encode([film('short_vp9.webm'), text])).rejects.toThrow(videoError(/words\.mp4/));
-    const list = join(folder, 'list.m3u8');
+    const list = path('list.m3u8');
     writeFileSync(
       list,
       `#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n${film('short_vp9.webm')}\n#EXT-X-ENDLIST\n`,
     );
     await expect(model.encode(list)).rejects.toThrow(videoError(/list\.m3u8/));
-    await expect(model.encode(join(folder, 'none.mp4'))).rejects.toThrow(videoError(/No such file/));
-    await expect(model.encode(folder)).rejects.toThrow(videoError(/ffmpeg/));
-    const half = join(folder, 'half.mp4');
+    await expect(model.encode(path('none.mp4'))).rejects.toThrow(videoError(/No such file/));
+    await expect(model.encode(path('bin'))).rejects.toThrow(videoError(/ffmpeg/));
+    const half = path('half.mp4');
     writeFileSync(half, readFileSync(film('clip_h264_aac.mp4')).subarray(0, 50_000));
     await expect(model.encode(half)).rejects.toThrow(videoError(/ffmpeg/));
   });
@@ -71,7 +39,7 @@ describe.skipIf(!hasFfmpeg)('films that cannot be used', () => {
       videoError(/inputs\[0\].*without pictures/),
     );
     const cover = makeFilm(
-      join(folder, 'cover.mp3'),
+      path('cover.mp3'),
       ...['-i', sound('tone_1s_16k_s16.wav'), '-f', 'lavfi', '-i', 'color=red:s=16x16:d=1'],
       ...['-map', '0', '-map', '1', '-frames:v', '1', '-c:v', 'png', '-disposition:v', 'attached_pic'],
     );
@@ -81,16 +49,16 @@ describe.skipIf(!hasFfmpeg)('films that cannot be used', () => {
   it('takes hostile names for names', async () => {
     const plain = await model.encode(film('short_vp9.webm'), { frames: { count: 1 } });
     for (const name of ['-i.webm', "a;touch b'.webm", 'concat:x.webm', '$(id) "x".webm', '%03d.webm']) {
-      const path = join(folder, name);
-      writeFileSync(path, readFileSync(film('short_vp9.webm')));
-      expect((await model.encode(path, { frames: { count: 1 } })).row(0)).toEqual(plain.row(0));
+      const hostile = path(name);
+      writeFileSync(hostile, readFileSync(film('short_vp9.webm')));
+      expect((await model.encode(hostile, { frames: { count: 1 } })).row(0)).toEqual(plain.row(0));
     }
-    expect(readdirSync(folder)).not.toContain('b');
+    expect(readdirSync(path(''))).not.toContain('b');
   });
 
   it('ends ffmpeg with the call that is aborted', async () => {
     const long = makeFilm(
-      join(folder, 'long.mp4'),
+      path('long.mp4'),
       '-f',
       'lavfi',
       '-i',
@@ -100,7 +68,7 @@ describe.skipIf(!hasFfmpeg)('films that cannot be used', () => {
     );
     for (const input of [long, readFileSync(long)]) {
       const stop = new AbortController();
-      const call = model.encode(input, { frames: { fps: 30 }, signal: stop.signal });
+      const call = model.encode(input, { frames: { fps: 240 }, signal: stop.signal });
       setTimeout(() => stop.abort(), 400);
       await expect(call).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     }
@@ -121,7 +89,7 @@ describe.skipIf(!hasFfmpeg)('an older ffmpeg', () => {
 
 describe('without a working ffmpeg', () => {
   it('says what is missing', async () => {
-    process.env.PATH = '';
+    hideFfmpeg();
     await expect(model.encode(film('short_vp9.webm'))).rejects.toThrow(
       videoError(/ffmpeg on the PATH.*ENOENT/),
     );

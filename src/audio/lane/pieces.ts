@@ -1,3 +1,4 @@
+import { concatFloats } from '../../core/concat.js';
 import type { AudioSource } from '../decode/open.js';
 import type { PieceParams, WireSource } from './protocol.js';
 
@@ -20,11 +21,6 @@ export function receiveAudio(source: WireSource): AudioSource {
   const pieces = arrived.get(source.key) ?? [];
   arrived.delete(source.key);
   if (source.sampleRate === undefined) return Buffer.concat(pieces as Uint8Array[]);
-  const samples = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    samples.set(piece, at);
-    at += piece.length;
-  }
+  const samples = concatFloats(pieces as Float32Array[]);
   return { samples, sampleRate: source.sampleRate };
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { concatFloats } from '../../core/concat.js';
 import { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { CliContext } from '../context.js';
@@ -125,13 +126,7 @@ async function embedFiles(
     bar.stop();
   }
   if (ids.length === 0) throw fault;
-  const data = new Float32Array(ids.length * model.dimensions);
-  let at = 0;
-  for (const part of parts) {
-    data.set(part, at);
-    at += part.length;
-  }
-  return { vectors: new Embeddings(data, ids.length, model.dimensions), ids, skipped };
+  return { vectors: new Embeddings(concatFloats(parts), ids.length, model.dimensions), ids, skipped };
 }
 
 /** Only what is wrong with one file can be left out: what breaks the model or the machine is the command's. */

@@ -1,4 +1,5 @@
 import { Resampler } from '../../audio/resampler.js';
+import { concatFloats } from '../../core/concat.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { ImageInput } from '../../image/index.js';
 import type { FfmpegReading } from '../../runtime/ffmpeg.js';
@@ -97,12 +98,5 @@ async function atRate(
 ): Promise<Float32Array> {
   if (sampleRate === rate) return samples;
   const resampler = new Resampler(sampleRate, rate);
-  const parts = [...(await resampler.push(samples)), await resampler.flush()];
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return concatFloats([...(await resampler.push(samples)), await resampler.flush()]);
 }
