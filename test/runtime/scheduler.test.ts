@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { BatchScheduler } from '#dist/runtime/scheduler.js';
+import { type Batch, BatchScheduler } from '#dist/runtime/scheduler.js';
 
 /** Batches that write their name into a log. */
 function batches(log: string[], name: string, count: number): (() => Promise<void>)[] {
@@ -67,6 +67,42 @@ describe('BatchScheduler', () => {
     await expect(failing).rejects.toThrow('no');
     await fine;
     expect(log).toEqual(['a0', 'a1']);
+  });
+
+  it('waits with bulk work for a query that is being prepared', async () => {
+    const log: string[] = [];
+    const scheduler = new BatchScheduler();
+    const bulk = scheduler.run(1, batches(log, 'bulk', 20));
+    let tell = () => {};
+    const prepared = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    scheduler.expect(prepared);
+    const query = prepared.then(() => scheduler.run(2, batches(log, 'query', 1), 'interactive'));
+    for (let i = 0; i < 20; i++) await setImmediate();
+    expect(log.length).toBeLessThanOrEqual(1);
+    tell();
+    await query;
+    expect(log.indexOf('query0')).toBeLessThanOrEqual(1);
+    scheduler.expect(Promise.reject(new Error('a text that cannot be tokenised')));
+    await bulk;
+    expect(log).toHaveLength(21);
+  });
+
+  it('cuts bulk batches for a while after a query, in order, and then no more', async () => {
+    const log: string[] = [];
+    const clock = { now: 0 };
+    const scheduler = new BatchScheduler(() => clock.now);
+    const whole = (name: string): Batch =>
+      Object.assign(async () => void log.push(name), {
+        cut: () => ['a', 'b'].map((part) => async () => void log.push(name + part)),
+      });
+    await scheduler.run(1, [whole('x')]);
+    await scheduler.run(2, [whole('query')], 'interactive');
+    await scheduler.run(1, [whole('y'), whole('z')]);
+    clock.now = 10_000;
+    await scheduler.run(1, [whole('last')]);
+    expect(log).toEqual(['x', 'query', 'ya', 'yb', 'za', 'zb', 'last']);
   });
 
   it('resolves at once without batches', async () => {

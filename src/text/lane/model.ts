@@ -1,13 +1,16 @@
 import { EmbedlaneError } from '../../core/errors.js';
 import { loadBinding } from '../../native/load.js';
 import { formBatches } from '../../runtime/batching.js';
-import { BatchScheduler } from '../../runtime/scheduler.js';
+import { type Batch, BatchScheduler } from '../../runtime/scheduler.js';
 import { Encoder } from './encoder.js';
 import { ModuleChain } from './modules/chain.js';
 import type { EmbedParams, EmbedResult, EmbedRows, Loaded, LoadParams } from './protocol.js';
 import { Route, type RowFormat } from './route.js';
 import { tokenSpans } from './spans.js';
 import type { TextTokenizer } from './tokenizer.js';
+
+/** By how much batches of bulk jobs are smaller while queries come: each waits for the rest of one. */
+const HURRIED = 4;
 
 /** A whole model inside a lane: every route of it, and the order in which its work is done. */
 export class TextModel {
@@ -64,7 +67,9 @@ export class TextModel {
     this.#jobs.set(params.job, job);
     job.windows++;
     try {
-      const { batches, unfinished } = await this.#prepare(params, texts, report);
+      const preparation = this.#prepare(params, texts, report);
+      if (params.priority === 'interactive') this.#scheduler.expect(preparation);
+      const { batches, unfinished } = await preparation;
       if (job.cancelled) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
       await this.#scheduler.run(params.job, batches, params.priority);
       return { unfinished };
@@ -98,7 +103,7 @@ export class TextModel {
     const sequences = indices.map((index) => route.encoder.sequence(encodings[index], truncation));
     const parts = spans && tokenSpans(prompted, encodings, prompt.length, spans);
     const lengths = sequences.map(({ ids }) => ids.length);
-    const batches = formBatches(lengths, this.#tokenBudget).map((members) => async () => {
+    const run = async (members: Uint32Array) => {
       const batch = Array.from(members, (member) => sequences[member]);
       const rows = members.map((member) => indices[member]);
       const { data } = parts
@@ -110,7 +115,10 @@ export class TextModel {
         : await route.embed(batch, format);
       const own = Uint32Array.from(batch, ({ ids }) => ids.length);
       report({ rows, data, lengths: own, tokens: batch.length * batch[0].ids.length });
-    });
+    };
+    const batches = formBatches(lengths, this.#tokenBudget).map((members) =>
+      divisible(members, lengths[members[0]], this.#tokenBudget / HURRIED, run),
+    );
     return { batches, unfinished };
   }
 
@@ -126,6 +134,24 @@ export class TextModel {
     }
     return length;
   }
+}
+
+/** A batch that can be cut into such of at most `budget` tokens. */
+function divisible(
+  members: Uint32Array,
+  longest: number,
+  budget: number,
+  run: (members: Uint32Array) => Promise<void>,
+): Batch {
+  const size = Math.max(1, Math.floor(budget / longest));
+  const batch: Batch = () => run(members);
+  if (members.length > size) {
+    batch.cut = () =>
+      Array.from({ length: Math.ceil(members.length / size) }, (_, part) => {
+        return () => run(members.subarray(part * size, (part + 1) * size));
+      });
+  }
+  return batch;
 }
 
 function nothingToPool(output: string): EmbedlaneError {
