@@ -1,56 +1,56 @@
 /**
- * Static embeddings of short texts: embedlane beside Python's model2vec on the same model and the same texts, in
- * alternating rounds, after checking that both give the same vectors.
+ * Static embeddings of short texts: embedlane beside Python's model2vec on the same model and the same texts, one
+ * process each, in alternating rounds, after checking that all give the same vectors.
  *
  * The model has all-MiniLM-L6-v2's vocabulary and random vectors of 256 values, which is the size of potion-base-8M;
  * the texts are the lines of the Jargon File.
  *
- *   node bench/static.mjs [--python PATH] [--texts 100000] [--rounds 5]
- *
- * PATH is an interpreter with model2vec installed; without it, only embedlane is measured.
+ *   node bench/static.mjs [--texts 100000] [--rounds 5] [--quick] [--no-peers]
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
-import { StaticEmbedder } from '#dist/index.js';
-import { watchLoop } from './lib/loop.mjs';
+import { Contender } from './lib/contender.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
+import { pythonPeer, reportMissing } from './lib/peers.mjs';
+import { progress, progressDone } from './lib/progress.mjs';
+import { options, reportNoise, save, targetTable } from './lib/report.mjs';
+import { median, medianRatio, min } from './lib/stats.mjs';
+import { heading, megabytes, number, table, times } from './lib/table.mjs';
 
 const DIMS = 256;
 const CHECKED = 2000;
+/** Largest difference of a component between contenders: float32 sums in another order. */
+const AGREE = 1e-5;
+const OURS = 'embedlane';
+const THROUGH_TEXT = 'embedlane, by TextEmbedder';
+const PEER = 'model2vec (Python)';
 
-const { values } = parseArgs({
-  options: {
-    python: { type: 'string' },
-    texts: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '5' },
-  },
-});
+const chosen = options({ texts: { type: 'string' } });
+const ROUNDS = Number(chosen.rounds ?? (chosen.quick ? 1 : 5));
+const TEXTS = Number(chosen.texts ?? (chosen.quick ? 5000 : 100_000));
+
 const root = new URL('../', import.meta.url);
-const folder = await mkdtemp(join(tmpdir(), 'embedlane-bench-static-'));
 
-/** A model2vec folder: tokenizer, one tensor, configuration. */
-async function writeModel() {
+/** A model2vec folder: tokenizer, one tensor, configuration; and the texts. */
+async function writeModel(folder) {
   await copyFile(new URL('models/all-MiniLM-L6-v2/tokenizer.json', root), join(folder, 'tokenizer.json'));
   const json = JSON.parse(await readFile(join(folder, 'tokenizer.json'), 'utf8'));
   const rows = Object.keys(json.model.vocab).length;
   let state = 1;
-  const table = Float32Array.from({ length: rows * DIMS }, () => {
+  const vectors = Float32Array.from({ length: rows * DIMS }, () => {
     state = (Math.imul(state, 1103515245) + 12345) >>> 0;
     return state / 2 ** 31 - 1;
   });
-  const entry = { dtype: 'F32', shape: [rows, DIMS], data_offsets: [0, table.byteLength] };
+  const entry = { dtype: 'F32', shape: [rows, DIMS], data_offsets: [0, vectors.byteLength] };
   const header = JSON.stringify({ embeddings: entry });
   const padded = header.padEnd(Math.ceil(header.length / 8) * 8);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  const bytes = Buffer.concat([length, Buffer.from(padded), Buffer.from(table.buffer)]);
+  const bytes = Buffer.concat([length, Buffer.from(padded), Buffer.from(vectors.buffer)]);
   await writeFile(join(folder, 'model.safetensors'), bytes);
   await writeFile(join(folder, 'config.json'), JSON.stringify({ max_length: 512, normalize: true }));
+  await writeFile(join(folder, 'texts.json'), JSON.stringify(await readTexts(TEXTS)));
 }
 
 async function readTexts(count) {
@@ -59,77 +59,104 @@ async function readTexts(count) {
   return Array.from({ length: count }, (_, i) => lines[i % lines.length]);
 }
 
-const PROGRAM = `
-import json, sys, time, pathlib
-from model2vec import StaticModel
-folder = pathlib.Path(sys.argv[1])
-model = StaticModel.from_pretrained(folder)
-texts = json.loads((folder / "texts.json").read_text("utf-8"))
-model.encode(texts[:${CHECKED}]).astype("<f4").tofile(folder / "rows.bin")
-print("ready", flush=True)
-for line in sys.stdin:
-    started = time.perf_counter()
-    model.encode(texts)
-    print(time.perf_counter() - started, flush=True)
-`;
-
-async function startPeer(python, texts) {
-  await writeFile(join(folder, 'texts.json'), JSON.stringify(texts));
-  const child = spawn(python, ['-c', PROGRAM, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  await lines.next();
-  const bytes = await readFile(join(folder, 'rows.bin'));
-  const rows = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-  const round = async () => {
-    child.stdin.write('\n');
-    return Number((await lines.next()).value);
-  };
-  const close = async () => {
-    child.stdin.end();
-    await once(child, 'exit');
-  };
-  return { rows, round, close };
+function contenders() {
+  const file = 'contenders/static-embedlane.mjs';
+  const list = [
+    { name: OURS, file },
+    { name: THROUGH_TEXT, file, through: 'TextEmbedder' },
+  ];
+  const python = chosen.peers ? pythonPeer('model2vec', 'model2vec') : undefined;
+  if (python) list.push({ name: PEER, file: 'peers/static_model2vec.py', python });
+  return list;
 }
 
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
-const perSecond = (seconds) => Math.round(texts.length / seconds).toLocaleString('en');
+function asFloats({ vectors, base64 }) {
+  if (vectors) return vectors;
+  const bytes = Buffer.from(base64, 'base64');
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+async function measure(folder) {
+  const list = contenders();
+  try {
+    let reference;
+    for (const contender of list) {
+      progress(`checking ${contender.name}`);
+      contender.process = new Contender(contender.name, contender.file, { python: contender.python });
+      contender.about = await contender.process.call('init', { folder, through: contender.through });
+      const vectors = asFloats(await contender.process.call('vectors', { count: CHECKED }));
+      reference ??= vectors;
+      contender.difference = reference.reduce(
+        (most, value, i) => Math.max(most, Math.abs(value - vectors[i])),
+        0,
+      );
+      if (!(contender.difference <= AGREE)) throw new Error(`${contender.name} computes other vectors`);
+      // The first round fills caches.
+      await contender.process.call('round', {});
+      contender.rounds = [];
+    }
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const contender of list) {
+        progress(`round ${round + 1} of ${ROUNDS}, ${contender.name}`);
+        contender.rounds.push(await contender.process.measure('round', {}));
+      }
+    }
+  } finally {
+    await Promise.all(list.map((contender) => contender.process?.stop()));
+    progressDone();
+  }
+  return list.map(({ process, file, python, ...rest }) => rest);
+}
+
+const seconds = ({ rounds }) => rounds.map((round) => round.seconds);
+
+function show(list) {
+  heading(`${number(TEXTS)} short texts, static model of ${DIMS} dimensions`);
+  const [ours] = list;
+  const rows = list.map((contender) => [
+    contender.name,
+    number(TEXTS / median(seconds(contender))),
+    number(TEXTS / min(seconds(contender))),
+    times(medianRatio(seconds(contender), seconds(ours))),
+    number(median(contender.rounds.map((round) => round.loop?.p99 ?? Number.NaN))),
+    megabytes(Math.max(...contender.rounds.map((round) => round.peak ?? 0))),
+    contender.difference.toExponential(1),
+  ]);
+  console.log(
+    table(['contender', 'texts/s', 'best', 'ours is', 'loop p99 ms', 'peak RSS', 'difference'], rows),
+  );
+}
+
+function goals(list) {
+  const ours = list.find(({ name }) => name === OURS);
+  const peer = list.find(({ name }) => name === PEER);
+  return [
+    {
+      label: 'static embeddings, texts/s',
+      measured: TEXTS / median(seconds(ours)),
+      goal: '≥ 100,000',
+      unit: '',
+    },
+    {
+      label: "static embeddings, against Python's model2vec",
+      measured: peer && medianRatio(seconds(peer), seconds(ours)),
+      goal: '≥ 20×',
+    },
+  ];
+}
 
 console.log(describeMachine(machine()));
-await writeModel();
-const texts = await readTexts(Number(values.texts));
-const model = await StaticEmbedder.load(folder);
+const folder = await mkdtemp(join(tmpdir(), 'embedlane-bench-static-'));
 try {
-  const peer = values.python ? await startPeer(values.python, texts) : undefined;
-  const checked = await model.encode(texts.slice(0, CHECKED));
-  if (peer) {
-    const difference = peer.rows.reduce(
-      (most, value, i) => Math.max(most, Math.abs(value - checked.data[i])),
-      0,
-    );
-    console.log(`largest difference from model2vec in ${CHECKED} vectors: ${difference.toExponential(1)}`);
-    if (!(difference < 1e-5)) throw new Error('The two do not agree');
-  }
-  await model.encode(texts);
-  const [own, other, late] = [[], [], []];
-  for (let round = 0; round < Number(values.rounds); round++) {
-    const started = performance.now();
-    const { value: ended, loop } = await watchLoop(async () => {
-      await model.encode(texts);
-      return performance.now();
-    });
-    own.push((ended - started) / 1000);
-    late.push(loop.p99);
-    if (peer) other.push(await peer.round());
-  }
-  console.log(`embedlane: ${perSecond(median(own))} texts/s, event loop p99 ${median(late).toFixed(1)} ms`);
-  if (peer) {
-    const ratios = own.map((seconds, round) => other[round] / seconds);
-    console.log(
-      `model2vec: ${perSecond(median(other))} texts/s; embedlane is ${median(ratios).toFixed(1)} times as fast`,
-    );
-    await peer.close();
-  }
+  await writeModel(folder);
+  const results = await measure(folder);
+  show(results);
+  const foreign = reportNoise(results.flatMap(({ rounds }) => rounds));
+  // A quick run only shows that everything works.
+  const targets = chosen.quick ? [] : goals(results);
+  if (targets.length > 0) console.log(`\n${targetTable(targets)}`);
+  reportMissing();
+  save('static', { texts: TEXTS, dims: DIMS, foreign, targets, results });
 } finally {
-  await model.close();
   await rm(folder, { recursive: true });
 }

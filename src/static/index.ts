@@ -1,7 +1,7 @@
 export type { StaticLibrary } from './config.js';
 export type { StaticEncodeOptions, StaticLoadOptions } from './options.js';
 export { StaticEmbedder } from './static-embedder.js';
-export type { WordVectorFormat } from './word-vector-file.js';
+export { isWordVectorFile, type WordVectorFormat } from './word-vector-file.js';
 export {
   type MostSimilarQuery,
   type SimilarWord,

@@ -25,6 +25,14 @@ export interface ReadWordsOptions {
   onProgress: OnProgress | undefined;
 }
 
+/**
+ * Whether a file's name says that it holds word vectors in a format that is read here. fastText's own `.bin` is not
+ * among them, and most files of that ending are something else.
+ */
+export function isWordVectorFile(path: string): boolean {
+  return /\.vec$|(glove|word2vec|w2v|googlenews|(^|\/)vectors)[^/]*\.(txt|bin)$/i.test(path);
+}
+
 /** Bytes read at a time. */
 const CHUNK = 1024 * 1024;
 /** Longest word or line, and a bound on what a broken file makes us keep. */

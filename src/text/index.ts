@@ -1,6 +1,7 @@
 export { type Chunk, ChunkEmbeddings } from './chunking/chunk-embeddings.js';
 export type { ChunkingOptions, ChunkOptions, ChunkPool } from './chunking/options.js';
 export type { SimilarityFunction } from './config/index.js';
+export { textModelFiles } from './load.js';
 export type {
   ChunkTextOptions,
   DecodeOptions,

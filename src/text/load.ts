@@ -25,9 +25,11 @@ export interface ModelPlan {
   params: LoadParams;
 }
 
-/** Finds a model's files, downloading those that it needs. Throws what `TextEmbedder.load` documents. */
-export function locateModel(model: string, settings: LoadSettings): Promise<ModelLocation> {
-  const { dtype, modelFile, hub, signal } = settings;
+/** Which files of a repository a model of texts needs: a static one's table, else the graphs that the options choose. */
+export function textModelFiles({
+  dtype,
+  modelFile,
+}: Partial<Pick<LoadSettings, 'modelFile'>> & Pick<LoadSettings, 'dtype'>): FileSelector {
   const graphs = onnxModelFiles(({ name, files }) => {
     // Where a Router comes first, each of its Transformers has a folder and a graph of its own.
     const found = files.filter((path) => path.endsWith('.onnx'));
@@ -35,9 +37,14 @@ export function locateModel(model: string, settings: LoadSettings): Promise<Mode
     const subfolders = folders.size > 0 ? [...folders] : [''];
     return subfolders.map((subfolder) => pickOnnxFile(files, dtype, name, { modelFile, subfolder }));
   });
-  const select: FileSelector = async (repository) =>
+  return async (repository) =>
     (await isStaticRepository(repository)) ? staticModelFiles(repository) : graphs(repository);
-  return resolveModel(model, { select, hub, signal });
+}
+
+/** Finds a model's files, downloading those that it needs. Throws what `TextEmbedder.load` documents. */
+export function locateModel(model: string, settings: LoadSettings): Promise<ModelLocation> {
+  const { hub, signal } = settings;
+  return resolveModel(model, { select: textModelFiles(settings), hub, signal });
 }
 
 /** Reads a model's configuration. Throws what `TextEmbedder.load` documents. */

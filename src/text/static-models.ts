@@ -21,6 +21,9 @@ export async function isStaticFolder(folder: string, files?: readonly string[]):
 
 /** {@link isStaticFolder} of a repository of which nothing else need be here. */
 export async function isStaticRepository({ files, fetch }: Repository): Promise<boolean> {
+  // What pools token vectors has a graph for them: nothing need be fetched to know that.
+  if (!files.some((file) => /(^|\/)model\.safetensors$/.test(file))) return false;
+  if (files.some((file) => /Pooling\/config\.json$/.test(file))) return false;
   const decisive =
     files.find((file) => file === 'modules.json') ?? files.find((file) => file === 'config.json');
   if (decisive === undefined) return false;

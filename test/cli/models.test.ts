@@ -1,7 +1,8 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { startHub } from '../hub/support.js';
+import { WordVectors } from '#dist/static/index.js';
+import { FILES, startHub } from '../hub/support.js';
 import { cli, jsonLines } from './support.js';
 
 const hub = startHub();
@@ -56,6 +57,67 @@ describe('embedlane pull', () => {
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^embedlane: .*org\/none.*\[ERR_MODEL_NOT_FOUND\]\n$/);
     expect((await run('pull', '../x', '--revision', '../y')).status).toBe(2);
+  });
+});
+
+describe('embedlane pull of any kind of model', () => {
+  const pulled = async (...args: string[]) => {
+    const { status, stdout, stderr } = await run('pull', '--json', ...args);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    return jsonLines<{ files: string[]; folder: string }>(stdout)[0];
+  };
+
+  it.each([
+    ['fp32', 'onnx/model.onnx'],
+    ['fp16', 'onnx/model_fp16.onnx'],
+    ['int8', 'onnx/model_quantized.onnx'],
+    ['q8', 'onnx/model_quantized.onnx'],
+    ['uint8', 'onnx/model_uint8.onnx'],
+    ['q4', 'onnx/model_q4.onnx'],
+    ['q4f16', 'onnx/model_q4f16.onnx'],
+    ['bnb4', 'onnx/model_bnb4.onnx'],
+  ])('takes dtype %s', async (dtype, file) => {
+    const variants = ['', '_fp16', '_quantized', '_uint8', '_q4', '_q4f16', '_bnb4'];
+    const graphs = variants.map((variant) => [`onnx/model${variant}.onnx`, `weights ${variant}`]);
+    hub.server.add('org/all', { ...FILES, ...Object.fromEntries(graphs) });
+    const { files } = await pulled('org/all', '--dtype', dtype);
+    expect(files.filter((name) => name.endsWith('.onnx'))).toEqual([file]);
+  });
+
+  it('takes the table of a static model, whatever graphs lie beside it', async () => {
+    hub.server.addFolder('org/static', 'test/fixtures/models/tiny-static');
+    const { files } = hub.server.models.get('org/static') as { files: Record<string, Buffer> };
+    hub.server.add('org/static', { ...files, 'onnx/model.onnx': 'of another library' });
+    const location = await pulled('org/static');
+    expect(location.files).toContain('model.safetensors');
+    expect(location.files.filter((name) => name.endsWith('.onnx'))).toEqual([]);
+    const { stdout } = await run('embed', 'a cat', '--model', 'org/static');
+    expect(jsonLines<{ embedding: number[] }>(stdout)[0].embedding).toHaveLength(32);
+  });
+
+  it('takes word vectors', async () => {
+    const vectors = await readFile('test/fixtures/models/tiny-word2vec/vectors.bin');
+    hub.server.add('org/words', {
+      'README.md': '',
+      'pytorch_model.bin': 'of another library',
+      'GoogleNews-vectors-negative300.bin': vectors,
+      'wiki.en.vec': '1 2\nthe 0.5 0.25\n',
+    });
+    const { files, folder } = await pulled('org/words');
+    expect(files).toEqual(['GoogleNews-vectors-negative300.bin', 'wiki.en.vec']);
+    expect((await WordVectors.load(join(folder, files[0]))).size).toBe(200);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['a transformer without graphs', { 'config.json': '{"model_type":"bert"}', 'model.safetensors': 'x' }],
+    ['weights of PyTorch', { 'config.json': '{}', 'pytorch_model.bin': 'x' }],
+    ['a README', { 'README.md': 'x' }],
+  ])('says how to export %s, and lists its files', async (_, files) => {
+    hub.server.add('org/else', files);
+    const { status, stdout, stderr } = await run('pull', 'org/else');
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/optimum-cli export onnx.*\[ERR_MODEL_NOT_FOUND\]/);
+    for (const file of Object.keys(files)) expect(stderr).toContain(file);
   });
 });
 

@@ -84,6 +84,9 @@ describe('TextEmbedder.load', () => {
     for (const name of await readdir(blobs)) await writeFile(join(blobs, name), 'damaged');
     await using again = await StaticEmbedder.load('someone/static', options);
     expect((await again.encode(TEXTS)).data).toEqual(before.data);
+    for (const name of await readdir(blobs)) await writeFile(join(blobs, name), 'damaged');
+    await using text = await TextEmbedder.load('someone/static', options);
+    expect((await text.encode(TEXTS)).data).toEqual(before.data);
   });
 
   it('stops downloading when it is aborted', async () => {

@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import {
   checkHubOptions,
   type Dtype,
+  type FileSelector,
   type ModelLocation,
-  onnxModelFiles,
-  pickOnnxFile,
   resolveModel,
 } from '../../hub/index.js';
+import { isWordVectorFile } from '../../static/index.js';
+import { textModelFiles } from '../../text/index.js';
 import type { CliContext } from '../context.js';
 import { dtypeOption } from '../options.js';
 import { bytes } from '../output/format.js';
@@ -39,7 +40,7 @@ Examples:
 
 async function pull(ids: string[], flags: PullFlags, { signal }: CliContext): Promise<void> {
   const { dtype, revision } = flags;
-  const select = onnxModelFiles(({ name, files }) => pickOnnxFile(files, dtype, name));
+  const select = pullableFiles(dtype);
   for (const id of ids) {
     const { onProgress, stop } = downloadBar();
     let location: ModelLocation;
@@ -51,6 +52,19 @@ async function pull(ids: string[], flags: PullFlags, { signal }: CliContext): Pr
     }
     process.stdout.write(`${flags.json ? JSON.stringify(summary(location)) : describe(location)}\n`);
   }
+}
+
+/**
+ * What of a repository any class here can load: a static model's table, ONNX graphs, or, where there is neither,
+ * files of word vectors.
+ */
+function pullableFiles(dtype: Dtype): FileSelector {
+  const modelFiles = textModelFiles({ dtype });
+  return (repository) => {
+    const words = repository.files.filter(isWordVectorFile);
+    const only = words.length > 0 && !repository.files.some((file) => file.endsWith('.onnx'));
+    return only ? words : modelFiles(repository);
+  };
 }
 
 function summary({ id, folder, snapshot }: ModelLocation) {
