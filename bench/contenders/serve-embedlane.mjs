@@ -5,4 +5,8 @@ import { modelId } from '../lib/texts.mjs';
 const [dtype, threads] = process.argv.slice(2);
 const server = await createServer({ models: [{ id: modelId, dtype, threads: Number(threads) }], port: 0 });
 process.send({ url: server.url });
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send(user + system);
+});
 process.on('disconnect', () => process.exit());

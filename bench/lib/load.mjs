@@ -1,71 +1,117 @@
-import { fork } from 'node:child_process';
-import { createRequire } from 'node:module';
+import { fork, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { peersFolder } from './machine.mjs';
+import { Pool } from 'undici';
+import { percentile } from './stats.mjs';
 
-/** Starts a program that sends `{ url }` when it listens and ends when its channel does. */
-export function startServer(file, args) {
-  const child = fork(fileURLToPath(new URL(`../${file}`, import.meta.url)), args, {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
+const benches = new URL('../', import.meta.url);
+const file = (name) => fileURLToPath(new URL(name, benches));
+
+/**
+ * Starts a program that sends `{ url }` when it listens and ends when its channel does.
+ *
+ * @returns also `cpu()`: microseconds that its process has computed so far, if the program answers that
+ */
+export function startServer(name, args) {
+  const child = fork(file(name), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const cpu = () =>
+    new Promise((resolve) => {
+      child.once('message', resolve);
+      child.send('cpu');
+    });
   return new Promise((resolve, reject) => {
     child.once('message', ({ url }) => {
       const stop = () => new Promise((done) => child.once('exit', done).disconnect());
-      resolve({ url, stop });
+      resolve({ url, stop, cpu });
     });
-    child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)));
+    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));
   });
 }
 
-/** Spread of a list of milliseconds. */
-export function percentile(sorted, share) {
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+/** Starts a server in Python, with the port to listen on before its other arguments. */
+export async function startPython(python, name, args) {
+  const port = await freePort();
+  const child = spawn(python, [file(name), String(port), ...args], { stdio: ['ignore', 'ignore', 'ignore'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const url = `http://127.0.0.1:${port}`;
+  const stop = () => {
+    child.kill();
+    return ended;
+  };
+  for (let patience = 180; patience > 0; patience--) {
+    if (
+      await fetch(`${url}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      return { url, stop };
+    if (await Promise.race([ended.then(() => true), delay(1000, false)])) break;
+  }
+  await stop();
+  throw new Error(`${name} does not start`);
 }
 
-/**
- * Keeps `connections` requests in flight for `seconds`, each with another text.
- *
- * Not with texts in a cycle per connection, autocannon's usual way: all connections would send the same text at
- * the same time, and a server that computes it once would look better than it is.
- */
-export async function loadHttp(url, texts, connections, seconds) {
-  const autocannon = createRequire(peersFolder)('autocannon');
-  let next = 0;
-  const result = await autocannon({
-    ...{ url, connections, duration: seconds, pipelining: 1, timeout: 60 },
-    requests: [
-      {
-        ...{ method: 'POST', path: '/v1/embeddings', headers: { 'content-type': 'application/json' } },
-        setupRequest: (request) => ({
-          ...request,
-          body: JSON.stringify({ model: 'all-MiniLM-L6-v2', input: texts[next++ % texts.length] }),
-        }),
-      },
-    ],
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
   });
-  const failed = result.errors + result.timeouts + result.non2xx;
-  const { p50, p99 } = result.latency;
-  return { requests: result['2xx'] / result.duration, p50, p99, failed };
 }
 
-/** The same load without HTTP: as many loops as connections. */
-export async function loadInProcess(model, texts, connections, seconds) {
-  let next = 0;
+let next = 0;
+
+/** Keeps `connections` calls in progress for `seconds`, each with another text. */
+async function keepBusy(texts, connections, seconds, call) {
   const times = [];
-  const end = performance.now() + 1000 * seconds;
+  let failed = 0;
   const start = performance.now();
+  const end = start + 1000 * seconds;
   const loop = async () => {
     while (performance.now() < end) {
       const sent = performance.now();
-      await model.encode(texts[next++ % texts.length]);
-      times.push(performance.now() - sent);
+      const well = await call(texts[next++ % texts.length]).catch(() => false);
+      if (well) times.push(performance.now() - sent);
+      else failed++;
     }
   };
   await Promise.all(Array.from({ length: connections }, loop));
   const duration = (performance.now() - start) / 1000;
-  times.sort((a, b) => a - b);
   return {
-    ...{ requests: times.length / duration, p50: percentile(times, 0.5), p99: percentile(times, 0.99) },
-    failed: 0,
+    ...{ requests: times.length / duration, count: times.length, failed },
+    ...{ p50: percentile(times, 0.5), p99: percentile(times, 0.99) },
   };
+}
+
+/**
+ * Requests over as many connections, in this process.
+ *
+ * @param server `{ url, path, cpu }`; without a path OpenAI's, with `cpu` the result has microseconds per request
+ */
+export async function loadHttp({ url, path = '/v1/embeddings', cpu }, texts, connections, seconds) {
+  const pool = new Pool(url, { connections, pipelining: 1 });
+  const headers = { 'content-type': 'application/json' };
+  const before = await cpu?.();
+  const result = await keepBusy(texts, connections, seconds, async (input) => {
+    const payload = JSON.stringify({ model: 'all-MiniLM-L6-v2', input });
+    const { statusCode, body } = await pool.request({ method: 'POST', path, headers, body: payload });
+    await body.arrayBuffer();
+    return statusCode === 200;
+  });
+  await pool.close();
+  return { ...result, cpu: before === undefined ? undefined : ((await cpu()) - before) / result.count };
+}
+
+/** The same load without HTTP. */
+export async function loadInProcess(model, texts, connections, seconds) {
+  const before = process.cpuUsage();
+  const result = await keepBusy(texts, connections, seconds, async (text) => {
+    await model.encode(text);
+    return true;
+  });
+  const { user, system } = process.cpuUsage(before);
+  return { ...result, cpu: (user + system) / result.count };
 }

@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { peersFolder, peerVersion } from './machine.mjs';
 
-const python = fileURLToPath(
-  new URL(process.platform === 'win32' ? '.venv/Scripts/python.exe' : '.venv/bin/python', peersFolder),
-);
+function interpreter(environment) {
+  const file = process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python';
+  return fileURLToPath(new URL(`${environment}/${file}`, peersFolder));
+}
 
 /** What is not installed, so that a table without a peer never looks like a table that has no such peer. */
 const missing = new Map();
@@ -17,11 +18,16 @@ export function peer(name) {
   return version;
 }
 
-/** The interpreter that has the peers in Python, or undefined after noting that this one is missing. */
-export function pythonPeer(name = 'sentence-transformers', module = 'sentence_transformers') {
+/**
+ * The interpreter that has the peers in Python, or undefined after noting that this one is missing.
+ *
+ * @param own whether it is in an environment of its own
+ */
+export function pythonPeer(name = 'sentence-transformers', module = 'sentence_transformers', own = false) {
+  const python = interpreter(own ? `.venv-${name}` : '.venv');
   const find = `import importlib.util, sys; sys.exit(importlib.util.find_spec('${module}') is None)`;
   if (existsSync(python) && spawnSync(python, ['-c', find]).status === 0) return python;
-  missing.set(`${name} (Python)`, 'npm run bench:peers -- --python');
+  missing.set(`${name} (Python)`, `npm run bench:peers -- --${own ? name : 'python'}`);
   return undefined;
 }
 

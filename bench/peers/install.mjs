@@ -4,6 +4,7 @@
  *   node bench/peers/install.mjs             npm packages (about 530 MB)
  *   node bench/peers/install.mjs --python    sentence-transformers too, in .venv (several GB on Linux x64, where
  *                                            PyPI's torch brings CUDA libraries that a CPU does not need)
+ *   node bench/peers/install.mjs --infinity  infinity too, in .venv-infinity, as large again
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,7 +13,12 @@ import { parseArgs } from 'node:util';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const windows = process.platform === 'win32';
-const { values } = parseArgs({ options: { python: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: {
+    python: { type: 'boolean', default: false },
+    infinity: { type: 'boolean', default: false },
+  },
+});
 
 function run(command, ...args) {
   console.log(`> ${command} ${args.join(' ')}`);
@@ -27,8 +33,11 @@ function run(command, ...args) {
 // No lock file: it would name one registry; the versions that matter are exact in package.json.
 run('npm', 'install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error');
 
-if (values.python) {
-  const python = `${here}.venv/${windows ? 'Scripts/python.exe' : 'bin/python'}`;
-  if (!existsSync(python)) run(windows ? 'python' : 'python3', '-m', 'venv', '.venv');
-  run(python, '-m', 'pip', 'install', '--no-input', '-r', 'requirements.txt');
+function environment(folder, requirements) {
+  const python = `${here}${folder}/${windows ? 'Scripts/python.exe' : 'bin/python'}`;
+  if (!existsSync(python)) run(windows ? 'python' : 'python3', '-m', 'venv', folder);
+  run(python, '-m', 'pip', 'install', '--no-input', '-r', requirements);
 }
+
+if (values.python) environment('.venv', 'requirements.txt');
+if (values.infinity) environment('.venv-infinity', 'requirements-infinity.txt');
