@@ -96,13 +96,14 @@ export function inputsField(body: Body, name: string): Inputs {
   const value = given(body, name);
   const first: unknown = Array.isArray(value) ? value[0] : value;
   if (first !== null && typeof first === 'object' && !Array.isArray(first)) {
-    const items = [value].flat().map((item, index) => itemOf(`${name}[${index}]`, item));
+    const list: unknown[] = Array.isArray(value) ? value : [value];
+    const items = list.map((item, index) => itemOf(item) ?? refuseItem(name, index, item));
     const texts = items.flatMap((item) => ('text' in item ? [item.text] : []));
     return texts.length === items.length ? { texts } : { items };
   }
   if (Array.isArray(value) && value.length > 0 && typeof value[0] !== 'string') {
     const lists = typeof value[0] === 'number' ? [value] : value;
-    return { ids: lists.map((list, index) => tokenIds(`${name}[${index}]`, list)) };
+    return { ids: tokenLists(name, lists) };
   }
   return { texts: stringsField(body, name) };
 }
@@ -112,7 +113,7 @@ export function listOf(inputs: Inputs): readonly unknown[] {
   return 'texts' in inputs ? inputs.texts : 'ids' in inputs ? inputs.ids : inputs.items;
 }
 
-function itemOf(name: string, value: unknown): Item {
+function itemOf(value: unknown): Item | undefined {
   // Lists may have plain strings among the objects.
   if (typeof value === 'string') return { text: value };
   if (value !== null && typeof value === 'object') {
@@ -120,15 +121,27 @@ function itemOf(name: string, value: unknown): Item {
     if (typeof text === 'string' && (image ?? undefined) === undefined) return { text };
     if (typeof image === 'string' && image !== '' && (text ?? undefined) === undefined) return { image };
   }
-  throw wrong(name, "a string, or an object with a string 'text' or 'image'", value);
+  return undefined;
 }
 
-export function tokenIds(name: string, list: unknown): number[] {
-  if (!Array.isArray(list) || list.length === 0) throw wrong(name, 'a list of token ids', list);
-  for (const id of list) {
-    if (!Number.isInteger(id) || id < 0 || id >= 2 ** 32) throw wrong(name, 'a list of token ids', id);
+function refuseItem(name: string, index: number, item: unknown): never {
+  throw wrong(`${name}[${index}]`, "a string, or an object with a string 'text' or 'image'", item);
+}
+
+/** Lists of token ids. Their names are made up only for a fault: there may be a million of them. */
+export function tokenLists(name: string, lists: readonly unknown[]): number[][] {
+  for (let index = 0; index < lists.length; index++) {
+    const list = lists[index];
+    if (!Array.isArray(list) || list.length === 0)
+      throw wrong(`${name}[${index}]`, 'a list of token ids', list);
+    const bad = list.findIndex((id) => !isTokenId(id));
+    if (bad >= 0) throw wrong(`${name}[${index}]`, 'a list of token ids', list[bad]);
   }
-  return list;
+  return lists as number[][];
+}
+
+function isTokenId(id: unknown): boolean {
+  return Number.isInteger(id) && (id as number) >= 0 && (id as number) < 2 ** 32;
 }
 
 export function wrong(name: string, expected: string, actual: unknown): Fault {

@@ -1,26 +1,10 @@
-import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { createServer, type ServerOptions } from '#dist/server/index.js';
-import { TINY, testServer } from './support.js';
+import { raw, TINY, testServer } from './support.js';
 
 const MODEL = 'tiny-bert-cls';
-
-/** Sends bytes as they are and returns all that comes back. */
-function raw(url: string, request: string | string[], wait = 5000): Promise<string> {
-  const { hostname, port } = new URL(url);
-  return new Promise((resolve, reject) => {
-    let answer = '';
-    const socket = connect(Number(port), hostname);
-    socket.setEncoding('utf8').on('data', (part: string) => {
-      answer += part;
-    });
-    socket.on('close', () => resolve(answer)).on('error', reject);
-    socket.setTimeout(wait, () => socket.destroy());
-    for (const part of [request].flat()) socket.write(part);
-  });
-}
 
 describe('requests that no client should send', () => {
   const server = testServer({ models: [TINY], maxBodyBytes: 100_000, requestTimeout: 1500, maxInputs: 100 });

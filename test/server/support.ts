@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll } from 'vitest';
 import { createServer, type Server, type ServerOptions } from '#dist/server/index.js';
 import { TextEmbedder } from '#dist/text/index.js';
@@ -63,4 +64,19 @@ export function difference(actual: ArrayLike<number>, expected: ArrayLike<number
   let most = 0;
   for (let i = 0; i < expected.length; i++) most = Math.max(most, Math.abs(actual[i] - expected[i]));
   return most;
+}
+
+/** Sends bytes as they are and returns all that comes back. */
+export function raw(url: string, request: string | string[], wait = 5000): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(Number(port), hostname);
+    socket.setEncoding('utf8').on('data', (part: string) => {
+      answer += part;
+    });
+    socket.on('close', () => resolve(answer)).on('error', reject);
+    socket.setTimeout(wait, () => socket.destroy());
+    for (const part of [request].flat()) socket.write(part);
+  });
 }

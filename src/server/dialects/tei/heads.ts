@@ -47,7 +47,9 @@ export async function rerankTexts(
 function predict(app: FastifyInstance, { engine }: DialectContext): void {
   app.post('/predict', async (request) => {
     const body = objectBody(request.body);
-    const { inputs, single } = sequences(given(body, 'inputs'));
+    const { inputs, single } = sequences(given(body, 'inputs'), (count) =>
+      engine.checkCount('inputs', count),
+    );
     checkTruncation(body);
     const result = await engine.classify({
       ...{ model: optionalStringField(body, 'model'), param: 'inputs', inputs },
@@ -63,13 +65,17 @@ function predict(app: FastifyInstance, { engine }: DialectContext): void {
 }
 
 /** `"a"` is a text, `["a", "b"]` a pair, `[["a"], ["a", "b"]]` a list of texts and pairs. */
-function sequences(value: unknown): { inputs: ([string] | [string, string])[]; single: boolean } {
+function sequences(
+  value: unknown,
+  checkCount: (count: number) => void,
+): { inputs: ([string] | [string, string])[]; single: boolean } {
   const single = typeof value === 'string' || (Array.isArray(value) && typeof value[0] === 'string');
   const list: unknown[] = single ? [[value].flat()] : Array.isArray(value) ? value : [];
   if (list.length === 0) {
     if (Array.isArray(value)) throw new Fault('invalid', '`inputs` cannot be empty', { code: 'empty' });
     throw wrong('inputs', 'a text, a pair of texts, or a list of these', value);
   }
+  checkCount(list.length);
   const inputs = list.map((item, i) => {
     const texts = [item].flat();
     const valid =

@@ -6,7 +6,7 @@ import {
   objectBody,
   optionalStringField,
   stringsField,
-  tokenIds,
+  tokenLists,
   wrong,
 } from '../../body.js';
 import type { DialectContext } from '../dialect.js';
@@ -29,7 +29,7 @@ export function tokens(app: FastifyInstance, { engine }: DialectContext): void {
     const ids = given(body, 'ids');
     if (!Array.isArray(ids) || ids.length === 0)
       throw wrong('ids', 'a list of token ids, or of such lists', ids);
-    const lists = (Array.isArray(ids[0]) ? ids : [ids]).map((list, i) => tokenIds(`ids[${i}]`, list));
+    const lists = tokenLists('ids', Array.isArray(ids[0]) ? ids : [ids]);
     engine.checkCount('ids', lists.length);
     const skipSpecialTokens = booleanField(body, 'skip_special_tokens', true);
     return engine.useText(optionalStringField(body, 'model'), (model) =>
