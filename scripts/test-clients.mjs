@@ -5,12 +5,15 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { TextEmbedder } from '../dist/index.js';
+import { CrossEncoder, TextEmbedder } from '../dist/index.js';
 import { createServer } from '../dist/server/index.js';
 
 const MODEL = 'all-MiniLM-L6-v2';
 const TEXTS = ['A cat sleeps.', 'The central bank raised rates.', '猫が眠る。'];
+const RERANKER = fileURLToPath(new URL('../test/fixtures/models/tiny-crossencoder', import.meta.url));
+const RANKINGS = ['cohere', 'voyage'];
 const SAME = 1e-4;
 
 const NODE_CLIENTS = [
@@ -20,6 +23,8 @@ const NODE_CLIENTS = [
   '@ai-sdk/openai-compatible@2',
   '@langchain/openai@1.4',
   '@langchain/core@1',
+  'cohere-ai@8',
+  'voyageai@0.4',
 ];
 const PYTHON_CLIENTS = ['openai', 'ollama', 'requests'];
 
@@ -29,6 +34,8 @@ import { Ollama } from 'ollama';
 import { embed, embedMany } from 'ai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { OpenAIEmbeddings } from '@langchain/openai';
+import { CohereClientV2 } from 'cohere-ai';
+import { VoyageAIClient } from 'voyageai';
 const [url, model, json] = process.argv.slice(2);
 const texts = JSON.parse(json);
 const out = {};
@@ -56,6 +63,11 @@ out['ai embed'] = [(await embed({ model: provider.textEmbeddingModel(model), val
 const langchain = new OpenAIEmbeddings({ model, apiKey: 'sk-test', configuration: { baseURL: url + '/v1' } });
 out['langchain'] = await langchain.embedDocuments(texts);
 out['langchain query'] = [await langchain.embedQuery(texts[0])];
+const ranking = { model: 'tiny-crossencoder', query: texts[0], documents: texts };
+const cohere = new CohereClientV2({ token: 'sk-test', environment: url });
+out.cohere = (await cohere.rerank(ranking)).results.map((item) => [item.index, item.relevanceScore]);
+const voyage = new VoyageAIClient({ apiKey: 'sk-test', environment: url + '/v1' });
+out.voyage = (await voyage.rerank(ranking)).data.map((item) => [item.index, item.relevanceScore]);
 console.log(JSON.stringify(out));
 `;
 
@@ -84,13 +96,14 @@ print(json.dumps(out))
 `;
 
 const folder = mkdtempSync(join(tmpdir(), 'embedlane-clients-'));
-const server = await createServer({ models: [MODEL], port: 0, apiKeys: ['sk-test'] });
+const server = await createServer({ models: [MODEL, RERANKER], port: 0, apiKeys: ['sk-test'] });
 const model = await TextEmbedder.load(MODEL);
 try {
   const expected = (await model.encode(TEXTS)).toArrays();
   const node = await runNode();
   check('Node.js', node, expected);
-  assert.deepEqual(node.models, [MODEL]);
+  for (const client of ['cohere', 'voyage']) checkRanking(client, node[client], await rank());
+  assert.deepEqual(node.models, [MODEL, 'tiny-crossencoder']);
   assert.deepEqual(node.refusal.slice(0, 3), ['NotFoundError', 404, 'model_not_found']);
   assert.equal(node.key, 'AuthenticationError');
   assert.deepEqual(node.tags, [`${MODEL}:latest`]);
@@ -134,9 +147,28 @@ async function spawnJson(command, args) {
   return JSON.parse(stdout);
 }
 
+async function rank() {
+  const reranker = await CrossEncoder.load(RERANKER);
+  const ranked = await reranker.rank(TEXTS[0], TEXTS, { activation: 'sigmoid' });
+  await reranker.close();
+  return ranked.map(({ corpusId, score }) => [corpusId, score]);
+}
+
+function checkRanking(client, actual, expected) {
+  assert.deepEqual(
+    actual.map(([index]) => index),
+    expected.map(([index]) => index),
+    client,
+  );
+  expected.forEach(([, score], i) => {
+    assert(Math.abs(actual[i][1] - score) < SAME, client);
+  });
+  console.log(`ok: Node.js, ${client}: ${actual.length} documents ranked as by the library`);
+}
+
 function check(name, out, expected) {
   for (const [client, rows] of Object.entries(out)) {
-    if (!Array.isArray(rows) || !Array.isArray(rows[0])) continue;
+    if (!Array.isArray(rows) || !Array.isArray(rows[0]) || RANKINGS.includes(client)) continue;
     rows.forEach((row, i) => {
       assert.equal(row.length, expected[i].length, `${name} ${client}`);
       const most = Math.max(...row.map((value, d) => Math.abs(value - expected[i][d])));

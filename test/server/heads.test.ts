@@ -63,7 +63,7 @@ describe('reranking as Jina and infinity', () => {
 
   it("answers Voyage's clients in their form", async () => {
     const { body } = await server.post('/v1/rerank', {
-      ...{ model: RERANKER, query: QUERY, documents: DOCUMENTS, top_k: 3, truncation: true },
+      ...{ model: RERANKER, query: QUERY, documents: DOCUMENTS, top_k: 3 },
       return_documents: true,
     });
     expectRanked(pairs(body.data), expected.slice(0, 3));

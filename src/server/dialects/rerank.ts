@@ -31,7 +31,7 @@ interface Reranking extends Usage {
   withDocuments: boolean;
 }
 
-/** Jina's and infinity's route; Voyage's clients are told by fields that only they send. */
+/** The route of Jina, infinity and Voyage. */
 export const jinaRerank: Dialect = {
   name: 'jina',
   faultBody: ({ message }) => ({ detail: message }),
@@ -46,7 +46,7 @@ export const cohereRerank: Dialect = {
   faultBody: ({ message }, requestId) => ({ id: requestId, message }),
   routes(app, context) {
     app.post('/v2/rerank', async (request) => {
-      const { results, withDocuments } = await rerank(context, request, objectBody(request.body), 'top_n');
+      const { results, withDocuments } = await rerank(context, request, objectBody(request.body), ['top_n']);
       return {
         id: request.id,
         results: results.map(withText(withDocuments)),
@@ -70,25 +70,16 @@ export const plainRerank: Dialect = {
   },
 };
 
+/** Jina's and infinity's clients read `results`, Voyage's `data`. */
 async function superset(context: DialectContext, request: FastifyRequest): Promise<object> {
   const body = objectBody(request.body);
-  // Voyage's clients send both always, null if not set; nobody else has either.
-  const voyage = Object.hasOwn(body, 'top_k') || Object.hasOwn(body, 'truncation');
-  const ranked = await rerank(context, request, body, voyage ? 'top_k' : 'top_n');
-  const { results, withDocuments, model, tokens } = ranked;
-  const usage = { total_tokens: tokens, prompt_tokens: tokens };
-  const name = optionalStringField(body, 'model') ?? model.name;
-  if (voyage) {
-    const data = results.map(({ text, ...result }) => ({
-      ...result,
-      ...(withDocuments && { document: text }),
-    }));
-    return { object: 'list', data, model: name, usage: { total_tokens: tokens } };
-  }
+  const { results, withDocuments, model, tokens } = await rerank(context, request, body, ['top_n', 'top_k']);
   return {
-    ...{ object: 'list', model: name, usage, id: request.id },
+    ...{ object: 'list', model: optionalStringField(body, 'model') ?? model.name, id: request.id },
     created: Math.floor(Date.now() / 1000),
     results: results.map(withText(withDocuments)),
+    data: results.map(({ text, ...result }) => ({ ...result, ...(withDocuments && { document: text }) })),
+    usage: { total_tokens: tokens, prompt_tokens: tokens },
   };
 }
 
@@ -97,18 +88,20 @@ export function withText(wanted: boolean): (ranked: Ranked) => object {
   return ({ text, ...result }) => (wanted ? { ...result, document: { text } } : result);
 }
 
-/** @param limit name of the field for how many documents to return */
+/** @param limits names of the field for how many documents to return */
 function rerank(
   context: DialectContext,
   request: FastifyRequest,
   body: Body,
-  limit: string,
+  limits: readonly string[],
 ): Promise<Reranking> {
   return rerankDocuments(context, request, {
     ...{ model: optionalStringField(body, 'model'), param: 'documents' },
     query: stringField(body, 'query'),
     documents: documentsField(body, 'documents'),
-    topK: optionalIntegerField(body, limit, 1, MAX_DOCUMENTS),
+    topK: limits
+      .map((limit) => optionalIntegerField(body, limit, 1, MAX_DOCUMENTS))
+      .find((limit) => limit !== undefined),
     raw: booleanField(body, 'raw_scores', false),
     withDocuments: booleanField(body, 'return_documents', false),
   });

@@ -28,24 +28,23 @@ export const rerankBody = object(
   {
     ...{ model: optionalModel, query: string, documents },
     top_n: said('How many of the best to return. Default: all.', count),
-    top_k: said("The same in Voyage's words; the answer has its `data` then.", count),
+    top_k: said("The same in Voyage's words.", count),
     return_documents: boolean,
     raw_scores: said('Logits, instead of scores between 0 and 1.', boolean),
   },
   'query documents',
 );
 
-export const rerankAnswer = either(
-  object({ object: { const: 'list' }, model: string, results: list(result), usage }, 'model results usage'),
-  object(
-    {
-      ...{ object: { const: 'list' }, model: string, usage },
-      data: list(
-        object({ index: integer, relevance_score: number, document: string }, 'index relevance_score'),
-      ),
-    },
-    'model data usage',
-  ),
+export const rerankAnswer = object(
+  {
+    ...{ object: { const: 'list' }, model: string, usage },
+    results: list(result),
+    data: said(
+      "The same for Voyage's clients.",
+      list(object({ index: integer, relevance_score: number, document: string }, 'index relevance_score')),
+    ),
+  },
+  'object model usage results data',
 );
 
 /** Of rerankers with DashScope's words around them. */
