@@ -71,7 +71,12 @@ let files = 0;
 let calls = 0;
 try {
   const originals = [];
-  for (const dtype of ['f32', 'f16', 'i8', 'b1']) originals.push(await makeIndex(join(folder, dtype), dtype));
+  for (const dtype of ['f32', 'f16', 'i8', 'b1']) {
+    originals.push(await makeIndex(join(folder, dtype), { dtype }));
+  }
+  for (const accelerate of ['int8', 'binary']) {
+    originals.push(await makeIndex(join(folder, accelerate), { accelerate }));
+  }
   while (Date.now() < end) {
     for (let i = 0; i < 20; i++) await damagedIndex(pick(originals));
     for (let i = 0; i < 20; i++) await damagedFile();
@@ -85,9 +90,9 @@ console.log(
   `${opened} damaged indexes, ${files} damaged files, ${calls} calls of the addon: no surprise (seed ${options.seed})`,
 );
 
-async function makeIndex(path, dtype) {
+async function makeIndex(path, options) {
   const dims = 13;
-  const index = new FlatIndex({ dims, dtype });
+  const index = new FlatIndex({ dims, ...options });
   index.add({ data: vector(9 * dims), rows: 9, dims }, ['a', 'b', 'ü', 3, 4, 5, 6, 'x', -7]);
   await index.save(path);
   const again = await FlatIndex.open(path);
@@ -135,7 +140,9 @@ async function damagedIndex(original) {
       mode: pick(['mmap', 'memory']),
       verify: pick(['lazy', 'full']),
     });
-    index.searchSync({ data: vector(2 * index.dims), rows: 2, dims: index.dims }, { k: 20 });
+    for (const k of [2, 20]) {
+      index.searchSync({ data: vector(2 * index.dims), rows: 2, dims: index.dims }, { k });
+    }
     for (const { id } of index) index.has(id);
     if (below(3) === 0) {
       index.add({ data: vector(index.dims), rows: 1, dims: index.dims });
@@ -193,7 +200,8 @@ function anyCall() {
     try {
       return new addon.RowStore(
         pick([1, 3, 16, anything()]),
-        pick(['f32', 'f16', 'bf16', 'i8', 'b1', anything()]),
+        pick(['f32', 'f32', 'f16', 'bf16', 'i8', 'b1', anything()]),
+        pick([null, null, 'int8', 'binary', anything()]),
       );
     } catch {
       return undefined;
@@ -228,6 +236,11 @@ function callAnything(target, name) {
   );
   result?.promise?.catch(() => {});
   if (typeof result === 'function') result();
+  // Rows that are being written may be adopted at any time, or by nobody.
+  if (typeof result?.adopt === 'function') {
+    attempt(result.adopt);
+    result.promise.then(() => attempt(result.adopt)).catch(() => {});
+  }
 }
 
 function anything() {

@@ -4,6 +4,7 @@ import { CODE_FLOATS, codeStride, type RowStore } from '../native/row-store.js';
 import { Bitmap } from './bitmap.js';
 import type { Id } from './ids/id.js';
 import { IdTable } from './ids/table.js';
+import { SharedSearches } from './shared-search.js';
 import type { IndexDtype, IndexSpec } from './spec.js';
 
 /** Most rows that an index can hold, removed ones included: positions are 32-bit. */
@@ -24,6 +25,7 @@ export class Contents {
   readonly rows: RowStore;
   readonly ids = new IdTable();
   readonly live = new Bitmap();
+  readonly searches = new SharedSearches();
   #holders = 1;
 
   constructor(spec: IndexSpec) {
@@ -66,12 +68,14 @@ export class Contents {
 
   /** Removes the row at `position`, which is live. */
   remove(position: number): void {
+    this.searches.beforeRemoval();
     this.live.delete(position);
     this.ids.forget(this.ids.at(position));
   }
 
   /** Undoes {@link remove}. */
   restore(position: number): void {
+    this.searches.beforeRemoval();
     this.live.add(position);
     this.ids.restore(this.ids.at(position), position);
   }

@@ -24,7 +24,7 @@ export class SearchResult {
   readonly scores: Float32Array;
   /**
    * How many pairs of query and row got their exact score. The rest of queries × rows was ruled out by the bounds of a
-   * cheaper one.
+   * cheaper one. Searches at the same time may share a pass, and then share this number evenly.
    */
   readonly scored: number;
   readonly #positions: Uint32Array;

@@ -157,7 +157,8 @@ export async function search(contents: Contents, search: CheckedSearch): Promise
     }
     const args = storeSearch(contents.spec, search, allowed);
     if (args === undefined) return new SearchResult(search.rows, nothing(search), contents.ids);
-    const task = contents.rows.search(args);
+    const shared = filter === undefined;
+    const task = shared ? contents.searches.start(contents, args, search.rows) : contents.rows.search(args);
     signal?.addEventListener('abort', task.cancel, { once: true });
     try {
       return new SearchResult(search.rows, await task.promise, contents.ids);

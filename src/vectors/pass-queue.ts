@@ -7,13 +7,23 @@ export const MAX_SHARED_QUERIES = 16;
 /** Queries of one pass. */
 const PASS_QUERIES = 256;
 
-/** Searches one corpus for a matrix of queries. */
-export type Pass = (queries: VectorData, rows: number) => TopKTask;
+/** A search under way. */
+export interface PassTask<Found> {
+  promise: Promise<Found>;
+  cancel(): void;
+}
 
-interface Request {
-  readonly queries: VectorData;
+/** How one corpus is searched for a matrix of queries, and what single queries get of the result. */
+export interface Pass<Queries extends VectorData, Found> {
+  start(queries: Queries, rows: number): PassTask<Found>;
+  /** The result for queries `first` to `end` of `rows`. */
+  share(found: Found, first: number, end: number, rows: number): Found;
+}
+
+interface Request<Queries, Found> {
+  readonly queries: Queries;
   readonly rows: number;
-  readonly resolve: (found: TopKArrays) => void;
+  readonly resolve: (found: Found) => void;
   readonly reject: (error: unknown) => void;
   cancelled: boolean;
 }
@@ -22,28 +32,28 @@ interface Request {
  * Searches of one corpus that arrive while another is under way share the next pass over it: reading the corpus
  * once for 256 queries takes little longer than for one. A query's result does not depend on its company.
  */
-export class PassQueue {
-  #waiting: Request[] = [];
+export class PassQueue<Queries extends VectorData, Found> {
+  #waiting: Request<Queries, Found>[] = [];
   #running = false;
 
   /**
-   * @param pass starts one search
+   * @param pass how to search
    * @param onIdle called when nothing is left to do
    */
   constructor(
-    private readonly pass: Pass,
+    private readonly pass: Pass<Queries, Found>,
     private readonly onIdle: () => void,
   ) {}
 
   /** Queues a search. Its queries may be overwritten once this returns. */
-  add(queries: VectorData, rows: number): TopKTask {
-    let request: Request | undefined;
-    const promise = new Promise<TopKArrays>((resolve, reject) => {
+  add(queries: Queries, rows: number): PassTask<Found> {
+    let request: Request<Queries, Found> | undefined;
+    const promise = new Promise<Found>((resolve, reject) => {
       // The pass copies queries that it starts with at once.
-      const own = this.#running ? queries.slice() : queries;
+      const own = this.#running ? (queries.slice() as Queries) : queries;
       request = { queries: own, rows, resolve, reject, cancelled: false };
     });
-    const added = request as unknown as Request;
+    const added = request as unknown as Request<Queries, Found>;
     this.#waiting.push(added);
     if (!this.#running) this.#start();
     return {
@@ -69,9 +79,9 @@ export class PassQueue {
     }
     this.#running = true;
     const rows = requests.reduce((sum, request) => sum + request.rows, 0);
-    let task: TopKTask;
+    let task: PassTask<Found>;
     try {
-      task = this.pass(requests.length === 1 ? requests[0].queries : joined(requests), rows);
+      task = this.pass.start(requests.length === 1 ? requests[0].queries : joined(requests), rows);
     } catch (error) {
       for (const request of requests) request.reject(error);
       this.#start();
@@ -82,7 +92,7 @@ export class PassQueue {
     };
     task.promise
       .then(
-        (found) => deal(found, requests, rows),
+        (found) => this.#deal(found, requests, rows),
         (error) => {
           for (const request of requests) request.reject(error);
         },
@@ -91,8 +101,8 @@ export class PassQueue {
   }
 
   /** The first requests that fit one pass and are still wanted. */
-  #take(): Request[] {
-    const taken: Request[] = [];
+  #take(): Request<Queries, Found>[] {
+    const taken: Request<Queries, Found>[] = [];
     let rows = 0;
     let next = 0;
     for (; next < this.#waiting.length; next++) {
@@ -105,10 +115,23 @@ export class PassQueue {
     this.#waiting = this.#waiting.slice(next);
     return taken;
   }
+
+  /** Gives every request its share of the results. */
+  #deal(found: Found, requests: readonly Request<Queries, Found>[], rows: number): void {
+    if (requests.length === 1) {
+      requests[0].resolve(found);
+      return;
+    }
+    let first = 0;
+    for (const request of requests) {
+      request.resolve(this.pass.share(found, first, first + request.rows, rows));
+      first += request.rows;
+    }
+  }
 }
 
-function joined(requests: readonly Request[]): VectorData {
-  const ArrayType = requests[0].queries.constructor as new (length: number) => VectorData;
+function joined<Queries extends VectorData>(requests: readonly { queries: Queries }[]): Queries {
+  const ArrayType = requests[0].queries.constructor as new (length: number) => Queries;
   const all = new ArrayType(requests.reduce((sum, { queries }) => sum + queries.length, 0));
   let at = 0;
   for (const { queries } of requests) {
@@ -118,25 +141,20 @@ function joined(requests: readonly Request[]): VectorData {
   return all;
 }
 
-/** Gives every request its share of the results. */
-function deal(found: TopKArrays, requests: readonly Request[], rows: number): void {
-  if (requests.length === 1) {
-    requests[0].resolve(found);
-    return;
-  }
-  const k = found.indices.length / rows;
-  let at = 0;
-  for (const request of requests) {
-    const end = at + request.rows * k;
-    request.resolve({ indices: found.indices.slice(at, end), scores: found.scores.slice(at, end) });
-    at = end;
-  }
+/** What single queries get of a `topK`. */
+function shareOfTopK({ indices, scores }: TopKArrays, first: number, end: number, rows: number): TopKArrays {
+  const k = indices.length / rows;
+  return { indices: indices.slice(first * k, end * k), scores: scores.slice(first * k, end * k) };
 }
 
-const queues = new WeakMap<ArrayBufferLike, Map<string, PassQueue>>();
+const queues = new WeakMap<ArrayBufferLike, Map<string, PassQueue<VectorData, TopKArrays>>>();
 
-/** The queue of searches that differ in nothing but their queries. */
-export function passQueue(memory: ArrayBufferLike, key: string, pass: Pass): PassQueue {
+/** The queue of searches with `topK` that differ in nothing but their queries. */
+export function passQueue(
+  memory: ArrayBufferLike,
+  key: string,
+  start: (queries: VectorData, rows: number) => TopKTask,
+): PassQueue<VectorData, TopKArrays> {
   let ofMemory = queues.get(memory);
   if (!ofMemory) {
     ofMemory = new Map();
@@ -144,7 +162,9 @@ export function passQueue(memory: ArrayBufferLike, key: string, pass: Pass): Pas
   }
   const existing = ofMemory.get(key);
   if (existing) return existing;
-  const created = new PassQueue(pass, () => ofMemory.delete(key));
+  const created = new PassQueue<VectorData, TopKArrays>({ start, share: shareOfTopK }, () =>
+    ofMemory.delete(key),
+  );
   ofMemory.set(key, created);
   return created;
 }

@@ -93,6 +93,58 @@ describe('search', () => {
   });
 });
 
+describe('searches at the same time', () => {
+  const corpus = randomMatrix(2_000, 40, 21);
+  const queries = randomMatrix(120, 40, 22);
+  const query = (i: number) => new Embeddings(queries.row(i).slice(), 1, 40);
+
+  it('share passes, and find what each would find alone', async () => {
+    const index = new FlatIndex({ dims: 40, metric: 'dot' });
+    index.add(corpus);
+    index.remove([1, 5, 77]);
+    const alone = Array.from({ length: 120 }, (_, i) =>
+      index.searchSync(query(i), { k: 1 + (i % 3) }).get(0),
+    );
+    const found = await Promise.all(alone.map((_, i) => index.search(query(i), { k: 1 + (i % 3) })));
+    expect(found.map((result) => result.get(0))).toEqual(alone);
+    const radius = alone[0][0].score;
+    const near = Array.from({ length: 120 }, (_, i) => index.rangeSearchSync(query(i), { radius }).get(0));
+    const ranges = await Promise.all(near.map((_, i) => index.rangeSearch(query(i), { radius })));
+    expect(ranges.map((result) => result.get(0))).toEqual(near);
+  });
+
+  it('each see the rows of their call', async () => {
+    const index = new FlatIndex({ dims: 40, metric: 'dot' });
+    index.add(corpus);
+    const wanted: unknown[] = [];
+    const searches: Promise<unknown>[] = [];
+    for (let i = 0; i < 120; i++) {
+      if (i % 4 === 1) index.remove(index.searchSync(query(i), { k: 1 }).ids[0]);
+      if (i % 4 === 2) index.add(query(i));
+      if (i % 7 === 3) index.update(query(i + 1), [index.searchSync(query(i), { k: 1 }).ids[0]]);
+      wanted.push(index.searchSync(query(i), { k: 5 }).get(0));
+      searches.push(index.search(query(i), { k: 5 }).then((found) => found.get(0)));
+    }
+    index.close();
+    expect(await Promise.all(searches)).toEqual(wanted);
+  });
+
+  it('are aborted one by one', async () => {
+    const index = new FlatIndex({ dims: 40 });
+    index.add(corpus);
+    const controllers = Array.from({ length: 60 }, () => new AbortController());
+    const searches = controllers.map(({ signal }, i) => index.search(query(i), { k: 2, signal }));
+    for (let i = 0; i < 60; i += 2) controllers[i].abort();
+    const outcomes = await Promise.allSettled(searches);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(30);
+    expect(outcomes[0]).toMatchObject({ reason: { code: 'ERR_ABORTED' } });
+    for (let i = 1; i < 60; i += 2) {
+      const { value } = outcomes[i] as PromiseFulfilledResult<{ ids: unknown[] }>;
+      expect(value.ids).toEqual(index.searchSync(query(i), { k: 2 }).ids);
+    }
+  });
+});
+
 describe('range search', () => {
   const corpus = randomMatrix(2_000, 24, 4);
   const queries = randomMatrix(5, 24, 5);

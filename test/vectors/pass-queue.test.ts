@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { TopKArrays } from '#dist/native/binding.js';
 import { topK, topKSync } from '#dist/vectors/index.js';
-import { PassQueue } from '#dist/vectors/pass-queue.js';
+import { type Pass, PassQueue } from '#dist/vectors/pass-queue.js';
 
 /** The error that a promise rejects with. */
 function outcome(promise: Promise<unknown>): Promise<unknown> {
@@ -14,8 +15,12 @@ function outcome(promise: Promise<unknown>): Promise<unknown> {
 function fakeCorpus() {
   const passes: { queries: number[]; finish: (error?: Error) => void; cancelled: boolean }[] = [];
   let idle = 0;
-  const queue = new PassQueue(
-    (queries) => {
+  const pass: Pass<Float32Array, TopKArrays> = {
+    share: ({ indices, scores }, first, end) => ({
+      indices: indices.slice(2 * first, 2 * end),
+      scores: scores.slice(2 * first, 2 * end),
+    }),
+    start: (queries) => {
       const pass = { queries: [...queries], finish: (_?: Error) => {}, cancelled: false };
       passes.push(pass);
       const promise = new Promise<{ indices: Uint32Array; scores: Float32Array }>((resolve, reject) => {
@@ -33,10 +38,10 @@ function fakeCorpus() {
         },
       };
     },
-    () => {
-      idle++;
-    },
-  );
+  };
+  const queue = new PassQueue(pass, () => {
+    idle++;
+  });
   return { queue, passes, idles: () => idle };
 }
 
