@@ -27,7 +27,9 @@ export function pythonPeer(name = 'sentence-transformers', module = 'sentence_tr
   const python = interpreter(own ? `.venv-${name}` : '.venv');
   const find = `import importlib.util, sys; sys.exit(importlib.util.find_spec('${module}') is None)`;
   if (existsSync(python) && spawnSync(python, ['-c', find]).status === 0) return python;
-  missing.set(`${name} (Python)`, `npm run bench:peers -- --${own ? name : 'python'}`);
+  const vectors = module === 'faiss' || module === 'numpy';
+  const option = own ? name : vectors ? 'faiss' : 'python';
+  missing.set(`${name} (Python)`, `npm run bench:peers -- --${option}`);
   return undefined;
 }
 

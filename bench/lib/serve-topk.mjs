@@ -2,8 +2,8 @@ import { watchLoop } from './loop.mjs';
 import { serve } from './serve.mjs';
 import { clusteredVectors } from './vectors.mjs';
 
-const CORPUS_SEED = 1;
-const QUERY_SEED = 2;
+export const CORPUS_SEED = 1;
+export const QUERY_SEED = 2;
 
 /**
  * Serves a top-k contender.

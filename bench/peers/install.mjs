@@ -2,6 +2,7 @@
  * Installs the packages that benchmarks compare with, into this folder only.
  *
  *   node bench/peers/install.mjs             npm packages (about 530 MB)
+ *   node bench/peers/install.mjs --faiss     faiss and NumPy too, in .venv (about 100 MB)
  *   node bench/peers/install.mjs --python    sentence-transformers too, in .venv (several GB on Linux x64, where
  *                                            PyPI's torch brings CUDA libraries that a CPU does not need)
  *   node bench/peers/install.mjs --infinity  infinity too, in .venv-infinity, as large again
@@ -16,6 +17,7 @@ const windows = process.platform === 'win32';
 const { values } = parseArgs({
   options: {
     python: { type: 'boolean', default: false },
+    faiss: { type: 'boolean', default: false },
     infinity: { type: 'boolean', default: false },
   },
 });
@@ -33,11 +35,12 @@ function run(command, ...args) {
 // No lock file: it would name one registry; the versions that matter are exact in package.json.
 run('npm', 'install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error');
 
-function environment(folder, requirements) {
+function environment(folder, ...requirements) {
   const python = `${here}${folder}/${windows ? 'Scripts/python.exe' : 'bin/python'}`;
   if (!existsSync(python)) run(windows ? 'python' : 'python3', '-m', 'venv', folder);
-  run(python, '-m', 'pip', 'install', '--no-input', '-r', requirements);
+  for (const file of requirements) run(python, '-m', 'pip', 'install', '--no-input', '-r', file);
 }
 
+if (values.python || values.faiss) environment('.venv', 'requirements-vectors.txt');
 if (values.python) environment('.venv', 'requirements.txt');
 if (values.infinity) environment('.venv-infinity', 'requirements-infinity.txt');
