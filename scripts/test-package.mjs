@@ -29,9 +29,9 @@ const scratch = mkdtempSync(join(tmpdir(), 'embedlane-package-'));
 const env = { ...process.env, npm_config_onnxruntime_node_install: 'skip' };
 
 try {
-  const packed = packPackages(scratch, { local: true });
+  const packed = await packPackages(scratch, { local: true });
   for (const each of packed) checkContents(each);
-  const [textModel, , code] = packed.map(({ filename }) => filename);
+  const [textModel, imageModel, code] = packed.map(({ filename }) => filename);
 
   report('vectors only', () => {
     const project = makeProject('vectors-only');
@@ -45,12 +45,16 @@ try {
   writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true }');
   report('install', () => {
     // Compilers are hidden: whatever wants to build something fails.
-    install(project, [code, textModel], { PATH: pathWithoutCompilers() });
+    install(project, [code, textModel, imageModel], { PATH: pathWithoutCompilers() });
     install(
       project,
       Object.entries(TOOLS).map(([name, version]) => `${name}@${version}`),
     );
   });
+  report('publint', () => {
+    for (const { filename } of packed) lint('publint/src/cli.js', ['run', filename, '--strict']);
+  });
+  report('types', () => lint('@arethetypeswrong/cli/dist/index.js', [code, '--profile', 'esm-only']));
   report('command line', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json')));
     const bin = join(
@@ -112,6 +116,16 @@ function pathWithoutCompilers() {
     if (found) execFileSync('ln', ['-sf', found, join(folder, tool)]);
   }
   return folder;
+}
+
+/** Runs a checker of packages, whose findings are on stdout. */
+function lint(checker, args) {
+  const program = join(scratch, 'project/node_modules', checker);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+    encoding: 'utf8',
+    env,
+  });
+  assert.equal(status, 0, `${checker}\n${stdout}${stderr}`);
 }
 
 function expectOutput(cwd, command, args, expected, extra = {}) {

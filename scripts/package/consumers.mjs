@@ -5,7 +5,13 @@ const TEXT = '384 1 native\n';
 const VECTORS = '2 1 native\n';
 
 /** Tools of the consumers, each in its newest version that this was tried with. */
-export const TOOLS = { esbuild: '^0.28.2', vite: '^8.0.0', webpack: '^5.112.2' };
+export const TOOLS = {
+  '@arethetypeswrong/cli': '^0.18.5',
+  esbuild: '^0.28.2',
+  publint: '^0.3.25',
+  vite: '^8.0.0',
+  webpack: '^5.112.2',
+};
 
 /** Name of the folder → steps: arguments of node, and what it prints. */
 export const CONSUMERS = {
@@ -14,6 +20,7 @@ export const CONSUMERS = {
     [['--disable-warning=ExperimentalWarning', 'require.cjs'], TEXT],
     [['import.cjs'], VECTORS],
   ],
+  features: [[['main.mjs'], '1 2 3 384\n']],
   typescript: [
     [['{typescript}/bin/tsc', '-p', 'tsconfig.node16.json'], ''],
     [['{typescript}/bin/tsc', '-p', 'tsconfig.bundler.json'], ''],

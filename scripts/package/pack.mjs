@@ -11,11 +11,12 @@ import { stagePackages } from './stage.mjs';
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
 /**
- * @returns {{ name: string, filename: string, size: number, unpackedSize: number, files: { path: string }[] }[]}
+ * @returns {Promise<{ name: string, filename: string, size: number, unpackedSize: number, files: { path: string }[] }[]>}
  */
-export function packPackages(out, options) {
+export async function packPackages(out, options) {
   mkdirSync(out, { recursive: true });
-  return stagePackages(join(out, 'packages'), options).map((folder) => {
+  const folders = await stagePackages(join(out, 'packages'), options);
+  return folders.map((folder) => {
     const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', out];
     const [packed] = JSON.parse(
       execFileSync(npm, args, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] }),
@@ -32,7 +33,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     },
   });
   const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-  for (const { filename, size, unpackedSize } of packPackages(resolve(root, values.out), values)) {
+  for (const { filename, size, unpackedSize } of await packPackages(resolve(root, values.out), values)) {
     console.log(
       `${filename}  ${(size / 1e6).toFixed(1)} MB packed, ${(unpackedSize / 1e6).toFixed(1)} MB unpacked`,
     );

@@ -3,6 +3,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writ
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TARGETS } from '../prebuild/targets.mjs';
+import { bundle } from './bundle.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -12,18 +13,21 @@ export const MODEL_PACKAGES = {
   'efficientnet-lite0': { name: 'embedlane-model-efficientnet-lite0', byDefault: false },
 };
 
+/** What is not copied as it is. */
+const STAGED = new Set(['dist', 'models', 'prebuilds']);
+
 /**
  * @param {string} folder receives one folder per package
  * @param {{ local?: boolean }} options local: for this machine's platform, the addon that was built from source here
- * @returns {string[]} the folders of the packages, those that others need first
+ * @returns {Promise<string[]>} the folders of the packages, those that others need first
  */
-export function stagePackages(folder, { local = false } = {}) {
+export async function stagePackages(folder, { local = false } = {}) {
   rmSync(folder, { recursive: true, force: true });
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const models = Object.entries(MODEL_PACKAGES).map(([model, { name }]) =>
     stageModel(folder, manifest, model, name),
   );
-  return [...models, stageCode(folder, manifest, local)];
+  return [...models, await stageCode(folder, manifest, local)];
 }
 
 function stageModel(folder, manifest, model, name) {
@@ -32,22 +36,28 @@ function stageModel(folder, manifest, model, name) {
   const { version, license, type, engines } = manifest;
   const description = `The model ${model} for embedlane, which loads it by that name.`;
   const exports = { './package.json': './package.json' };
-  writeManifest(target, { name, version, description, license, type, engines, exports });
+  // Yarn's Plug'n'Play leaves other packages in their archives, where onnxruntime cannot read them.
+  const preferUnplugged = true;
+  writeManifest(target, { name, version, description, license, type, engines, exports, preferUnplugged });
   return target;
 }
 
-function stageCode(folder, manifest, local) {
+async function stageCode(folder, manifest, local) {
   const target = join(folder, manifest.name);
   mkdirSync(target, { recursive: true });
   const { scripts, devDependencies, imports, files, ...published } = manifest;
-  for (const item of files.filter(
-    (path) => path !== 'models' && path !== 'prebuilds' && !path.startsWith('!'),
-  )) {
+  for (const item of files.filter((path) => !STAGED.has(path) && !path.startsWith('!'))) {
     cpSync(join(root, item), join(target, item), {
       recursive: true,
       filter: (path) => !path.startsWith(join(root, 'native', 'test')),
     });
   }
+  const exported = [
+    ...Object.values(manifest.exports).map((entry) => entry.default),
+    ...Object.values(manifest.bin),
+  ];
+  const modules = exported.filter(Boolean).map((path) => path.replace(/^(\.\/)?dist\//, ''));
+  await bundle(join(root, 'dist'), join(target, 'dist'), modules);
   for (const item of ['README.md', 'LICENSE']) copyFileSync(join(root, item), join(target, item));
   const here = `${process.platform}-${process.arch}`;
   for (const platform of Object.keys(TARGETS)) {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { BUNDLED_MODELS, modelPackage } from '#dist/hub/bundled.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -21,5 +22,32 @@ describe('package.json', () => {
     expect(manifest.gypfile).toBe(false);
     expect(manifest.files).not.toContain('binding.gyp');
     expect(manifest.binary).toEqual({ napi_versions: [8] });
+  });
+
+  it('lets users of vectors leave out what is large: none of it is a dependency that is always installed', () => {
+    for (const name of ['onnxruntime-node', 'tokenizers', 'sharp']) {
+      expect(manifest.optionalDependencies).toHaveProperty(name);
+      expect(manifest.dependencies).not.toHaveProperty(name);
+    }
+  });
+
+  it('names the packages of bundled models as the loader does', async () => {
+    const { MODEL_PACKAGES } = await import(new URL('../../scripts/package/stage.mjs', import.meta.url).href);
+    expect(Object.keys(MODEL_PACKAGES)).toEqual(BUNDLED_MODELS);
+    for (const model of BUNDLED_MODELS) expect(MODEL_PACKAGES[model].name).toBe(modelPackage(model));
+  });
+});
+
+describe('release notes', () => {
+  it("are the changelog's section of the version", async () => {
+    const { notesOf } = await import(
+      new URL('../../scripts/package/release-notes.mjs', import.meta.url).href
+    );
+    const changelog =
+      '# Changelog\n\n## Unreleased\n\n- b\n\n## 1.0.1 (2026-11-30)\n\n- a\n- c\n\n## 1.0.0\n\n- z\n';
+    expect(notesOf(changelog, '1.0.1')).toBe('- a\n- c');
+    expect(notesOf(changelog, '1.0.0')).toBe('- z');
+    expect(notesOf(changelog, '1.0')).toBeUndefined();
+    expect(notesOf('## 2.0.0\n\n## 1.0.0\n- a', '2.0.0')).toBeUndefined();
   });
 });
