@@ -6,6 +6,9 @@ import { rolldown } from 'rolldown';
 /** Files that stay as they are: bundlers and file tracers look for the literal paths of the binaries in them. */
 const VERBATIM = ['native/find-addon.js', 'native/load-failure.js', 'native/platform.js'];
 
+/** Files for browsers, which the server reads and does not run. */
+const PAGES = 'server/pages';
+
 /** Where shared code goes, below the output. */
 const CHUNKS = 'chunks';
 
@@ -45,6 +48,7 @@ export async function bundle(dist, out, exported) {
   for (const name of [...VERBATIM, ...modules.filter((path) => path.endsWith('.d.ts'))]) {
     cpSync(join(dist, name), join(out, name));
   }
+  cpSync(join(dist, PAGES), join(out, PAGES), { recursive: true });
 }
 
 /** The modules that `name` starts as a process or thread, by their path. */

@@ -32,6 +32,9 @@ await rm(folder, { recursive: true });
 const server = await createServer({ models: ['all-MiniLM-L6-v2'], host: '127.0.0.1', port: 0 });
 const client = new OpenAIEmbedder({ baseURL: `${server.url}/v1`, apiKey: 'none', model: 'all-MiniLM-L6-v2' });
 const remote = await client.encode(['one']);
+// The pages are files of their own in the package.
+const page = await fetch(server.url);
+if (!page.ok) throw new Error(`the playground answers ${page.status}`);
 await server.close();
 
 console.log(pictures.rows, dims, found, remote.dims);
