@@ -1,4 +1,4 @@
-import type { MilvusClient, ResStatus } from '@zilliz/milvus2-sdk-node';
+import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { EmbedlaneError } from '../../core/errors.js';
 import { requireSame } from '../base/collection.js';
 import type { IndexSpec } from '../base/engine.js';
@@ -60,12 +60,7 @@ export class MilvusCollection {
     const { collection, partition } = this.#options;
     const schema = await this.#schema();
     if (schema === undefined) return undefined;
-    const { index_descriptions: indexes = [] } = await this.call(
-      'describe the indexes of',
-      (client, target) => client.describeIndex(target),
-      ({ status }) => status.code === INDEX_NOT_FOUND,
-    );
-    const index = readIndex(collection, indexes);
+    const index = readIndex(collection, await this.#indexes());
     if (index === undefined || (partition !== undefined && !(await this.#hasPartition(partition)))) {
       return undefined;
     }
@@ -77,7 +72,8 @@ export class MilvusCollection {
   /** Goes on with what an earlier attempt has left. */
   async create(info: CollectionInfo, index: IndexSpec): Promise<void> {
     const { fullText, consistency, partition } = this.#options;
-    const requests = [vectorIndex(info, index), ...(fullText ? [WORDS_INDEX] : [])];
+    // The vectors' index is last: with it a collection is finished.
+    const requests = [...(fullText ? [WORDS_INDEX] : []), vectorIndex(info, index)];
     const { functions, ...schema } = collectionSchema(info, fullText);
     const existing = await this.#schema();
     if (existing !== undefined) requireSame({ ...existing, metric: info.metric }, info);
@@ -107,11 +103,10 @@ export class MilvusCollection {
     }
     if ((await this.#schema()) === undefined || !(await this.#hasPartition(partition))) return;
     // Milvus drops no partition that is loaded; Milvus Lite loads collections only, and cannot release less.
-    const released = (answer: ResStatus) => answer.error_code !== 'Success' || answer.code !== 0;
     await this.call(
       `release partition '${partition}' of`,
       (client, target) => client.releasePartitions({ ...target, partition_names: [partition] }),
-      released,
+      () => true,
     );
     await this.call(`drop partition '${partition}' of`, (client, target) =>
       client.dropPartition({ ...target, partition_name: partition }),
@@ -138,12 +133,17 @@ export class MilvusCollection {
     return value === true;
   }
 
-  async #createIndex(request: IndexRequest): Promise<void> {
-    const { index_descriptions: there = [] } = await this.call(
+  async #indexes() {
+    const { index_descriptions } = await this.call(
       'describe the indexes of',
       (client, target) => client.describeIndex(target),
       ({ status }) => status.code === INDEX_NOT_FOUND,
     );
+    return index_descriptions ?? [];
+  }
+
+  async #createIndex(request: IndexRequest): Promise<void> {
+    const there = await this.#indexes();
     if (there.some(({ field_name }) => field_name === request.field_name)) return;
     await this.call(`index ${request.field_name} of`, (client, target) =>
       client.createIndex({ ...target, ...request }),
