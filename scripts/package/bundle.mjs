@@ -6,8 +6,8 @@ import { rolldown } from 'rolldown';
 /** Files that stay as they are: bundlers and file tracers look for the literal paths of the binaries in them. */
 const VERBATIM = ['native/find-addon.js', 'native/load-failure.js', 'native/platform.js'];
 
-/** Files for browsers, which the server reads and does not run. */
-const PAGES = 'server/pages';
+/** Folders that are read as files, scripts for browsers among them. */
+const ASSETS = ['server/pages'];
 
 /** Where shared code goes, below the output. */
 const CHUNKS = 'chunks';
@@ -22,7 +22,13 @@ const OWN_URL = '__EMBEDLANE_URL_OF__';
  * @param {string[]} exported the modules that package.json names, relative to dist
  */
 export async function bundle(dist, out, exported) {
-  const modules = readdirSync(dist, { recursive: true }).map((name) => name.split(sep).join('/'));
+  const modules = readdirSync(dist, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(dist, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter((name) => !ASSETS.some((folder) => name.startsWith(`${folder}/`)));
+  const strangers = modules.filter((name) => !/\.(js|d\.ts)$/.test(name));
+  if (strangers.length > 0)
+    throw new Error(`Neither code nor in a folder of ASSETS: ${strangers.join(', ')}`);
   const code = modules.filter((name) => name.endsWith('.js'));
   const started = code.flatMap((name) => programsOf(dist, name));
   const entries = new Set([...exported, ...started]);
@@ -48,7 +54,7 @@ export async function bundle(dist, out, exported) {
   for (const name of [...VERBATIM, ...modules.filter((path) => path.endsWith('.d.ts'))]) {
     cpSync(join(dist, name), join(out, name));
   }
-  cpSync(join(dist, PAGES), join(out, PAGES), { recursive: true });
+  for (const folder of ASSETS) cpSync(join(dist, folder), join(out, folder), { recursive: true });
 }
 
 /** The modules that `name` starts as a process or thread, by their path. */

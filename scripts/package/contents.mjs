@@ -10,6 +10,7 @@ const platforms = Object.keys(TARGETS).join('|');
 const CODE = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|CMakeLists\.txt)$/,
   /^dist\/.+\.(js|d\.ts)$/,
+  /^dist\/server\/pages\/\w+\.(html|css)$/,
   new RegExp(`^prebuilds/(${platforms})/embedlane\\.node$`),
   // Sources, for platforms without a binary; not their tests.
   /^native\/(?!test\/)(\w+\/)?[\w-]+\.(cc|h|json|mjs|map)$/,
