@@ -139,6 +139,7 @@ void TopKSearch::Worker::encode(size_t q) {
 }
 
 void TopKSearch::Worker::set_bounds(size_t q) {
+  if (s_.bit_counts_) return;  // counts are compared themselves
   const float kth = kth_[q] == 0 ? NAN : key_goodness(kth_[q]);
   if (s_.coded_) {
     s_.bounds_.query(squares_[q], kth, code_norms_[q], code_errors_[q], &base_[q], &slope_[q],

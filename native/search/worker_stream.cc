@@ -62,8 +62,9 @@ void TopKSearch::Worker::stream_bits(const Rows& rows, size_t q) {
   if (kth_[q] != 0) {
     const double goodness = key_goodness(kth_[q]);
     const double bits = fewer ? (in_.metric == Metric::kL2 ? goodness * goodness : -goodness) : goodness;
-    // One more for rounding.
-    limit = uint32_t(std::clamp(fewer ? std::ceil(bits) + 1 : std::floor(bits) - 1, 0.0, 4294967295.0));
+    // One more for the rounding of a root; counts themselves are exact, and many rows have the same one.
+    const double slack = in_.metric == Metric::kL2 ? 1 : 0;
+    limit = uint32_t(std::clamp(fewer ? std::ceil(bits) + slack : std::floor(bits), 0.0, 4294967295.0));
   }
   scored_ += rows.count;
   const auto visit = [&](auto stays) {

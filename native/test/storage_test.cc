@@ -130,25 +130,37 @@ TEST(row_store_maps_only_rows_that_lie_in_the_file) {
   const TemporaryFile file(content);
   RowStore store(RowCodec(Dtype::kF32, 16));
   const size_t size = content.size();
-  CHECK(!store.map(file.path, size, 4096, nullptr, 11));
-  CHECK(!store.map(file.path, size, 4096, nullptr, 0));
-  CHECK(!store.map(file.path, size, 4096, nullptr, SIZE_MAX / 64));
-  CHECK(!store.map(file.path, size, size + 64, nullptr, 1));
-  CHECK(!store.map(file.path, size, 4097, nullptr, 1));
-  CHECK(!store.map(file.path, size + 64, 4096, nullptr, 10));
-  CHECK(!store.map(file.path, SIZE_MAX, 4096, nullptr, SIZE_MAX / 128));
+  CHECK(!store.map(file.path, size, 4096, 0, nullptr, 11));
+  CHECK(!store.map(file.path, size, 4096, 0, nullptr, 0));
+  CHECK(!store.map(file.path, size, 4096, 0, nullptr, SIZE_MAX / 64));
+  CHECK(!store.map(file.path, size, size + 64, 0, nullptr, 1));
+  CHECK(!store.map(file.path, size, 4097, 0, nullptr, 1));
+  CHECK(!store.map(file.path, size + 64, 4096, 0, nullptr, 10));
+  CHECK(!store.map(file.path, SIZE_MAX, 4096, 0, nullptr, SIZE_MAX / 128));
   CHECK(store.rows() == 0);
-  CHECK(store.map(file.path, size, 4096, nullptr, 10));
+  CHECK(store.map(file.path, size, 4096, 0, nullptr, 10));
   CHECK(store.rows() == 10);
   float scale;
   CHECK(std::memcmp(store.row(9, &scale), content.data() + 4096 + 9 * 64, 64) == 0);
   bool thrown = false;
   try {
-    store.map(file.path + "-missing", size, 4096, nullptr, 10);
+    store.map(file.path + "-missing", size, 4096, 0, nullptr, 10);
   } catch (const std::exception&) {
     thrown = true;
   }
   CHECK(thrown);
+  // Codes: where the store has such, and inside the file.
+  CHECK(!store.map(file.path, size, 4096, 64, nullptr, 1));
+  RowStore coded(RowCodec(Dtype::kF32, 16), Acceleration::kInt8);
+  const size_t each = code_bytes(Acceleration::kInt8, 16, 1);
+  CHECK(each == 64 + 12);
+  CHECK(!coded.map(file.path, size, 4096, 63, nullptr, 1));
+  CHECK(!coded.map(file.path, size, 4096, size + 64, nullptr, 1));
+  CHECK(!coded.map(file.path, size, 4096, size - 64, nullptr, 1));
+  CHECK(!coded.map(file.path, size, 4096, size - 9 * 64, nullptr, 10));
+  CHECK(coded.rows() == 0);
+  CHECK(coded.map(file.path, size, 4096, 64, nullptr, 10));
+  CHECK(!coded.prepare(1));
   // Memory behind mapped rows.
   const std::vector<float> more(5 * 16, 1.0f);
   CHECK(store.append(more.data(), 5) == -1);
