@@ -114,9 +114,8 @@ export class FlatIndex implements Iterable<IndexRow> {
 
   /**
    * {@link add} for so many rows that copying them would hold up the event loop: other threads do it. The rows are the
-   * index's, behind those that were added meanwhile, when the promise resolves.
+   * index's, behind those that were added meanwhile, when the promise resolves. `embeddings` is read until then.
    *
-   * @param embeddings read until then, so do not write to it or transfer it
    * @throws {EmbedlaneError} as {@link add}, as rejections
    */
   async addAsync(embeddings: RowsLike, ids?: Iterable<Id>): Promise<void> {
@@ -393,8 +392,8 @@ export class FlatIndex implements Iterable<IndexRow> {
 
   /** The same for one who reads rows. */
   #read(): Contents {
-    const contents = this.#open();
+    this.#open();
     this.#folder?.beforeReading();
-    return contents;
+    return this.#contents;
   }
 }
