@@ -297,13 +297,9 @@ export class FlatIndex implements Iterable<IndexRow> {
 
   stats(): IndexStats {
     const { live, rows, ids } = this.#open();
-    return {
-      rows: live.count,
-      nextId: ids.nextId,
-      removed: live.length - live.count,
-      memoryBytes: rows.memoryBytes,
-      mappedBytes: rows.mappedBytes,
-    };
+    const { memoryBytes, mappedBytes } = rows;
+    const removed = live.length - live.count;
+    return { rows: live.count, nextId: ids.nextId, removed, memoryBytes, mappedBytes };
   }
 
   /**
