@@ -23,8 +23,8 @@ const floats: PgVectorType = {
   indexedDims: 2000,
   toBinary(vector) {
     const values = vector as Float32Array;
-    const bytes = denseHeader(values.length, 4);
-    for (let i = 0; i < values.length; i++) bytes.writeFloatBE(values[i], 4 + 4 * i);
+    const bytes = denseBytes(values);
+    bytes.subarray(4).swap32();
     return bytes;
   },
   toText: (vector) => `[${(vector as Float32Array).join(',')}]`,
@@ -37,9 +37,8 @@ const halves: PgVectorType = {
   family: 'halfvec',
   indexedDims: 4000,
   toBinary(vector) {
-    const values = toHalves(vector as Float32Array);
-    const bytes = denseHeader(values.length, 2);
-    for (let i = 0; i < values.length; i++) bytes.writeUInt16BE(values[i], 4 + 2 * i);
+    const bytes = denseBytes(toHalves(vector as Float32Array));
+    bytes.subarray(4).swap16();
     return bytes;
   },
 };
@@ -124,9 +123,11 @@ export const PG_DISTANCES: Record<StoreMetric, PgDistance> = {
   hamming: { operator: '<~>', opclass: 'hamming_ops', score: (distance) => distance },
 };
 
-function denseHeader(dims: number, width: number): Buffer {
-  const bytes = Buffer.alloc(4 + width * dims);
-  bytes.writeInt16BE(dims);
+/** The header of a dense vector, and its values as they are here: little-endian on every platform that we build for. */
+function denseBytes(values: Float32Array | Uint16Array): Buffer {
+  const bytes = Buffer.alloc(4 + values.byteLength);
+  bytes.writeInt16BE(values.length);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 4);
   return bytes;
 }
 
