@@ -4,6 +4,7 @@ import { invalidArgument, withCallerStack } from '../core/errors.js';
 import { typedArray } from '../core/validate.js';
 import type { Lane } from '../runtime/index.js';
 import { named } from './encode-job.js';
+import { HeldLane } from './held-lane.js';
 import type { OpenStreamParams, PushStreamParams, StreamParams, WindowReport } from './lane/protocol.js';
 import type { AudioStreamPlan, PcmPiece } from './options.js';
 import { finished } from './pool-windows.js';
@@ -43,8 +44,9 @@ async function* embedPieces(
   const stream = nextStream++;
   const abort = new Abort(signal);
   // Each call is answered when the model has heard all of it: that is what slows a fast stream down.
+  const held = new HeldLane(lane);
   const call = (method: string, params: object) =>
-    abort.race(lane.run((process) => process.call(method, params)) as Promise<WindowReport[]>);
+    abort.race(held.call(method, params) as Promise<WindowReport[]>);
   const reader = new PcmReader(plan.format);
   try {
     const open: OpenStreamParams = {
@@ -64,6 +66,7 @@ async function* embedPieces(
     throw withCallerStack(named(error, 'samples'));
   } finally {
     abort.dispose();
+    held.release();
     const params: StreamParams = { stream };
     lane.note('dropStream', params);
   }

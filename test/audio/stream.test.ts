@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AudioEmbedder } from 'embedlane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAudio } from '#dist/audio/decode/open.js';
@@ -23,6 +25,16 @@ async function drain(samples: Parameters<AudioEmbedder['encodeStream']>[0], opti
 
 function* pieces<T extends Float32Array | Int16Array | Uint8Array>(whole: T, size: number): Generator<T> {
   for (let at = 0; at < whole.length; at += size) yield whole.subarray(at, at + size) as T;
+}
+
+/** Lanes of this process's models. */
+function children(): number[] {
+  const lines = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n');
+  return lines
+    .filter((line) => line.includes('lane'))
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .filter(([, parent]) => parent === process.pid)
+    .map(([pid]) => pid);
 }
 
 describe('AudioEmbedder.encodeStream', () => {
@@ -92,6 +104,32 @@ describe('AudioEmbedder.encodeStream', () => {
     expect((await model.encode(sound('tone_1s_16k_s16.wav'))).rows).toBe(1);
     release();
     expect(await streaming).toMatchObject([{ start: 0, end: 2 }]);
+  });
+
+  it('stays in one of several lanes, which does not count as idle, and says that it died', {
+    timeout: 60_000,
+  }, async () => {
+    const others = new Set(children());
+    await using several = await AudioEmbedder.load(MODEL, { lanes: 2, threads: 1, keepAlive: 0.05 });
+    async function* halting() {
+      for (let second = 0; second < 3; second++) {
+        yield speech.subarray(second * 16_000, (second + 1) * 16_000);
+        await sleep(150);
+      }
+    }
+    const [wanted] = await model.encode({ samples: speech.subarray(0, 48_000), sampleRate: 16_000 });
+    const read = async (samples: AsyncIterable<Float32Array>) => {
+      const windows = [];
+      for await (const window of several.encodeStream(samples, { sampleRate: 16_000 })) windows.push(window);
+      return windows;
+    };
+    expect(await read(halting())).toMatchObject([{ start: 0, end: 3, embedding: wanted }]);
+    async function* deadly() {
+      yield speech.subarray(0, 16_000);
+      for (const pid of children().filter((pid) => !others.has(pid))) process.kill(pid, 'SIGKILL');
+      yield speech.subarray(0, 16_000);
+    }
+    await expect(read(deadly())).rejects.toThrow(code('ERR_RUNTIME'));
   });
 
   it('ends with an abort, also while its source is silent', async () => {

@@ -1,5 +1,4 @@
 import { throwIfAborted } from '../../core/abort.js';
-import { EmbedlaneError } from '../../core/errors.js';
 import { type AudioSource, checkPiece, openAudio } from '../decode/open.js';
 import { audioError } from '../decode/pcm.js';
 import { type AudioWindow, audioWindows, WindowCutter, type WindowOptions } from '../windows.js';
@@ -66,7 +65,7 @@ export class WindowedAudio {
   }
 
   async pushStream({ stream, samples }: PushStreamParams): Promise<WindowReport[]> {
-    const state = this.#stream(stream);
+    const state = this.#streams.get(stream) as Stream;
     const piece = { samples, sampleRate: state.params.sampleRate };
     checkPiece(piece);
     state.received += samples.length;
@@ -74,7 +73,7 @@ export class WindowedAudio {
   }
 
   async endStream({ stream }: StreamParams): Promise<WindowReport[]> {
-    const state = this.#stream(stream);
+    const state = this.#streams.get(stream) as Stream;
     this.#streams.delete(stream);
     if (state.received === 0) throw audioError('at least one sample', 'none');
     return this.#embedAll(state, state.cutter.end());
@@ -82,15 +81,6 @@ export class WindowedAudio {
 
   dropStream({ stream }: StreamParams): void {
     this.#streams.delete(stream);
-  }
-
-  #stream(stream: number): Stream {
-    const state = this.#streams.get(stream);
-    if (state) return state;
-    throw new EmbedlaneError(
-      'ERR_RUNTIME',
-      "Expected the model's process to live as long as the stream but it had to be replaced",
-    );
   }
 
   async #embedAll({ params }: Stream, windows: AsyncIterable<AudioWindow>): Promise<WindowReport[]> {
