@@ -1,6 +1,6 @@
-import { abortError, throwIfAborted } from '../core/abort.js';
 import { Deadline } from '../core/deadline.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
+import { Interruptible } from '../core/interruptible.js';
 import type { OnProgress } from '../core/progress.js';
 import { type Lane, type LaneHandle, type LaneSettings, openLane } from '../runtime/index.js';
 import { dropTexts, sendTexts } from '../text/send-texts.js';
@@ -70,19 +70,14 @@ export class HeadLane {
     seconds: readonly string[] | undefined,
     { tokens = {}, signal, onProgress, onUsage }: Omit<RunOptions, 'timeout'>,
   ): Promise<TextFields[]> {
-    throwIfAborted(signal);
     const job = nextJob++;
     const out = new Array<TextFields>(texts.length);
     let completed = 0;
     let padded = 0;
     let used = 0;
-    let stopped = false;
-    let interrupt: (reason: unknown) => void = () => {};
-    const interrupted = new Promise<never>((_, reject) => {
-      interrupt = reject;
-    });
+    const work = new Interruptible();
     const place = (start: number, { rows, fields, ...batch }: HeadRows) => {
-      if (stopped) return;
+      if (work.stopped) return;
       for (const row of rows) if (!out[start + row]) completed++;
       spread(fields, rows, (row, values) => {
         out[start + row] = values;
@@ -93,13 +88,13 @@ export class HeadLane {
         onProgress?.({ completed, total: texts.length, tokens: padded });
       } catch (error) {
         // The caller's own error, thrown inside a message handler: it belongs to the call.
-        interrupt(error);
+        work.interrupt(error);
       }
     };
     const send = async (process: LaneHandle, start: number, end: number) => {
       const first = await sendTexts(process, texts.slice(start, end));
       const second = seconds && (await sendTexts(process, seconds.slice(start, end)));
-      if (stopped) {
+      if (work.stopped) {
         dropTexts(process, first);
         if (second) dropTexts(process, second);
         return;
@@ -108,28 +103,21 @@ export class HeadLane {
       await process.call('run', params, (rows: HeadRows) => place(start, rows));
     };
     const windows = cutWindows(texts, seconds);
-    const work = async () => {
+    const sendWindows = async () => {
       for (const [start, end] of windows) {
-        if (stopped) return;
+        if (work.stopped) return;
         await this.#lane.run((process) => send(process, start, end));
       }
     };
-    const onAbort = () => interrupt(abortError(signal as AbortSignal));
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const sending = () =>
+      Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, sendWindows));
     try {
-      await Promise.race([
-        Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, work)),
-        interrupted,
-      ]);
-      onUsage?.({ tokens: used });
-      return out;
+      await work.run(signal, sending, () => this.#lane.note('cancel', { job }));
     } catch (error) {
-      stopped = true;
-      this.#lane.note('cancel', { job });
       throw withCallerStack(error);
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
     }
+    onUsage?.({ tokens: used });
+    return out;
   }
 
   /** Spelling of each token id. */

@@ -1,5 +1,6 @@
-import { abortError, throwIfAborted } from '../core/abort.js';
+import { throwIfAborted } from '../core/abort.js';
 import type { EmbedlaneError } from '../core/errors.js';
+import { Interruptible } from '../core/interruptible.js';
 import type { OnProgress } from '../core/progress.js';
 import type { Lane, LaneHandle } from '../runtime/index.js';
 import { fromWire } from '../runtime/protocol.js';
@@ -46,9 +47,7 @@ export class ImageJob {
   readonly #failures = new Map<number, EmbedlaneError>();
   #completed = 0;
   #next = 0;
-  #stopped = false;
-  /** Rejects {@link run} while it waits. */
-  #interrupt: (reason: unknown) => void = () => {};
+  readonly #work = new Interruptible();
 
   constructor(lane: Lane<unknown>, sources: readonly ImageSource[], plan: ImagePlan, dims: number) {
     this.#lane = lane;
@@ -64,31 +63,15 @@ export class ImageJob {
     throwIfAborted(signal);
     const known = onError === 'throw' ? this.#sources.find(({ error }) => error) : undefined;
     if (known?.error) throw named(known.error, known.name);
-    const onAbort = () => this.#interrupt(abortError(signal as AbortSignal));
-    const interrupted = new Promise<never>((_, reject) => {
-      this.#interrupt = reject;
-    });
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      const work = Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, () => this.#sendWindows());
-      await Promise.race([Promise.all(work), interrupted]);
-      return this.#result();
-    } catch (error) {
-      this.#stop();
-      throw error;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
-  }
-
-  #stop(): void {
-    this.#stopped = true;
+    const work = () =>
+      Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, () => this.#sendWindows()));
     const params: CancelParams = { job: this.#id };
-    this.#lane.note('cancel', params);
+    await this.#work.run(signal, work, () => this.#lane.note('cancel', params));
+    return this.#result();
   }
 
   async #sendWindows(): Promise<void> {
-    while (!this.#stopped && this.#next < this.#sources.length) {
+    while (!this.#work.stopped && this.#next < this.#sources.length) {
       const start = this.#next;
       this.#next = this.#windowEnd(start);
       const window = this.#sources.slice(start, this.#next);
@@ -109,7 +92,7 @@ export class ImageJob {
   async #embed(lane: LaneHandle, window: readonly ImageSource[], start: number): Promise<void> {
     const sent = await sendImages(lane, window);
     for (const { row, error } of sent.failures) this.#fail(start + row, error);
-    if (this.#stopped) {
+    if (this.#work.stopped) {
       dropImages(lane, sent);
       return;
     }
@@ -130,7 +113,7 @@ export class ImageJob {
   }
 
   #place(indices: readonly number[], data: Float32Array): void {
-    if (this.#stopped) return;
+    if (this.#work.stopped) return;
     const dims = this.#dims;
     indices.forEach((index, i) => {
       this.#out.set(data.subarray(i * dims, (i + 1) * dims), index * dims);
@@ -140,10 +123,10 @@ export class ImageJob {
   }
 
   #fail(index: number, error: EmbedlaneError): void {
-    if (this.#stopped) return;
+    if (this.#work.stopped) return;
     // Only a picture's own fault can be skipped: what breaks the model or the machine is the call's.
     if (this.#plan.onError === 'throw' || error.code !== 'ERR_IMAGE') {
-      this.#interrupt(error);
+      this.#work.interrupt(error);
       return;
     }
     this.#failures.set(index, error);
@@ -161,7 +144,7 @@ export class ImageJob {
       this.#plan.onProgress?.({ completed: this.#completed, total: this.#sources.length });
     } catch (error) {
       // The caller's own error, thrown inside a message handler: it belongs to the call, not to the process.
-      this.#interrupt(error);
+      this.#work.interrupt(error);
     }
   }
 

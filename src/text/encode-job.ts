@@ -1,4 +1,4 @@
-import { abortError, throwIfAborted } from '../core/abort.js';
+import { Interruptible } from '../core/interruptible.js';
 import type { RuntimeMeter } from '../runtime/index.js';
 import type { CancelParams, EmbedParams, EmbedResult, EmbedRows } from './lane/protocol.js';
 import type { EncodePlan } from './options.js';
@@ -31,9 +31,7 @@ export class EncodeJob<Result> {
   readonly #meter: RuntimeMeter;
   #completed = 0;
   #tokens = 0;
-  #stopped = false;
-  /** Rejects {@link run} while it waits. */
-  #interrupt: (reason: unknown) => void = () => {};
+  readonly #work = new Interruptible();
   /** Windows still to be sent; beginnings that were too short are added at the end. */
   readonly #sources: Generator<TextWindow, void, undefined>[];
 
@@ -67,32 +65,15 @@ export class EncodeJob<Result> {
   /** @returns what the sink makes of all rows */
   async run(): Promise<Result> {
     const { signal } = this.#plan;
-    throwIfAborted(signal);
-    const onAbort = () => this.#interrupt(abortError(signal as AbortSignal));
-    const interrupted = new Promise<never>((_, reject) => {
-      this.#interrupt = reject;
-    });
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      const work = Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, () => this.#sendWindows());
-      await Promise.race([Promise.all(work), interrupted]);
-      return this.#sink.finish();
-    } catch (error) {
-      this.#stop();
-      throw error;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
-  }
-
-  #stop(): void {
-    this.#stopped = true;
+    const work = () =>
+      Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, () => this.#sendWindows()));
     const params: CancelParams = { job: this.#id };
-    this.#lane.note('cancel', params);
+    await this.#work.run(signal, work, () => this.#lane.note('cancel', params));
+    return this.#sink.finish();
   }
 
   async #sendWindows(): Promise<void> {
-    while (!this.#stopped) {
+    while (!this.#work.stopped) {
       const window = this.#nextWindow();
       if (!window) return;
       const { unfinished } = await this.#lane.run((lane) => this.#embed(lane, window));
@@ -113,7 +94,7 @@ export class EncodeJob<Result> {
 
   async #embed(lane: TextLaneCalls, window: TextWindow): Promise<EmbedResult> {
     const texts = await sendTexts(lane, window.texts);
-    if (this.#stopped) {
+    if (this.#work.stopped) {
       dropTexts(lane, texts);
       return { unfinished: [] };
     }
@@ -138,7 +119,7 @@ export class EncodeJob<Result> {
   #place(window: TextWindow, { rows, data, lengths, tokens }: EmbedRows): void {
     const textTokens = lengths.reduce((sum, length) => sum + length, 0);
     this.#meter.batch(rows.length, textTokens, tokens);
-    if (this.#stopped) return;
+    if (this.#work.stopped) return;
     const { output, spans } = this.#plan;
     const places = Array.from(rows, (row) => window.indices[row]);
     const counts = places.map((index, i) => {
@@ -169,7 +150,7 @@ export class EncodeJob<Result> {
       });
     } catch (error) {
       // The caller's own error, thrown inside a message handler: it belongs to the call, not to the process.
-      this.#interrupt(error);
+      this.#work.interrupt(error);
     }
   }
 }

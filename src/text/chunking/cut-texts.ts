@@ -1,7 +1,7 @@
-import { abortError, throwIfAborted } from '../../core/abort.js';
+import { Interruptible } from '../../core/interruptible.js';
 import type { ChunkParams, ChunkResult } from '../lane/protocol.js';
 import { sendTexts } from '../send-texts.js';
-import type { TextLane } from '../text-lane.js';
+import type { TextLane, TextLaneCalls } from '../text-lane.js';
 import { textWindows } from '../windows.js';
 import type { Chunk } from './chunk-embeddings.js';
 import type { ChunkLimits } from './plan.js';
@@ -30,29 +30,15 @@ export async function cutTexts(
 ): Promise<CutText[]> {
   const out: CutText[] = [];
   for (const { texts: part } of textWindows(texts, undefined, Number.POSITIVE_INFINITY, WINDOW)) {
-    throwIfAborted(signal);
-    const cutting = lane.run(async (process) => {
+    const cut = async (process: TextLaneCalls) => {
       const params: ChunkParams = { ...limits, texts: await sendTexts(process, part) };
       return (await process.call('chunk', params)) as ChunkResult;
-    });
-    out.push(...read(part, await orAborted(cutting, signal), limits.late));
+    };
+    // What the lane answers after an abort is nobody's.
+    const result = await new Interruptible().run(signal, () => lane.run(cut));
+    out.push(...read(part, result, limits.late));
   }
   return out;
-}
-
-/** Gives up waiting when the signal fires; what the lane then answers is nobody's. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(abortError(signal));
-  });
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 function read(
