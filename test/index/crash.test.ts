@@ -43,7 +43,8 @@ afterEach(() => {
  * @param reached is told each state as it is asked for (`acknowledged: false`) and when it is on the disk
  */
 async function change(reached: (state: string, acknowledged: boolean) => void): Promise<void> {
-  const index = await FlatIndex.open(trial);
+  // Checked at once, because a check in the background would meet faults at a moment of its own.
+  const index = await FlatIndex.open(trial, { verify: 'full' });
   const acknowledge = async (operation: Promise<void>) => {
     const now = state(index);
     reached(now, false);
