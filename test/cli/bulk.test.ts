@@ -145,7 +145,7 @@ describe('a job that is not the same any more', () => {
     expect(status).toBe(2);
   }
 
-  it('is refused, with what has changed, and left as it is', async () => {
+  it('is refused, with what has changed, and left as it is up to its checkpoint', async () => {
     const input = await writeInput('changed.jsonl', 3000);
     const other = await writeInput('other.jsonl', 3000);
     const out = join(folder, 'changed.npy');
@@ -182,7 +182,11 @@ describe('a job that is not the same any more', () => {
     await refused(again, /same model sha256/);
     await writeFile(file, graph);
 
-    expect((await readFile(`${out}.partial`)).equals(partial)).toBe(true);
+    // What came after the last checkpoint may be gone: nobody can go on from there.
+    const { sink } = JSON.parse(await readFile(`${out}.partial.json`, 'utf8')) as { sink: { rows: number } };
+    const left = await readFile(`${out}.partial`);
+    expect(left.length).toBeGreaterThanOrEqual(sink.rows * 32 * 4);
+    expect(left.equals(partial.subarray(0, left.length))).toBe(true);
     expect((await cli(again)).status).toBe(0);
   });
 

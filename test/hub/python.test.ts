@@ -6,12 +6,17 @@ import { describe, expect, it } from 'vitest';
 import { outcome } from '../outcome.js';
 import { FILES, NEEDED, startHub } from './support.js';
 
-/** A Python with huggingface_hub: EMBEDLANE_PYTHON, the benchmarks' environment, or the system's. */
-const PYTHON = [process.env.EMBEDLANE_PYTHON, 'bench/peers/.venv/bin/python', 'python3'].find(
-  (python) => python !== undefined && spawnSync(python, ['-c', 'import huggingface_hub']).status === 0,
-);
+/** A Python with huggingface_hub: EMBEDLANE_PYTHON, that of scripts/install-servers.mjs, the benchmarks' or the system's. */
+const PYTHON = [
+  process.env.EMBEDLANE_PYTHON,
+  'build-servers/hub/bin/python',
+  'bench/peers/.venv/bin/python',
+  'python3',
+].find((python) => python !== undefined && spawnSync(python, ['-c', 'import huggingface_hub']).status === 0);
 if (!PYTHON)
-  console.warn('SKIPPED: no Python with huggingface_hub; set EMBEDLANE_PYTHON to test the shared cache');
+  console.warn(
+    'SKIPPED: no Python with huggingface_hub; run scripts/install-servers.mjs to test the shared cache',
+  );
 
 const hub = startHub();
 

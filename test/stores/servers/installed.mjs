@@ -12,6 +12,8 @@ export const SERVERS = {
   milvus: ['milvus-lite==3.2.2', 'pymilvus==3.0.2'],
   'milvus-2.5': ['milvus-lite==2.5.1'],
   seekdb: ['pylibseekdb==1.4.0.post1'],
+  // No server: what shares its cache of models with us.
+  hub: ['huggingface_hub==2.4.0'],
 };
 
 /** A path below an environment's folder of packages, or undefined if it is not installed. */
