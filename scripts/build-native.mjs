@@ -3,6 +3,7 @@
 //   node scripts/build-native.mjs [--if-possible] [--force] [--werror] [--sanitize]
 //
 // Does nothing if the sources, the flags and Node's ABI-relevant platform have not changed since the last build.
+// --werror        a warning is an error; EMBEDLANE_WERROR=1 says the same
 // --if-possible   a missing compiler or CMake is a message, not a failure: the TypeScript fallback works
 // --sanitize      AddressSanitizer and UBSan; goes to build-sanitize/Release/embedlane.node (load it
 //                 with EMBEDLANE_BINDING and the sanitizer runtime preloaded)
@@ -19,7 +20,7 @@ const { values: options } = parseArgs({
   options: {
     'if-possible': { type: 'boolean', default: false },
     force: { type: 'boolean', default: false },
-    werror: { type: 'boolean', default: false },
+    werror: { type: 'boolean', default: process.env.EMBEDLANE_WERROR === '1' },
     sanitize: { type: 'boolean', default: false },
   },
 });

@@ -1,7 +1,6 @@
 // Installs the servers that the tests of the stores start, from PyPI into build-servers/: Milvus Lite, the older one
 // whose core is Milvus' own (it has 16-bit and binary vectors), and seekdb; and Python's huggingface_hub; or those of them
-// that are named. Does
-// nothing where they are there.
+// that are named. Does nothing where they are there.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
