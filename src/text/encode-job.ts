@@ -13,6 +13,9 @@ import { HEAD_GROWTH, type TextWindow, textWindows } from './windows.js';
  */
 const WINDOW = { texts: 2048, characters: 256 * 1024 };
 
+/** Fewest texts of a window that is only cut so that every lane has work. */
+const MIN_SHARE = 32;
+
 /** Of each lane. With two, one is tokenised while the other is in the model. */
 const WINDOWS_IN_FLIGHT = 2;
 
@@ -32,6 +35,8 @@ export class EncodeJob<Result> {
   #completed = 0;
   #tokens = 0;
   readonly #work = new Interruptible();
+  /** Of several lanes, each gets its windows, even of a call that would fit into one. */
+  readonly #window: typeof WINDOW;
   /** Windows still to be sent; beginnings that were too short are added at the end. */
   readonly #sources: Generator<TextWindow, void, undefined>[];
 
@@ -54,7 +59,9 @@ export class EncodeJob<Result> {
     this.#done = new Uint8Array(texts.length);
     this.#lengths = new Uint32Array(texts.length);
     this.#meter = meter;
-    this.#sources = [textWindows(texts, undefined, head, WINDOW)];
+    const share = Math.max(MIN_SHARE, Math.ceil(texts.length / (WINDOWS_IN_FLIGHT * lane.size)));
+    this.#window = lane.size === 1 ? WINDOW : { ...WINDOW, texts: Math.min(WINDOW.texts, share) };
+    this.#sources = [textWindows(texts, undefined, head, this.#window)];
   }
 
   /** Tokens of each text, special tokens included, after truncation; known when {@link run} has resolved. */
@@ -79,7 +86,7 @@ export class EncodeJob<Result> {
       const { unfinished } = await this.#lane.run((lane) => this.#embed(lane, window));
       if (unfinished.length === 0) continue;
       const indices = unfinished.map((index) => window.indices[index]);
-      this.#sources.push(textWindows(this.#texts, indices, window.head * HEAD_GROWTH, WINDOW));
+      this.#sources.push(textWindows(this.#texts, indices, window.head * HEAD_GROWTH, this.#window));
     }
   }
 

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { RuntimeMeter } from '#dist/runtime/index.js';
+import { EncodeJob } from '#dist/text/encode-job.js';
+import type { EmbedParams } from '#dist/text/lane/protocol.js';
+import type { EncodePlan } from '#dist/text/options.js';
+import type { TextLane, TextLaneCalls } from '#dist/text/text-lane.js';
+
+/** How many texts each call of a lane is given, when there are so many lanes. */
+async function shares(size: number, texts: number): Promise<number[]> {
+  const given: number[] = [];
+  const calls: TextLaneCalls = {
+    call: async (_, params) => {
+      given.push((params as EmbedParams).texts.texts.length);
+      return { unfinished: [] };
+    },
+    note: async () => {},
+  };
+  const lane = { size, run: (task) => task(calls) } as TextLane;
+  const sink = { place() {}, finish: () => undefined };
+  const list = Array.from({ length: texts }, (_, i) => `text ${i}`);
+  await new EncodeJob(lane, list, {} as EncodePlan, sink, 100, new RuntimeMeter(1024)).run();
+  return given;
+}
+
+it('a call that one lane would take at once is shared among several', async () => {
+  expect(await shares(1, 512)).toEqual([512]);
+  expect(await shares(2, 512)).toEqual([128, 128, 128, 128]);
+  expect(await shares(2, 40)).toEqual([32, 8]);
+});
