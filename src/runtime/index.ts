@@ -12,4 +12,3 @@ export {
   type RuntimeSettings,
   type SessionSettings,
 } from './options.js';
-export { defaultThreads } from './threads.js';
