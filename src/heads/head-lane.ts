@@ -4,14 +4,13 @@ import { Interruptible } from '../core/interruptible.js';
 import type { OnProgress } from '../core/progress.js';
 import { type Lane, type LaneHandle, type LaneSettings, openLane } from '../runtime/index.js';
 import { dropTexts, sendTexts } from '../text/send-texts.js';
+import { shareAmong, WINDOWS_IN_FLIGHT, type WindowLimits } from '../text/windows.js';
 import type { HeadRows, Loaded, LoadParams, RunParams, TokenOptions } from './lane/protocol.js';
 
 const LANE = new URL('./lane/main.js', import.meta.url);
 
 /** About a millisecond of copying per window on the main thread. */
 const WINDOW = { texts: 512, characters: 256 * 1024 };
-/** Of each lane. With two, one is tokenised while the other is in the model. */
-const WINDOWS_IN_FLIGHT = 2;
 
 let nextJob = 0;
 
@@ -102,7 +101,7 @@ export class HeadLane {
       const params: RunParams = { job, texts: first, seconds: second, tokens };
       await process.call('run', params, (rows: HeadRows) => place(start, rows));
     };
-    const windows = cutWindows(texts, seconds);
+    const windows = cutWindows(texts, seconds, shareAmong(this.#lane.size, texts.length, WINDOW));
     const sendWindows = async () => {
       for (const [start, end] of windows) {
         if (work.stopped) return;
@@ -141,12 +140,13 @@ export class HeadLane {
 function* cutWindows(
   texts: readonly string[],
   seconds: readonly string[] | undefined,
+  limits: WindowLimits,
 ): Generator<[number, number], void, undefined> {
   for (let start = 0; start < texts.length; ) {
     let end = start;
-    for (let characters = 0; end < texts.length && end - start < WINDOW.texts; end++) {
+    for (let characters = 0; end < texts.length && end - start < limits.texts; end++) {
       characters += texts[end].length + (seconds?.[end].length ?? 0);
-      if (characters > WINDOW.characters && end > start) break;
+      if (characters > limits.characters && end > start) break;
     }
     yield [start, end];
     start = end;

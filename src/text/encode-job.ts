@@ -5,19 +5,20 @@ import type { EncodePlan } from './options.js';
 import type { RowSink } from './rows.js';
 import { dropTexts, sendTexts } from './send-texts.js';
 import type { TextLane, TextLaneCalls } from './text-lane.js';
-import { HEAD_GROWTH, type TextWindow, textWindows } from './windows.js';
+import {
+  HEAD_GROWTH,
+  shareAmong,
+  type TextWindow,
+  textWindows,
+  WINDOWS_IN_FLIGHT,
+  type WindowLimits,
+} from './windows.js';
 
 /**
  * About a millisecond of copying per window on the main thread, and enough texts that sorting them by length
  * leaves hardly any padding.
  */
 const WINDOW = { texts: 2048, characters: 256 * 1024 };
-
-/** Fewest texts of a window that is only cut so that every lane has work. */
-const MIN_SHARE = 32;
-
-/** Of each lane. With two, one is tokenised while the other is in the model. */
-const WINDOWS_IN_FLIGHT = 2;
 
 let nextJob = 0;
 
@@ -35,8 +36,7 @@ export class EncodeJob<Result> {
   #completed = 0;
   #tokens = 0;
   readonly #work = new Interruptible();
-  /** Of several lanes, each gets its windows, even of a call that would fit into one. */
-  readonly #window: typeof WINDOW;
+  readonly #window: WindowLimits;
   /** Windows still to be sent; beginnings that were too short are added at the end. */
   readonly #sources: Generator<TextWindow, void, undefined>[];
 
@@ -59,8 +59,7 @@ export class EncodeJob<Result> {
     this.#done = new Uint8Array(texts.length);
     this.#lengths = new Uint32Array(texts.length);
     this.#meter = meter;
-    const share = Math.max(MIN_SHARE, Math.ceil(texts.length / (WINDOWS_IN_FLIGHT * lane.size)));
-    this.#window = lane.size === 1 ? WINDOW : { ...WINDOW, texts: Math.min(WINDOW.texts, share) };
+    this.#window = shareAmong(lane.size, texts.length, WINDOW);
     this.#sources = [textWindows(texts, undefined, head, this.#window)];
   }
 

@@ -16,6 +16,19 @@ export interface WindowLimits {
   characters: number;
 }
 
+/** Windows on their way to each lane. With two, one is tokenised while the other is in the model. */
+export const WINDOWS_IN_FLIGHT = 2;
+
+/** Fewest texts of a window that is only cut so that every lane has work. */
+const MIN_SHARE = 32;
+
+/** Limits with which each of several lanes gets its windows, even of a call that would fit into one. */
+export function shareAmong(lanes: number, texts: number, limits: WindowLimits): WindowLimits {
+  if (lanes === 1) return limits;
+  const share = Math.ceil(texts / (WINDOWS_IN_FLIGHT * lanes));
+  return { ...limits, texts: Math.min(limits.texts, Math.max(MIN_SHARE, share)) };
+}
+
 /**
  * Characters of a text that are sent before it is known whether they suffice. Nearly all text has fewer than
  * eight characters per token; the rest of a long document would be tokenised only to be thrown away.
