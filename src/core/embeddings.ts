@@ -102,6 +102,32 @@ export class Embeddings<P extends Precision = 'float32'> implements Iterable<Pre
     this.precision = precision;
   }
 
+  /**
+   * Copies vectors that came as arrays, from JSON or a database, into one matrix of 32-bit floats.
+   *
+   * @param vectors arrays or typed arrays of numbers, all of one length
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG` if something is no number, `ERR_DIMENSION` if lengths differ
+   * @example
+   * Embeddings.from([[1, 0], [0, 1]]).dims; // 2
+   */
+  static from(vectors: readonly ArrayLike<number>[]): Embeddings {
+    if (!Array.isArray(vectors)) throw invalidArgument('vectors', 'an array of vectors', vectors);
+    const dims = vectors.length === 0 ? 0 : vectorLength(vectors[0], 0);
+    const data = new Float32Array(vectors.length * dims);
+    for (let i = 0; i < vectors.length; i++) {
+      const vector = vectors[i];
+      if (vectorLength(vector, i) !== dims) {
+        throw new EmbedlaneError(
+          'ERR_DIMENSION',
+          `Expected ${dims} values, as in vectors[0], for vectors[${i}] but received ${vector.length}`,
+        );
+      }
+      if (!ArrayBuffer.isView(vector)) requireNumbers(vector, i);
+      data.set(vector, i * dims);
+    }
+    return new Embeddings(data, vectors.length, dims);
+  }
+
   /** Row `index` as a view into `data`: no copy, so writing to it changes the matrix. */
   row(index: number): PrecisionData[P] {
     integer('index', index, 0, this.rows - 1);
@@ -121,4 +147,22 @@ export class Embeddings<P extends Precision = 'float32'> implements Iterable<Pre
   *[Symbol.iterator](): IterableIterator<PrecisionData[P]> {
     for (let index = 0; index < this.rows; index++) yield this.row(index);
   }
+}
+
+function vectorLength(vector: ArrayLike<number>, index: number): number {
+  if (isNumberArray(vector)) return vector.length;
+  throw invalidArgument(`vectors[${index}]`, 'an array of numbers', vector);
+}
+
+function requireNumbers(vector: ArrayLike<number>, index: number): void {
+  for (let i = 0; i < vector.length; i++) {
+    if (typeof vector[i] === 'number') continue;
+    throw invalidArgument(`vectors[${index}][${i}]`, 'a number', vector[i]);
+  }
+}
+
+function isNumberArray(value: unknown): boolean {
+  if (value instanceof BigInt64Array || value instanceof BigUint64Array || value instanceof DataView)
+    return false;
+  return Array.isArray(value) || ArrayBuffer.isView(value);
 }

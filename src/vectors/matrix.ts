@@ -13,10 +13,21 @@ type Shape = Pick<CheckedMatrix, 'rows' | 'dims'>;
 
 export const MAX_DIMS = 2 ** 32 - 1;
 
+/** Arrays of vectors are what most programs have at hand, so the error tells what makes a matrix of them. */
+export function noMatrix(name: string, value: unknown): EmbedlaneError {
+  const hint = Array.isArray(value) ? 'Embeddings.from(vectors)' : 'Embeddings.from([vector])';
+  const isVectors = Array.isArray(value) || ArrayBuffer.isView(value);
+  return invalidArgument(
+    name,
+    `a matrix { data, rows, dims }${isVectors ? `, which ${hint} makes,` : ''}`,
+    value,
+  );
+}
+
 /** Checks that `value` is a {@link MatrixLike} over usable memory. */
 export function matrixArgument(name: string, value: MatrixLike): CheckedMatrix {
   if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || Array.isArray(value)) {
-    throw invalidArgument(name, 'a matrix { data, rows, dims }', value);
+    throw noMatrix(name, value);
   }
   // Read once: a getter must not be able to change its mind after the check.
   const { rows, dims } = value;

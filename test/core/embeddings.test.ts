@@ -20,6 +20,35 @@ describe('Embeddings', () => {
     expect(new Embeddings(new Float32Array(0), 0, 384).toArrays()).toEqual([]);
   });
 
+  it('copies arrays of numbers into one matrix', () => {
+    const vectors = [[1, 2], new Float32Array([3, 4]), new Float64Array([0.5, 6])];
+    const made = Embeddings.from(vectors);
+    expect(made).toMatchObject({ rows: 3, dims: 2, precision: 'float32' });
+    expect(made.toArrays()).toEqual([
+      [1, 2],
+      [3, 4],
+      [0.5, 6],
+    ]);
+    made.data[2] = 9;
+    expect(vectors[1][0]).toBe(3);
+    expect(Embeddings.from([])).toMatchObject({ rows: 0, dims: 0 });
+  });
+
+  it.each([
+    ['no array', new Float32Array(4), 'ERR_INVALID_ARG', 'vectors '],
+    ['a vector instead of vectors', [0.1, 0.2], 'ERR_INVALID_ARG', 'vectors[0]'],
+    ['a string in a vector', [[1], ['2']], 'ERR_INVALID_ARG', 'vectors[1][0]'],
+    ['a hole in a vector', [new Array(1)], 'ERR_INVALID_ARG', 'vectors[0][0]'],
+    ['a hole among the vectors', new Array(1), 'ERR_INVALID_ARG', 'vectors[0]'],
+    ['big integers', [new BigInt64Array(1)], 'ERR_INVALID_ARG', 'vectors[0]'],
+    ['a DataView', [new DataView(new ArrayBuffer(4))], 'ERR_INVALID_ARG', 'vectors[0]'],
+    ['vectors of different lengths', [[1, 2], [3]], 'ERR_DIMENSION', 'vectors[1]'],
+  ])('refuses to copy %s', (_, vectors, code, name) => {
+    expect(() => Embeddings.from(vectors as never)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(`for ${name}`) }),
+    );
+  });
+
   it.each([-1, 3, 1.5, Number.NaN, '0'])('refuses row(%s)', (index) => {
     expect(() => e.row(index as number)).toThrow(EmbedlaneError);
   });

@@ -92,6 +92,16 @@ describe('topK', () => {
     );
   });
 
+  it('tells whoever gives vectors as arrays what makes a matrix of them', () => {
+    expect(() => topKSync([[1, 0]] as never, corpus, { k: 1 })).toThrow(
+      'which Embeddings.from(vectors) makes',
+    );
+    expect(() => topKSync(new Float32Array(2) as never, corpus, { k: 1 })).toThrow(
+      'which Embeddings.from([vector]) makes',
+    );
+    expect(topKSync(Embeddings.from([[1, 0]]), corpus, { k: 1 }).rows).toBe(1);
+  });
+
   it('refuses memory that could vanish: shared, resizable, detached', async () => {
     const shared = new Float32Array(new SharedArrayBuffer(16)) as never;
     const Resizable = ArrayBuffer as unknown as new (size: number, options: object) => ArrayBuffer;
