@@ -64,12 +64,11 @@ export class ClapEmbedder implements AsyncDisposable {
   }
 
   /**
-   * Loads a model without fusion whose repository has `text_model.onnx` and `audio_model.onnx`.
+   * Loads a model whose repository has `text_model.onnx` and `audio_model.onnx`.
    *
    * @param model path of a folder (absolute, or starting with `./` or `../`), or `org/name` or `org/name@revision` on
    *   the Hugging Face Hub
-   * @throws {EmbedlaneError} what `TextEmbedder.load` throws; `ERR_MODEL_INVALID` for fusion models, whose features are
-   *   random in transformers
+   * @throws {EmbedlaneError} what `TextEmbedder.load` throws
    */
   static async load(model: string, options?: ClapLoadOptions): Promise<ClapEmbedder> {
     const settings = checkClapLoadOptions(options);
@@ -138,7 +137,8 @@ export class ClapEmbedder implements AsyncDisposable {
   }
 
   /**
-   * Embeds sounds, given as for `AudioEmbedder.encode`. One that is longer than a window is the mean of its windows.
+   * Embeds sounds, given as for `AudioEmbedder.encode`. One that is longer than a window is the mean of its windows; a
+   * model with fusion takes all of it at once, and three parts of it from fixed places where transformers' are random.
    *
    * @returns one row per sound, in their order
    * @throws {EmbedlaneError} `ERR_AUDIO` naming the sound that cannot be used; and as {@link encodeText}
@@ -148,7 +148,8 @@ export class ClapEmbedder implements AsyncDisposable {
     options?: ClapAudioOptions,
   ): Promise<Embeddings> {
     const plan = this.#audioPlan(options);
-    const sounds = await embedSounds(this.#lane, inputs, 'mean', plan);
+    const output = this.#config.features.fusion ? 'whole' : 'mean';
+    const sounds = await embedSounds(this.#lane, inputs, output, plan);
     return finished(meanOfWindows(sounds, this.dimensions), plan);
   }
 

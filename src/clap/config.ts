@@ -19,6 +19,7 @@ const DEFAULTS = {
   ...{ minFrequency: 0, maxFrequency: 14_000, positions: 514, padId: 1, scale: 1 / 0.07 },
 };
 const PADDINGS = ['repeatpad', 'repeat', 'pad'] as const;
+const TRUNCATIONS = ['fusion', 'rand_trunc'] as const;
 
 /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` naming the file and the field */
 export async function readClapConfig(folder: string): Promise<ClapConfig> {
@@ -53,29 +54,28 @@ export async function readClapConfig(folder: string): Promise<ClapConfig> {
 }
 
 function readFeatures(file: JsonObject | undefined): ClapFeatureConfig {
-  const type = file?.string('feature_extractor_type') ?? 'ClapFeatureExtractor';
-  if (file && type !== 'ClapFeatureExtractor') {
+  if (!file)
+    throw new EmbedlaneError('ERR_MODEL_INVALID', 'Expected preprocessor_config.json of a CLAP model');
+  const type = file.string('feature_extractor_type') ?? 'ClapFeatureExtractor';
+  if (type !== 'ClapFeatureExtractor') {
     throw file.invalid("'ClapFeatureExtractor'", "'feature_extractor_type'", type);
   }
-  // Fusion models stack random crops, and tell by a random input that a sound is long: nothing to be equal to.
-  const truncation = file?.string('truncation') ?? 'fusion';
-  if (truncation !== 'rand_trunc') {
-    const expected = "'rand_trunc' (models without fusion, such as laion/clap-htsat-unfused)";
-    if (file) throw file.invalid(expected, "'truncation'", truncation);
-    throw new EmbedlaneError('ERR_MODEL_INVALID', 'Expected preprocessor_config.json of a CLAP model');
-  }
-  const padding = file?.string('padding') ?? 'repeatpad';
-  const known = PADDINGS.find((name) => name === padding);
-  if (known === undefined) throw (file as JsonObject).invalid(PADDINGS.join(' or '), "'padding'", padding);
-  const sampleRate = file?.positiveInteger('sampling_rate') ?? DEFAULTS.sampleRate;
+  const choice = <T extends string>(name: string, values: readonly T[], initial: T): T => {
+    const given = file.string(name) ?? initial;
+    const value = values.find((known) => known === given);
+    if (value === undefined) throw file.invalid(values.join(' or '), `'${name}'`, given);
+    return value;
+  };
+  const sampleRate = file.positiveInteger('sampling_rate') ?? DEFAULTS.sampleRate;
   return {
-    mels: file?.positiveInteger('feature_size') ?? DEFAULTS.mels,
+    mels: file.positiveInteger('feature_size') ?? DEFAULTS.mels,
     sampleRate,
-    fftSize: file?.positiveInteger('fft_window_size') ?? DEFAULTS.fftSize,
-    hop: file?.positiveInteger('hop_length') ?? DEFAULTS.hop,
-    windowSamples: (file?.positiveInteger('max_length_s') ?? DEFAULTS.seconds) * sampleRate,
-    minFrequency: file?.number('frequency_min') ?? DEFAULTS.minFrequency,
-    maxFrequency: file?.number('frequency_max') ?? DEFAULTS.maxFrequency,
-    padding: known,
+    fftSize: file.positiveInteger('fft_window_size') ?? DEFAULTS.fftSize,
+    hop: file.positiveInteger('hop_length') ?? DEFAULTS.hop,
+    windowSamples: (file.positiveInteger('max_length_s') ?? DEFAULTS.seconds) * sampleRate,
+    minFrequency: file.number('frequency_min') ?? DEFAULTS.minFrequency,
+    maxFrequency: file.number('frequency_max') ?? DEFAULTS.maxFrequency,
+    padding: choice('padding', PADDINGS, 'repeatpad'),
+    fusion: choice('truncation', TRUNCATIONS, 'fusion') === 'fusion',
   };
 }

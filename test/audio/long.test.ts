@@ -1,12 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { AudioEmbedder } from 'embedlane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MODEL } from './support.js';
+import { silence } from './wav.js';
 
 const RATE = 16_000;
 
@@ -15,28 +16,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'embedlane-test-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** A WAV file of silence that takes no room: all but its header is a hole. */
-async function silence(path: string, seconds: number): Promise<void> {
-  const header = Buffer.alloc(44);
-  const bytes = 2 * RATE * seconds;
-  header.write('RIFF', 0);
-  header.writeUInt32LE(36 + bytes, 4);
-  header.write('WAVEfmt ', 8);
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(1, 20);
-  header.writeUInt16LE(1, 22);
-  header.writeUInt32LE(RATE, 24);
-  header.writeUInt32LE(2 * RATE, 28);
-  header.writeUInt16LE(2, 32);
-  header.writeUInt16LE(16, 34);
-  header.write('data', 36);
-  header.writeUInt32LE(bytes, 40);
-  const file = await open(path, 'w');
-  await file.write(header);
-  await file.truncate(44 + bytes);
-  await file.close();
-}
 
 /** Bytes of memory that this process's children hold. */
 function childrenMemory(): number {

@@ -17,14 +17,16 @@ export interface ClapFeatureConfig {
   maxFrequency: number;
   /** How sounds shorter than a window fill it: repeated as often as they fit whole, or until it is full, or once. */
   padding: 'repeatpad' | 'repeat' | 'pad';
+  /** Whether the model takes four spectrograms of a sound, among them one of all of a long one. */
+  fusion: boolean;
 }
 
 /** Least energy; −100 dB. */
 const FLOOR = 1e-10;
 
 /**
- * `ClapFeatureExtractor` of transformers with the truncation `rand_trunc`, for sounds that fit a window: Slaney mel
- * bands of the energies, in decibels.
+ * `ClapFeatureExtractor` of transformers: mel bands of the energies, in decibels. The bands are Slaney's, or HTK's for
+ * models with fusion.
  */
 export class ClapFeatureExtractor {
   readonly config: ClapFeatureConfig;
@@ -32,16 +34,16 @@ export class ClapFeatureExtractor {
   readonly #filters: MelFilters;
 
   constructor(config: ClapFeatureConfig) {
-    const { fftSize, sampleRate, mels, minFrequency, maxFrequency } = config;
+    const { fftSize, sampleRate, mels, minFrequency, maxFrequency, fusion } = config;
     this.config = config;
     this.#window = hannWindow(fftSize);
     this.#filters = melFilters({
       ...{ mels, fftSize, sampleRate, minFrequency, maxFrequency },
-      scale: 'slaney',
-      norm: 'slaney',
+      ...(fusion ? ({ scale: 'htk', norm: null } as const) : ({ scale: 'slaney', norm: 'slaney' } as const)),
     });
   }
 
+  /** Frames of a window. */
   get frames(): number {
     return Math.floor(this.config.windowSamples / this.config.hop) + 1;
   }
@@ -50,14 +52,25 @@ export class ClapFeatureExtractor {
    * @param samples at most a window of them, at `config.sampleRate`
    * @returns row-major `[frames, mels]`, in decibels
    */
-  async extract(samples: Float32Array, threads = availableParallelism()): Promise<Float32Array<ArrayBuffer>> {
-    const { frames } = this;
-    const { mels, fftSize, hop, windowSamples } = this.config;
+  extract(samples: Float32Array, threads = availableParallelism()): Promise<Float32Array<ArrayBuffer>> {
+    return this.#decibels(this.#fill(samples), this.config.windowSamples, this.frames, threads);
+  }
+
+  /**
+   * @param samples any number of them, mirrored at both ends
+   * @param frames the first so many
+   * @returns row-major `[frames, mels]`, in decibels
+   */
+  decibels(samples: Float32Array, frames: number, threads: number): Promise<Float32Array<ArrayBuffer>> {
+    return this.#decibels(samples, samples.length, frames, threads);
+  }
+
+  async #decibels(samples: Float32Array, total: number, frames: number, threads: number) {
+    const { mels, fftSize, hop } = this.config;
     const { starts, counts, weights } = this.#filters;
     const bands = new Float32Array(mels * frames);
-    const spec = { total: windowSamples, fftSize, hop, frames, floor: FLOOR };
-    const filled = this.#fill(samples);
-    await loadBinding().logMel(filled, spec, this.#window, starts, counts, weights, threads, bands).promise;
+    const spec = { total, fftSize, hop, frames, floor: FLOOR };
+    await loadBinding().logMel(samples, spec, this.#window, starts, counts, weights, threads, bands).promise;
     const values = new Float32Array(mels * frames);
     for (let m = 0; m < mels; m++) {
       for (let frame = 0; frame < frames; frame++) values[frame * mels + m] = 10 * bands[m * frames + frame];

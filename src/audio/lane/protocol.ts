@@ -28,8 +28,8 @@ export interface WindowParams {
   overlap: number;
   /** Seconds of the audio that count; undefined for all. */
   maxSeconds: number | undefined;
-  /** What each window is reported as. */
-  output: 'mean' | 'frames' | 'decoder';
+  /** What each window is reported as; `'whole'`: one row for all of the sound, by a model that takes it at once. */
+  output: 'mean' | 'frames' | 'decoder' | 'whole';
   /** Whether the silence that fills up a window counts. */
   padding: boolean;
   /** For output `'decoder'`. */
@@ -63,7 +63,7 @@ export interface WindowReport {
   end: number;
   /** Its weight in a mean over windows: encoder frames, or samples, that went into it. */
   frames: number;
-  /** Row-major `[rows, dimensions]`: one row for `'mean'`, one per frame or decoder token for the others. */
+  /** Row-major `[rows, dimensions]`: one row for `'mean'` and `'whole'`, one per frame or decoder token for the others. */
   data: Float32Array;
 }
 

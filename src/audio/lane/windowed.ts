@@ -18,7 +18,22 @@ export interface WindowModel {
   sampleRate: number;
   /** Samples of a full window. */
   windowSamples: number;
-  embed(samples: Float32Array, params: WindowParams): Promise<Pick<WindowReport, 'frames' | 'data'>>;
+  embed(samples: Float32Array, params: WindowParams): Promise<WindowRows>;
+  /**
+   * For models that take a sound of any length at once.
+   *
+   * @param read gives the sound in windows, from its beginning each time
+   */
+  prepareWhole?(read: () => AsyncIterable<AudioWindow>): Promise<PreparedSound>;
+}
+
+type WindowRows = Pick<WindowReport, 'frames' | 'data'>;
+
+/** A sound that has been read. */
+export interface PreparedSound {
+  /** Its length in seconds. */
+  end: number;
+  embed(): Promise<WindowRows>;
 }
 
 interface Stream {
@@ -45,11 +60,10 @@ export class WindowedAudio {
     const stop = new AbortController();
     const { signal } = stop;
     this.#running.set(params.job, stop);
+    const read = () => readWindows(source, this.#options(params), signal);
     try {
-      for await (const window of audioWindows(openAudio(source, { signal }), this.#options(params))) {
-        throwIfAborted(signal);
-        report(await this.#embed(window, params));
-      }
+      if (params.output === 'whole') report(await this.#embedWhole(read));
+      else for await (const window of read()) report(await this.#embed(window, params));
     } finally {
       this.#running.delete(params.job);
     }
@@ -89,23 +103,39 @@ export class WindowedAudio {
     return reports;
   }
 
-  #embed({ samples, start, end }: AudioWindow, params: WindowParams): Promise<WindowReport> {
-    const work = this.#queue.then(async () => ({
-      start,
-      end,
-      ...(await this.#model.embed(samples, params)),
-    }));
-    this.#queue = work.catch(() => {});
-    return work;
+  async #embed({ samples, start, end }: AudioWindow, params: WindowParams): Promise<WindowReport> {
+    return { start, end, ...(await this.#inTurn(() => this.#model.embed(samples, params))) };
   }
 
-  #options({ overlap, maxSeconds = Number.POSITIVE_INFINITY }: WindowParams): WindowOptions {
+  async #embedWhole(read: () => AsyncIterable<AudioWindow>): Promise<WindowReport> {
+    const sound = await (this.#model as Required<WindowModel>).prepareWhole(read);
+    return { start: 0, end: sound.end, ...(await this.#inTurn(() => sound.embed())) };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work);
+    this.#queue = done.catch(() => {});
+    return done;
+  }
+
+  #options({ output, overlap, maxSeconds = Number.POSITIVE_INFINITY }: WindowParams): WindowOptions {
     const { sampleRate, windowSamples: size } = this.#model;
     return {
       sampleRate,
       size,
-      overlap: Math.round(overlap * sampleRate),
+      overlap: output === 'whole' ? 0 : Math.round(overlap * sampleRate),
       most: Math.round(maxSeconds * sampleRate),
     };
+  }
+}
+
+async function* readWindows(
+  source: AudioSource,
+  options: WindowOptions,
+  signal: AbortSignal,
+): AsyncGenerator<AudioWindow> {
+  for await (const window of audioWindows(openAudio(source, { signal }), options)) {
+    throwIfAborted(signal);
+    yield window;
   }
 }

@@ -55,7 +55,7 @@ async function scale(): Promise<LogitScale | undefined> {
   const graph = await openSession({ file: joint, ...session });
   try {
     const model = texts as ClipTextModel;
-    const others = { input_features: await (sounds as ClapAudioModel).silence() };
+    const others = await (sounds as ClapAudioModel).silence();
     const batch = model.pad(await model.ids(PROBE_TEXTS));
     const outputs = await new ClipTextSession(graph, others).run(batch, [...AUDIO_OUTPUTS]);
     try {
