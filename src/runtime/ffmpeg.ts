@@ -46,6 +46,10 @@ const FORMATS = [
 const PATIENCE = 30_000;
 const WORDS_KEPT = 500;
 
+/** Those that run now. */
+const running = new Set<ChildProcess>();
+let watchesExit = false;
+
 /** Why ffmpeg gave nothing. The layers that use it say what for. */
 export class FfmpegError extends Error {
   override name = 'FfmpegError';
@@ -98,7 +102,8 @@ export async function* runFfmpeg(
   const ended = new Promise<number | null | Error>((settle) => {
     child.once('error', settle);
     child.once('close', settle);
-  });
+  }).finally(() => running.delete(child));
+  endWithProgram(child);
   let hung = false;
   let timer: NodeJS.Timeout | undefined;
   const onAbort = () => kill(child);
@@ -137,6 +142,16 @@ export async function ffmpegVersion(): Promise<string | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** One that hangs would outlive the program. */
+function endWithProgram(child: ChildProcess): void {
+  running.add(child);
+  if (watchesExit) return;
+  watchesExit = true;
+  process.once('exit', () => {
+    for (const one of running) one.kill('SIGKILL');
+  });
 }
 
 /** Not to be waited for by its pipes, which a process of its own may hold open. */

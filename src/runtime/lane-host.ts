@@ -1,6 +1,7 @@
 import { isMainThread, parentPort } from 'node:worker_threads';
 import { loadBinding } from '../native/load.js';
 import type { Device } from './options.js';
+import { endGroup } from './process-group.js';
 import { type FromLane, type ToLane, toWire } from './protocol.js';
 
 export type CallHandler = (params: never, report: (value: unknown) => void) => Promise<unknown>;
@@ -28,12 +29,12 @@ export function reportDevice(device: Device, warning?: string): void {
 
 /**
  * A lane's process lives exactly as long as its channel. When the parent ends in whatever way, SIGKILL included, the
- * operating system closes the channel and the lane kills itself: `process.exit()` would first wait for
+ * operating system closes the channel and the lane kills itself and what it started: `process.exit()` would first wait for
  * tokenising threads and run native destructors, and there is nothing to save.
  */
 function liveWithParent(): void {
   process.title = 'embedlane lane';
-  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  process.on('disconnect', () => endGroup(process.pid));
   try {
     // The channel is looked at between two runs of the model only, and a run may take long.
     loadBinding().endWithParent();

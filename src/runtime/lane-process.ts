@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { LaneHandle } from './lane-handle.js';
+import { endGroup, OWN_GROUP } from './process-group.js';
 import type { FromLane, ToLane } from './protocol.js';
 
 /** How much of a lane's stderr is kept for the message of the error that reports its death. */
@@ -25,6 +26,7 @@ export class LaneProcess extends LaneHandle {
     this.#child = fork(fileURLToPath(entry), [], {
       // The user's loaders, inspectors and flags are for their code; `--inspect` would even collide.
       execArgv: [],
+      detached: OWN_GROUP,
       env: {
         ...process.env,
         NODE_OPTIONS: plugAndPlay(process.env.NODE_OPTIONS),
@@ -37,6 +39,9 @@ export class LaneProcess extends LaneHandle {
     this.#child.on('message', (message) => this.receive(message as FromLane));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
+    });
+    this.#child.once('exit', () => {
+      if (OWN_GROUP) endGroup(this.#child.pid as number);
     });
     this.#closed = new Promise((resolve) => {
       // 'close' and not 'exit': only then has all of stderr arrived.

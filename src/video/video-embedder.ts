@@ -68,7 +68,9 @@ export interface VideoClassifyOptions extends Pick<VideoEncodeOptions, 'every' |
 export class VideoEmbedder implements AsyncDisposable {
   readonly #model: FrameModel | Perceiver;
   readonly #patience: number | undefined;
-  #closed = false;
+  /** Ends what ffmpeg does. */
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
 
   private constructor(model: FrameModel | Perceiver, patience: number | undefined) {
     this.#model = model;
@@ -263,10 +265,14 @@ export class VideoEmbedder implements AsyncDisposable {
     return texts.map((_, row) => found.get(row).map(({ index, score }) => ({ ...places[index], score })));
   }
 
-  /** Ends the model's process, unless the model was given as an object. Later calls reject with `ERR_CLOSED`. */
+  /**
+   * Ends the model's process, unless the model was given as an object, and every ffmpeg. Calls in progress reject with
+   * `ERR_CLOSED`, as do later ones.
+   */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort(closedError());
     await this.#model.close();
+    await Promise.allSettled(this.#running);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -308,19 +314,32 @@ export class VideoEmbedder implements AsyncDisposable {
     embed: (source: VideoSource, reading: FfmpegReading) => Promise<T>,
   ): Promise<T[]> {
     const sources = videoList(inputs);
-    if (this.#closed) throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
+    const closing = this.#closing.signal;
+    throwIfAborted(closing);
+    const reading = {
+      signal: signal ? AbortSignal.any([signal, closing]) : closing,
+      patience: this.#patience,
+    };
     const results: T[] = [];
     for (const [i, source] of sources.entries()) {
       throwIfAborted(signal);
+      const work = embed(source, reading);
+      this.#running.add(work);
       try {
-        results.push(await embed(source, { signal, patience: this.#patience }));
+        results.push(await work);
       } catch (error) {
         throw withCallerStack(named(error, typeof source === 'string' ? source : `inputs[${i}]`));
+      } finally {
+        this.#running.delete(work);
       }
       onProgress?.({ completed: i + 1, total: sources.length });
     }
     return results;
   }
+}
+
+function closedError(): EmbedlaneError {
+  return new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
 }
 
 const NO_LABELS = { labels: [] as string[], classes: 0 };

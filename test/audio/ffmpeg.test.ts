@@ -5,6 +5,7 @@ import { cosine } from 'embedlane/vectors';
 import { describe, expect, it } from 'vitest';
 import { openAudio } from '#dist/audio/decode/open.js';
 import { running, surroundings } from '../fake-ffmpeg.js';
+import { childrenOf, hasProc, startProgram } from '../text/processes.js';
 import { collect, MODEL, sound } from './support.js';
 
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
@@ -102,4 +103,40 @@ describe('without a working ffmpeg', () => {
     expect((await model.encode(sound('tone_1s_16k_s16.wav'))).rows).toBe(1);
     expect(leftovers()).toEqual([]);
   });
+
+  it('ends one that hangs with the model that is closed', async () => {
+    const sleep = `sleep 601.${process.pid}`;
+    fakeFfmpeg(`exec ${sleep}`);
+    const model = await AudioEmbedder.load(MODEL);
+    const call = model.encode(unknown).catch((error: unknown) => error);
+    await expect.poll(() => running(sleep), { timeout: 20_000 }).toHaveLength(1);
+    await model.close();
+    expect(await call).toMatchObject({ code: 'ERR_CLOSED' });
+    await expect.poll(() => running(sleep), { timeout: 20_000 }).toEqual([]);
+    expect(leftovers()).toEqual([]);
+  });
+
+  it.runIf(hasProc)(
+    'ends one that hangs with a lane that dies, and with a program that is killed',
+    async () => {
+      const sleep = `sleep 602.${process.pid}`;
+      fakeFfmpeg(`exec ${sleep}`);
+      const program = await startProgram(`
+      import { AudioEmbedder } from '#dist/audio/index.js';
+      const model = await AudioEmbedder.load(${JSON.stringify(MODEL)});
+      model.encode(Buffer.from(${JSON.stringify(unknown.toString())})).catch(() => {});
+      console.log('ready');
+      await seen;
+      await new Promise(() => {});`);
+      await expect.poll(() => running(sleep), { timeout: 20_000 }).toHaveLength(1);
+      process.kill(program.lanes[0], 'SIGKILL');
+      // The work is tried again in another process, with another ffmpeg.
+      await expect
+        .poll(() => childrenOf(program.child.pid as number).filter((pid) => pid !== program.lanes[0]))
+        .toHaveLength(1);
+      await expect.poll(() => running(sleep), { timeout: 20_000 }).toHaveLength(1);
+      program.child.kill('SIGKILL');
+      await expect.poll(() => running(sleep), { timeout: 20_000 }).toEqual([]);
+    },
+  );
 });

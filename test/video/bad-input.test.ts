@@ -4,6 +4,7 @@ import { ClipEmbedder, VideoEmbedder } from 'embedlane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sound } from '../audio/support.js';
 import { running, surroundings } from '../fake-ffmpeg.js';
+import { startProgram } from '../text/processes.js';
 import { film, hasFfmpeg, makeFilm, TINY_CLIP, videoError } from './support.js';
 
 const { path, fakeFfmpeg, hideFfmpeg, leftovers } = surroundings();
@@ -102,6 +103,34 @@ describe('without a working ffmpeg', () => {
     fakeFfmpeg('sleep 5.25; exit 0');
     await expect(hasty.encode(readFileSync(film('short_vp9.webm')))).rejects.toThrow(videoError(/no answer/));
     expect(running(`sleep 600.${process.pid}`)).toEqual([]);
+  });
+
+  it('ends one that hangs with the model that is closed', async () => {
+    const sleep = `sleep 603.${process.pid}`;
+    fakeFfmpeg(`exec ${sleep}`);
+    const other = await VideoEmbedder.load(clip);
+    const call = other.encode(readFileSync(film('short_vp9.webm'))).catch((error: unknown) => error);
+    await expect.poll(() => running(sleep)).toHaveLength(1);
+    await other.close();
+    expect(await call).toMatchObject({ code: 'ERR_CLOSED' });
+    expect(running(sleep)).toEqual([]);
+    expect(leftovers()).toEqual([]);
+    await expect(other.encode(film('short_vp9.webm'))).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
+
+  it('ends one that hangs with the program', async () => {
+    const sleep = `sleep 604.${process.pid}`;
+    fakeFfmpeg(`exec ${sleep}`);
+    const program = await startProgram(`
+      import { ClipEmbedder } from '#dist/clip/index.js';
+      import { VideoEmbedder } from '#dist/video/index.js';
+      const model = await VideoEmbedder.load(await ClipEmbedder.load(${JSON.stringify(TINY_CLIP)}));
+      model.encode(${JSON.stringify(film('short_vp9.webm'))}).catch(() => {});
+      console.log('ready');
+      await seen;
+      process.exit(7);`);
+    expect(await program.ended).toEqual({ code: 7, signal: null });
+    await expect.poll(() => running(sleep)).toEqual([]);
   });
 
   it('reports one that dies, with its words, or that speaks of no frames', async () => {
