@@ -1,0 +1,130 @@
+/**
+ * Long recordings from files to vectors: memory above the loaded model, and how free the event loop stays. The files are
+ * silence that takes no room on the disk, since neither depends on what is heard.
+ *
+ *   node bench/long-audio.mjs [--hours 1] [--model test/fixtures/models/tiny-whisper] [--clap <folder>]
+ *
+ * `--hours 8` is the recording that a day of work leaves. With a real model most of the time is inference.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { AudioEmbedder, ClapEmbedder } from '../dist/index.js';
+import { watchLoop } from './lib/loop.mjs';
+import { describeMachine, machine } from './lib/machine.mjs';
+import { residentBytes } from './lib/proc.mjs';
+import { save, targetTable } from './lib/report.mjs';
+import { heading, megabytes, number, table } from './lib/table.mjs';
+
+const { values } = parseArgs({
+  options: {
+    hours: { type: 'string', default: '1' },
+    model: { type: 'string', default: 'test/fixtures/models/tiny-whisper' },
+    clap: { type: 'string', default: 'test/fixtures/models/tiny-clap-fused' },
+  },
+});
+const HOURS = Number(values.hours);
+const SECONDS = Math.round(3600 * HOURS);
+
+/** A WAV file of 16-bit silence, all but its header a hole. */
+function silence(path, rate, channels) {
+  const bytes = 2 * rate * channels * SECONDS;
+  const header = Buffer.alloc(44);
+  // More than 32 bits can say: as a recorder does that does not know how long it will run.
+  const size = Math.min(bytes, 0xffffffff);
+  header.write('RIFF\0\0\0\0WAVEfmt ', 'latin1');
+  header.writeUInt32LE(size, 4);
+  header.writeUInt32LE(16, 16);
+  header.writeUInt16LE(1, 20);
+  header.writeUInt16LE(channels, 22);
+  header.writeUInt32LE(rate, 24);
+  header.writeUInt32LE(2 * rate * channels, 28);
+  header.writeUInt16LE(2 * channels, 32);
+  header.writeUInt16LE(16, 34);
+  header.write('data', 36);
+  header.writeUInt32LE(size, 40);
+  const file = openSync(path, 'w');
+  writeSync(file, header);
+  ftruncateSync(file, 44 + bytes);
+  closeSync(file);
+  return path;
+}
+
+/** The same through an encoder of ffmpeg, or undefined where there is none. */
+function encoded(path, ...codec) {
+  const input = ['-f', 'lavfi', '-i', 'anullsrc=r=44100:cl=stereo', '-t', String(SECONDS)];
+  const { status } = spawnSync('ffmpeg', ['-v', 'error', '-y', ...input, ...codec, path]);
+  return status === 0 ? path : undefined;
+}
+
+async function measure(name, model, call, path) {
+  await call(model, { samples: new Float32Array(30 * 16_000), sampleRate: 16_000 });
+  const before = residentBytes(process.pid);
+  let most = before;
+  const timer = setInterval(() => {
+    most = Math.max(most, residentBytes(process.pid));
+  }, 50);
+  const started = performance.now();
+  const { loop } = await watchLoop(() => call(model, path));
+  const seconds = (performance.now() - started) / 1000;
+  clearInterval(timer);
+  return { name, seconds, above: most - before, loop };
+}
+
+const about = machine();
+console.log(describeMachine(about));
+const folder = mkdtempSync(join(tmpdir(), 'embedlane-bench-'));
+const results = [];
+try {
+  const whisper = await AudioEmbedder.load(resolve(values.model));
+  const clap = await ClapEmbedder.load(resolve(values.clap));
+  const windows = (model, input) => model.encodeWindows(input);
+  const files = [
+    ['WAV, 16 kHz', silence(join(folder, 'a.wav'), 16_000, 1)],
+    ['WAV, 44.1 kHz stereo', silence(join(folder, 'b.wav'), 44_100, 2)],
+    ['FLAC, 44.1 kHz stereo', encoded(join(folder, 'c.flac'))],
+    ['M4A through ffmpeg', encoded(join(folder, 'd.m4a'), '-b:a', '32k')],
+  ];
+  for (const [name, path] of files) {
+    if (path) results.push(await measure(`Whisper: ${name}`, whisper, windows, path));
+  }
+  const whole = (model, input) => model.encodeAudio(input);
+  results.push(await measure('CLAP with fusion: WAV, 16 kHz', clap, whole, files[0][1]));
+  await whisper.close();
+  await clap.close();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+heading(`${number(HOURS)} h of sound, ${resolve(values.model).split('/').at(-1)}`);
+console.log(
+  table(
+    ['what', 'seconds', '× real time', 'memory above the model', 'loop p99 ms', 'max'],
+    results.map(({ name, seconds, above, loop }) => [
+      name,
+      number(seconds),
+      number(SECONDS / seconds),
+      megabytes(above),
+      number(loop.p99),
+      number(loop.max),
+    ]),
+  ),
+);
+const targets = [
+  {
+    label: `${number(HOURS)} h of sound: memory above the model`,
+    measured: Math.max(...results.map(({ above }) => above)) / 1e6,
+    goal: '< 300 MB',
+    unit: ' MB',
+  },
+  {
+    label: `${number(HOURS)} h of sound: event-loop delay p99`,
+    measured: Math.max(...results.map(({ loop }) => loop.p99)),
+    goal: '≤ 5 ms',
+    unit: ' ms',
+  },
+];
+console.log(`\n${targetTable(targets)}`);
+save('long-audio', { hours: HOURS, targets, results });
