@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openAudio } from '#dist/audio/decode/open.js';
 import { WhisperFeatureExtractor } from '#dist/audio/features/whisper.js';
 import { audioWindows } from '#dist/audio/windows.js';
+import { fixture } from '../text/goldens.js';
 import { collect, golden, goldenSounds, largestDifference, readFloats, sound } from './support.js';
 
 const audioError = (message: RegExp) =>
@@ -68,6 +70,38 @@ describe('openAudio', () => {
       expect(sum / (80 * frames)).toBeLessThanOrEqual(Math.max(2 * yardstick, 1e-4));
     },
   );
+
+  it('reads the extensible header and 64-bit floats', async () => {
+    const plain = readFileSync(sound('chirp_48k_s24.wav'));
+    const format = Buffer.alloc(24);
+    format.writeUInt16LE(22, 0);
+    format.writeUInt16LE(24, 2);
+    // KSDATAFORMAT_SUBTYPE_PCM
+    Buffer.from('0100000000001000800000aa00389b71', 'hex').copy(format, 8);
+    const extensible = Buffer.concat([plain.subarray(0, 36), format, plain.subarray(36)]);
+    extensible.writeUInt32LE(40, 16);
+    extensible.writeUInt16LE(0xfffe, 20);
+    expect(await collect(openAudio(extensible))).toEqual(await collect(openAudio(plain)));
+    format.writeUInt8(3, 8);
+    format.copy(extensible, 36);
+    await expect(collect(openAudio(extensible))).rejects.toThrow(audioError(/format 3 of 24 bits/));
+
+    const doubles = Float64Array.of(0.1, -1, 2 / 3);
+    const header = wav([], { tag: 3, bits: 64, size: doubles.byteLength });
+    const bytes = Buffer.concat([header, new Uint8Array(doubles.buffer)]);
+    expect(await collect(openAudio(bytes))).toEqual(Float32Array.from(doubles));
+  });
+
+  it('decodes Ogg Vorbis as libsndfile does', async () => {
+    const folder = fixture('goldens/ogg');
+    const path = join(folder, 'stereo_22k05.ogg');
+    const wanted = readFileSync(join(folder, 'stereo_22k05.mono.bin'));
+    const samples = await collect(openAudio(path));
+    expect(largestDifference(samples, new Float32Array(new Uint8Array(wanted).buffer))).toBeLessThan(1e-6);
+    expect(await collect(openAudio(readFileSync(path)))).toEqual(samples);
+    const half = await collect(openAudio(readFileSync(path).subarray(0, 6000)));
+    expect(half.length).toBeLessThan(samples.length);
+  });
 
   it('reads what is there of a file whose header lies', async () => {
     expect(await collect(openAudio(wav([1, 2, 3], { size: 1e9 })))).toHaveLength(3);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +8,7 @@ import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ImageEmbedder, type ImageInput } from '#dist/image/index.js';
+import { isPublic } from '#dist/image/input/url.js';
 import { expectRows, fixture } from '../text/goldens.js';
 import { imageBytes, imagePath } from './support.js';
 
@@ -94,6 +96,8 @@ describe('a picture that cannot be read is ERR_IMAGE with its name', () => {
     ['a video', () => Buffer.from('\0\0\0\x20ftypisom', 'latin1'), /HEIF or a video/],
     ['a directory', () => folder, /received a directory/],
     ['no file', () => join(folder, 'none.png'), /received ENOENT/],
+    ['a pipe that nobody writes to', pipe, /regular file.*something else/],
+    ['a file that fails while it is read', () => '/proc/self/mem', /received (EIO|ENOENT)/],
     [
       'SVG, which is off by default',
       () => Buffer.from(EXTERNAL_ENTITY),
@@ -131,6 +135,12 @@ describe('a picture that cannot be read is ERR_IMAGE with its name', () => {
   async function file(name: string, content: string): Promise<string> {
     await writeFile(join(folder, name), content);
     return join(folder, name);
+  }
+
+  function pipe(): string {
+    const path = join(folder, 'pipe.png');
+    // Where there are no pipes with names, a device.
+    return spawnSync('mkfifo', [path]).status === 0 ? path : '/dev/null';
   }
 
   async function* failing(): AsyncGenerator<Uint8Array> {
@@ -276,6 +286,35 @@ describe('URLs', () => {
     ] as const) {
       await expect(local.encode(`http://localhost:${port}/${path}`)).rejects.toThrow(message);
     }
+  });
+
+  it('are refused for every address that is not public', () => {
+    const secret = [
+      ...[
+        '127.0.0.1',
+        '10.1.2.3',
+        '172.31.255.255',
+        '192.168.0.1',
+        '169.254.169.254',
+        '100.64.0.1',
+        '0.0.0.0',
+      ],
+      ...[
+        '224.0.0.1',
+        '255.255.255.255',
+        '198.18.0.1',
+        '::1',
+        '::',
+        'fe80::1',
+        'fd00::1',
+        'ff02::1',
+        '64:ff9b::7f00:1',
+      ],
+      ...['::ffff:10.0.0.1', '::ffff:7f00:1', '2002:7f00:1::', '2001:db8::1', 'localhost', ''],
+    ];
+    expect(secret.filter(isPublic)).toEqual([]);
+    const open = ['1.1.1.1', '172.32.0.1', '100.128.0.1', '2606:4700::1111', '::ffff:1.1.1.1'];
+    expect(open.filter((address) => !isPublic(address))).toEqual([]);
   });
 
   it('are refused where the name or the address is that of this machine', async () => {
