@@ -21,6 +21,8 @@ const ROUNDS = Number(chosen.rounds ?? (chosen.quick ? 1 : 5));
 const COUNT = Number(chosen.pictures ?? (chosen.quick ? 6 : 48));
 const THREADS = Number(chosen.threads ?? availableParallelism());
 const WARM = 8;
+/** Pictures of the folder. */
+const FOLDER = 1000;
 
 /** Least cosine of two results at which they count as the same work: transformers.js resizes otherwise than Pillow. */
 const AGREE = 0.9;
@@ -130,6 +132,40 @@ function show(suite, list, paths) {
   );
 }
 
+/** A folder in one call: what grows with the number of pictures would show. */
+async function folder(paths) {
+  const contender = new Contender(OURS, 'contenders/images-embedlane.mjs');
+  try {
+    await contender.call('init', { threads: THREADS });
+    const many = Array.from({ length: FOLDER }, (_, i) => paths[i % paths.length]);
+    await contender.call('warm', { paths: many.slice(0, 100) });
+    progress(`a folder: 100 of ${FOLDER} pictures`);
+    const few = await contender.measure('round', { paths: many.slice(0, 100) });
+    progress(`a folder: ${FOLDER} pictures`);
+    const all = await contender.measure('round', { paths: many });
+    progressDone();
+    heading(`a folder of ${FOLDER} pictures in one call`);
+    console.log(
+      table(
+        ['pictures', 'pictures/s', 'loop p99 ms', 'max', 'peak RSS'],
+        [
+          [100, few],
+          [FOLDER, all],
+        ].map(([count, { seconds, loop, peak }]) => [
+          String(count),
+          number(count / seconds),
+          number(loop.p99),
+          number(loop.max),
+          megabytes(peak),
+        ]),
+      ),
+    );
+    return { few, all };
+  } finally {
+    await contender.stop();
+  }
+}
+
 /** The kernel alone: a whole picture resized, no crop, one thread on both sides. */
 async function kernel() {
   const binding = loadBinding();
@@ -195,7 +231,7 @@ async function kernel() {
   return rows;
 }
 
-function goals(kernels, results) {
+function goals(kernels, results, { few, all }) {
   const find = (suite, name) => results[suite].find((contender) => contender.name === name);
   const ratio = (suite, name) => {
     const theirs = find(suite, name);
@@ -222,6 +258,18 @@ function goals(kernels, results) {
       goal: '≥ 1.5×',
     },
     { label: 'event-loop delay p99 while embedding', measured: delay, goal: '≤ 5 ms', unit: ' ms' },
+    {
+      label: `event-loop delay p99, ${FOLDER} pictures in a call`,
+      measured: all.loop.p99,
+      goal: '≤ 5 ms',
+      unit: ' ms',
+    },
+    {
+      label: `memory for ${FOLDER} pictures beyond that for 100`,
+      measured: (all.peak - few.peak) / 1e6,
+      goal: 'bounded',
+      unit: ' MB',
+    },
   ];
 }
 
@@ -233,6 +281,7 @@ progressDone();
 const kernels = await kernel();
 const results = {};
 for (const [suite, list] of Object.entries(SUITES)) results[suite] = await measure(suite, list, paths);
+const many = chosen.quick ? undefined : await folder(paths);
 const versions = {
   embedlane: about.embedlane,
   sharp: packageVersion('sharp'),
@@ -249,7 +298,7 @@ const foreign = reportNoise(
     .flat()
     .flatMap((contender) => contender.rounds),
 );
-const targets = chosen.quick ? [] : goals(kernels, results);
+const targets = chosen.quick ? [] : goals(kernels, results, many);
 if (targets.length > 0) console.log(`\n${targetTable(targets)}`);
 reportMissing();
-save('images', { pictures: COUNT, threads: THREADS, versions, foreign, targets, kernels, results });
+save('images', { pictures: COUNT, threads: THREADS, versions, foreign, targets, kernels, results, folder: many });

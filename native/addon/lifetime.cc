@@ -15,9 +15,7 @@ namespace {
 int parent_gone() { return SIGRTMAX; }
 
 // With what this process started, if it leads a group of its own. Async-signal-safe.
-void end_group(int) {
-  kill(getpgrp() == getpid() ? 0 : getpid(), SIGKILL);
-}
+void end_group(int) { kill(getpgrp() == getpid() ? 0 : getpid(), SIGKILL); }
 
 }  // namespace
 #endif
