@@ -41,7 +41,8 @@ export class LaneProcess extends LaneHandle {
       this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
     });
     this.#child.once('exit', () => {
-      if (OWN_GROUP) endGroup(this.#child.pid as number);
+      const { pid } = this.#child;
+      if (OWN_GROUP && pid !== undefined) endGroup(pid);
     });
     this.#closed = new Promise((resolve) => {
       // 'close' and not 'exit': only then has all of stderr arrived.
