@@ -37,10 +37,21 @@ export function bundledFolder(name: string): string | undefined {
   const own = fileURLToPath(new URL(`../../models/${name}`, import.meta.url));
   if (existsSync(own)) return own;
   try {
-    return dirname(require.resolve(`${modelPackage(name)}/package.json`));
+    return outsideArchive(dirname(require.resolve(`${modelPackage(name)}/package.json`)));
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Electron shows `app.asar` to JavaScript as if it were a folder. onnxruntime cannot read what is in it; files that were
+ * unpacked lie below `app.asar.unpacked`.
+ *
+ * @internal
+ */
+export function outsideArchive(folder: string): string {
+  const unpacked = folder.replace(/\.asar(?=[\\/])/, '.asar.unpacked');
+  return unpacked !== folder && existsSync(unpacked) ? unpacked : folder;
 }
 
 /** The bundled models that are installed and the variants of each, for listings. */
