@@ -54,7 +54,7 @@ try {
       files: ['jobs.mts'],
     }),
   );
-  const tsc = createRequire(join(root, 'package.json')).resolve('typescript/package.json');
+  const tsc = createRequire(join(root, 'package.json')).resolve('@typescript/native/package.json');
   run(process.execPath, [join(dirname(tsc), 'bin', 'tsc'), '-p', 'tsconfig.json']);
   const done = execFileSync(process.execPath, ['out/jobs.mjs', fixtures], { cwd: folder, encoding: 'utf8' });
   process.stdout.write(done);

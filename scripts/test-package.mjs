@@ -65,7 +65,9 @@ try {
     expectOutput(project, bin, ['--version'], `${version}\n`);
     expectOutput(project, bin, ['similarity', 'a cat', 'a cat'], '1.0000\n');
   });
-  const typescript = dirname(createRequire(join(root, 'package.json')).resolve('typescript/package.json'));
+  const typescript = dirname(
+    createRequire(join(root, 'package.json')).resolve('@typescript/native/package.json'),
+  );
   for (const [name, steps] of Object.entries(CONSUMERS)) {
     report(name, () => {
       const folder = join(project, name);
