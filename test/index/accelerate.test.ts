@@ -316,7 +316,9 @@ describe("verify: 'lazy'", () => {
     // Nobody has read rows yet.
     expect(index.has(3)).toBe(true);
     index.searchSync(query, { k: 1 });
-    await expect.poll(() => index.search(query, { k: 1 }).catch((error) => error)).toEqual(corrupt);
+    await expect
+      .poll(() => index.search(query, { k: 1 }).catch((error) => error), { timeout: 30_000 })
+      .toEqual(corrupt);
     expect(() => index.get(0)).toThrow(corrupt);
     expect(() => [...index]).toThrow(corrupt);
     await expect(index.verify()).rejects.toThrow(corrupt);

@@ -9,13 +9,19 @@ const PAUSE = 2;
 /**
  * Checks the rows of an index that was mapped, in the background, once somebody reads them: the search has brought
  * them into memory then, and it is what would give wrong answers.
+ *
+ * Damage is final. A file that could not be read says nothing about its rows: the next read is told, and the check
+ * goes on from where it stopped; reads succeed again as soon as it has got past that place.
  */
 export class RowsCheck {
   readonly #folder: string;
   readonly #loaded: LoadedIndex;
-  #running: Promise<void> | undefined;
-  #stopped = false;
-  #failure: unknown;
+  /** How far it has come: segments that are done, and blocks of the next one. */
+  #segments = 0;
+  #blocks = 0;
+  #state: 'idle' | 'running' | 'over' = 'idle';
+  #failure: EmbedlaneError | undefined;
+  #damage: unknown;
 
   constructor(folder: string, loaded: LoadedIndex) {
     this.#folder = folder;
@@ -25,34 +31,65 @@ export class RowsCheck {
   /**
    * To be called before rows are read.
    *
-   * @throws {EmbedlaneError} `ERR_CORRUPT` if some are known to be damaged, `ERR_IO` if they could not be read
+   * @throws {EmbedlaneError} `ERR_CORRUPT` if some are known to be damaged, `ERR_IO` while they cannot be read
    */
   touch(): void {
+    if (this.#damage !== undefined) throw this.#damage;
+    if (this.#state === 'idle') {
+      this.#state = 'running';
+      void this.#run();
+    }
     if (this.#failure !== undefined) throw this.#failure;
-    this.#running ??= this.#run();
   }
 
   /** Ends the check, because the rows are given up. */
   stop(): void {
-    this.#stopped = true;
+    this.#state = 'over';
+    this.#failure = undefined;
   }
 
+  /** Never rejects. */
   async #run(): Promise<void> {
     const { manifest, unchecked } = this.#loaded;
-    const pause = async () => {
-      // It does not keep the process alive.
-      await setTimeout(PAUSE, undefined, { ref: false });
-      return !this.#stopped;
-    };
     try {
-      for (const segment of unchecked) {
-        if (!(await pause())) return;
-        await checkSegment(this.#folder, manifest, segment, pause);
+      if (!(await this.#pause())) return;
+      for (; this.#segments < unchecked.length; this.#segments++, this.#blocks = 0) {
+        const segment = unchecked[this.#segments];
+        await checkSegment(this.#folder, manifest, segment, this.#blocks, (blocks) => {
+          this.#blocks = blocks;
+          this.#failure = undefined;
+          return this.#pause();
+        });
+        if (this.#isOver()) return;
       }
+      this.stop();
     } catch (error) {
-      // A writer has replaced the files meanwhile: what is mapped has no name any more.
-      const missing = error instanceof EmbedlaneError && error.code === 'ERR_IO' && isMissing(error);
-      if (!missing) this.#failure = error;
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver()) return;
+    const isInputOutput = error instanceof EmbedlaneError && error.code === 'ERR_IO';
+    if (!isInputOutput) {
+      this.stop();
+      this.#damage = error;
+    } else if (isMissing(error)) {
+      // A writer has replaced the files meanwhile: what is mapped has no name any more.
+      this.stop();
+    } else {
+      this.#failure = error;
+      this.#state = 'idle';
+    }
+  }
+
+  /** @returns whether to go on; does not keep the process alive */
+  async #pause(): Promise<boolean> {
+    await setTimeout(PAUSE, undefined, { ref: false });
+    return !this.#isOver();
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'over';
   }
 }

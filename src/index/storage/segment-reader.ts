@@ -80,24 +80,30 @@ export async function loadSegment(
 /**
  * Reads and checks the rows of a segment, and what is kept of them besides, a part at a time.
  *
- * @param pause is called between two parts; false ends it
+ * @param start blocks that are checked already
+ * @param afterPart is told how many blocks are checked, and may pause; false ends it
  */
 export async function checkSegment(
   folder: string,
   spec: IndexSpec,
   reference: SegmentReference,
-  pause: () => Promise<boolean>,
+  start: number,
+  afterPart: (blocks: number) => Promise<boolean>,
 ): Promise<void> {
   await withFile(join(folder, segmentName(reference.id)), 'r', async (file) => {
     const { regions } = await readFrame(file, spec, reference);
+    let before = 0;
     for (const region of regions) {
-      for (let block = 0; block < region.crcs.length; block += BLOCKS_BETWEEN_PAUSES) {
+      let block = Math.max(0, start - before);
+      while (block < region.crcs.length) {
         const crcs = region.crcs.subarray(block, block + BLOCKS_BETWEEN_PAUSES);
         const offset = region.offset + block * region.blockBytes;
         const bytes = Math.min(region.bytes - block * region.blockBytes, crcs.length * region.blockBytes);
         await readRegion(file, { ...region, offset, bytes, crcs });
-        if (!(await pause())) return;
+        block += crcs.length;
+        if (!(await afterPart(before + block))) return;
       }
+      before += region.crcs.length;
     }
   });
 }
