@@ -1,26 +1,23 @@
 import { VALUE_TESTS, type ValueTest } from '../filter/evaluate.js';
 import type { FilterNode } from '../filter/expression.js';
 import { type FilterTranslator, translateFilter } from '../filter/translate.js';
-import type { Metadata, MetadataValue } from '../types.js';
-import { clearBit, rowsOf, setBit } from './bits.js';
+import type { MetadataScalar, MetadataValue } from '../types.js';
+import { clearBit, setBit } from './bits.js';
+import type { StoredBlock } from './block-table.js';
+import { BLOCK_ROWS, type ColumnRecord, visitBlock } from './column-block.js';
 
 /** Reads what the columns are made of. */
 export interface ColumnSource {
   /** One more than the largest row number. */
   rowLimit(): number;
-  /** Rows `start` to `end` that there are, ascending. */
-  rows(start: number, end: number): readonly number[];
-  /** The field's values as JSON, of each of those rows; `''` where a record does not have the field. */
-  values(field: string, start: number, end: number): readonly string[];
-}
-
-/** Rows that are read at a time: calls of SQLite cost more than the rows. A multiple of 8. */
-const RANGE = 4096;
-
-/** A record's row and its metadata. */
-export interface ColumnRecord {
-  row: number;
-  metadata: Metadata;
+  /** All rows that there are. */
+  rows(): Iterable<number>;
+  /** The field's blocks, ascending; every row of an earlier one than {@link covered} is in one, if it has the field. */
+  blocks(field: string): Iterable<StoredBlock>;
+  /** How many blocks there are. */
+  covered(): number;
+  /** Rows from `start` up to `end` that have the field, and its value as JSON. */
+  values(field: string, start: number, end: number): Iterable<[row: number, json: string]>;
 }
 
 /**
@@ -42,53 +39,59 @@ export class Columns {
   /** Takes in records that were stored, and rows that went. */
   apply(added: readonly ColumnRecord[], removed: readonly number[]): void {
     for (const { row } of added) this.#limit = Math.max(this.#limit, row + 1);
-    if (this.#live === undefined) return;
-    this.#live = grown(this.#live, Math.ceil(this.#limit / 8));
-    for (const row of removed) clearBit(this.#live, row);
-    for (const { row, metadata } of added) {
-      setBit(this.#live, row);
-      for (const [field, column] of this.#columns) {
-        if (Object.hasOwn(metadata, field)) column.set(row, JSON.stringify(metadata[field]), this.#limit);
+    if (this.#live !== undefined) {
+      this.#live = grown(this.#live, Math.ceil(this.#limit / 8));
+      for (const row of removed) clearBit(this.#live, row);
+      for (const { row } of added) setBit(this.#live, row);
+    }
+    for (const [field, column] of this.#columns) {
+      for (const { row, metadata } of added) {
+        if (Object.hasOwn(metadata, field)) column.set(row, metadata[field], this.#limit);
       }
     }
   }
 
-  /** The rows whose records match. */
+  /** The rows whose records match, and maybe some that are no records any more. */
   match(filter: FilterNode): Uint8Array {
-    const live = this.#liveRows();
-    const bits = translateFilter(filter, this.#translator);
-    return and([bits, live]);
+    return translateFilter(filter, this.#translator);
+  }
+
+  /** The rows whose records match. */
+  matchLive(filter: FilterNode): Uint8Array {
+    return and([this.match(filter), this.#liveRows()]);
   }
 
   /** The rows of all records. */
   #liveRows(): Uint8Array {
     if (this.#live === undefined) {
       this.#live = new Uint8Array(Math.ceil(this.#limit / 8));
-      for (const [start, end] of this.#ranges()) {
-        for (const row of this.#source.rows(start, end)) setBit(this.#live, row);
-      }
+      for (const row of this.#source.rows()) setBit(this.#live, row);
     }
     return this.#live;
-  }
-
-  *#ranges(): Generator<[start: number, end: number]> {
-    for (let start = 0; start < this.#limit; start += RANGE) yield [start, start + RANGE];
   }
 
   #column(field: string): Column {
     let column = this.#columns.get(field);
     if (column === undefined) {
       column = new Column();
-      for (const [start, end] of this.#ranges()) {
-        const rows = rowsOf(this.#liveRows(), start, end);
-        for (const json of this.#source.values(field, start, end)) {
-          const row = rows.next().value as number;
-          if (json !== '') column.set(row, json, this.#limit);
-        }
-      }
+      this.#fill(column, field);
       this.#columns.set(field, column);
     }
     return column;
+  }
+
+  #fill(column: Column, field: string): void {
+    const fromRecords = (start: number, end: number) => {
+      for (const [row, json] of this.#source.values(field, start, end)) {
+        column.set(row, JSON.parse(json) as MetadataValue, this.#limit);
+      }
+    };
+    for (const { block, values, codes } of this.#source.blocks(field)) {
+      const start = block * BLOCK_ROWS;
+      if (values === null) fromRecords(start, start + BLOCK_ROWS);
+      else column.setBlock(start, values, codes, this.#limit);
+    }
+    fromRecords(this.#source.covered() * BLOCK_ROWS, this.#limit);
   }
 
   readonly #translator: FilterTranslator<Uint8Array> = {
@@ -97,8 +100,8 @@ export class Columns {
     contains: (field, value) => this.#test(field, VALUE_TESTS.contains(value)),
     order: (field, ordering, value) => this.#test(field, VALUE_TESTS.order(ordering, value)),
     and: (parts) => and(parts),
-    or: (parts) => parts.reduce((all, part) => all.map((byte, i) => byte | part[i])),
-    not: (part) => part.map((byte) => ~byte),
+    or: (parts) => combined(parts, (a, b) => a | b),
+    not: (part) => combined([part, part], (a) => ~a),
     constant: (matches) => new Uint8Array(Math.ceil(this.#limit / 8)).fill(matches ? 255 : 0),
   };
 
@@ -108,7 +111,16 @@ export class Columns {
 }
 
 function and(parts: readonly Uint8Array[]): Uint8Array {
-  return parts.reduce((all, part) => all.map((byte, i) => byte & part[i]));
+  return combined(parts, (a, b) => a & b);
+}
+
+/** As long as the first. */
+function combined(parts: readonly Uint8Array[], operation: (a: number, b: number) => number): Uint8Array {
+  const all = parts[0].slice();
+  for (const part of parts.slice(1)) {
+    for (let i = 0; i < all.length; i++) all[i] = operation(all[i], part[i]);
+  }
+  return all;
 }
 
 /** One field of all records. */
@@ -116,17 +128,36 @@ class Column {
   #codes = new Uint32Array(0);
   /** Distinct values; the one of code 0 is "none". */
   readonly #values: (MetadataValue | undefined)[] = [undefined];
-  /** Codes by the values' JSON. */
-  readonly #codeOf = new Map<string, number>();
+  /** Codes by value; those of arrays by their JSON behind U+0000, which no value has. */
+  readonly #codeOf = new Map<MetadataScalar, number>();
 
-  set(row: number, json: string, limit: number): void {
-    let code = this.#codeOf.get(json);
+  set(row: number, value: MetadataValue, limit: number): void {
+    this.#room(row, limit);
+    this.#codes[row] = this.#code(value);
+  }
+
+  /** Sets the rows of a block, which begins at row `start`. */
+  setBlock(start: number, values: readonly MetadataValue[], codes: Uint8Array, limit: number): void {
+    this.#room(start + BLOCK_ROWS - 1, limit);
+    const all = this.#codes;
+    const ours = values.map((value) => this.#code(value));
+    visitBlock({ values, codes }, (offset, value) => {
+      all[start + offset] = ours[value];
+    });
+  }
+
+  #code(value: MetadataValue): number {
+    const key = typeof value === 'object' ? `\0${JSON.stringify(value)}` : value;
+    let code = this.#codeOf.get(key);
     if (code === undefined) {
-      code = this.#values.push(JSON.parse(json) as MetadataValue) - 1;
-      this.#codeOf.set(json, code);
+      code = this.#values.push(value) - 1;
+      this.#codeOf.set(key, code);
     }
-    if (row >= this.#codes.length) this.#codes = grown(this.#codes, limit);
-    this.#codes[row] = code;
+    return code;
+  }
+
+  #room(row: number, limit: number): void {
+    if (row >= this.#codes.length) this.#codes = grown(this.#codes, Math.max(limit, row + 1));
   }
 
   test(test: ValueTest, limit: number): Uint8Array {

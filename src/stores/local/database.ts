@@ -5,6 +5,7 @@ import { compareCodePoints } from '../filter/evaluate.js';
 import type { FilterNode } from '../filter/expression.js';
 import type { CollectionInfo, Metadata } from '../types.js';
 import { countBits, hasBit, rowsOf } from './bits.js';
+import { BlockTable } from './block-table.js';
 import { Columns } from './columns.js';
 import { createSchema, FORMAT_VERSION, sqliteError } from './schema.js';
 import { anyWordQuery, spacedWords } from './words.js';
@@ -35,12 +36,14 @@ export class RecordDatabase {
   readonly #file: string;
   readonly #db: Libsql.Database;
   readonly #statements = new Map<string, Libsql.Statement>();
+  readonly #blocks: BlockTable;
   #columns: Columns | undefined;
   #version = -1;
 
   constructor(file: string, readOnly: boolean) {
     this.#file = file;
     this.#db = new Libsql(file);
+    this.#blocks = new BlockTable(this.#db);
     this.#guard(() => {
       this.#db.exec('PRAGMA busy_timeout = 10000');
       this.#db.exec('PRAGMA synchronous = FULL');
@@ -84,19 +87,17 @@ export class RecordDatabase {
   }
 
   count(filter: FilterNode | undefined): number {
-    if (filter !== undefined) return countBits(this.match(filter));
+    if (filter !== undefined) return countBits(this.#guard(() => this.#current().matchLive(filter)));
     return this.#guard(() => this.#all<[number]>('SELECT records FROM collection')[0][0]);
   }
 
-  /** The rows that match, as bits. */
+  /** The rows that match, as bits; maybe some that are no records any more. */
   match(filter: FilterNode): Uint8Array {
     return this.#guard(() => this.#current().match(filter));
   }
 
   rows(): Float64Array {
-    return this.#guard(() =>
-      Float64Array.from(this.#all<[number]>('SELECT row FROM records'), ([row]) => row),
-    );
+    return this.#guard(() => Float64Array.from(this.#rowNumbers()));
   }
 
   /** Stores records, in one transaction; returns the rows that they replace. */
@@ -110,6 +111,8 @@ export class RecordDatabase {
         if (document !== undefined) index.run(row, spacedWords(document));
       }
       this.#prepare('UPDATE collection SET records = records + ?').run(records.length - replaced.length);
+      const last = records.at(-1);
+      if (last !== undefined) this.#blocks.cover(last.row + 1);
       return replaced;
     });
     this.#columns?.apply(records, removed);
@@ -119,12 +122,18 @@ export class RecordDatabase {
   /** Deletes by ids or by filter; returns the rows that went. */
   delete(what: readonly string[] | FilterNode): number[] {
     const removed = this.#change(() => {
-      const rows = 'kind' in what ? this.#removeRows(rowsOf(this.match(what))) : this.#removeIds(what);
+      const rows =
+        'kind' in what ? this.#removeRows(rowsOf(this.#current().matchLive(what))) : this.#removeIds(what);
       this.#prepare('UPDATE collection SET records = records - ?').run(rows.length);
       return rows;
     });
     this.#columns?.apply([], removed);
     return removed;
+  }
+
+  /** Gives back space of records that were deleted. */
+  tidy(): void {
+    this.#change(() => this.#blocks.tidy());
   }
 
   byIds(ids: readonly string[], include: Include): FoundRow[] {
@@ -210,30 +219,31 @@ export class RecordDatabase {
     const version = this.version();
     if (this.#columns === undefined || version !== this.#version) {
       this.#version = version;
-      this.#columns = new Columns({
+      const columns = new Columns({
         rowLimit: () => (this.#all<[number | null]>('SELECT max(row) FROM records')[0][0] ?? -1) + 1,
-        rows: (start, end) => this.#joined('group_concat(row)', start, end, ',').map(Number),
-        // JSON has no control characters, so that one can stand between values.
-        values: (field, start, end) =>
-          this.#joined(
-            `group_concat(coalesce(metadata -> ?3, ''), char(31))`,
-            start,
-            end,
-            '\x1f',
-            `$."${field}"`,
-          ),
+        rows: () => this.#rowNumbers(),
+        blocks: (field) => this.#blocks.of(field),
+        covered: () => this.#blocks.covered(),
+        values: (field, start, end) => this.#blocks.values(field, start, end),
       });
+      this.#columns = columns;
     }
     return this.#columns;
   }
 
-  /** What an aggregate makes of rows `start` to `end`, taken apart: one call for many rows. */
-  #joined(aggregate: string, start: number, end: number, separator: string, ...more: string[]): string[] {
-    const sql = `SELECT count(*), ${aggregate} FROM records WHERE row >= ?1 AND row < ?2`;
-    const [count, text] = this.#prepare(sql)
-      .raw(true)
-      .get(start, end, ...more) as [number, string | null];
-    return count === 0 ? [] : String(text).split(separator);
+  /** All rows, many with one call: calls of SQLite cost more than the rows. */
+  *#rowNumbers(): Generator<number> {
+    const sql =
+      'SELECT group_concat(row) FROM (SELECT row FROM records WHERE row >= ? ORDER BY row LIMIT 4096)';
+    const read = this.#prepare(sql).raw(true);
+    for (let start = 0; ; ) {
+      const [joined] = read.get(start) as [string | number | null];
+      if (joined === null) return;
+      for (const row of String(joined).split(',')) {
+        start = Number(row) + 1;
+        yield start - 1;
+      }
+    }
   }
 
   #prepare(sql: string): Libsql.Statement {

@@ -69,8 +69,8 @@ export class LocalEngine implements StoreEngine {
 
   async write(records: readonly PreparedRecord[], { info }: EngineContext): Promise<void> {
     await this.#change(async () => {
-      const { database } = this.#collection();
-      const index = await this.#collection().index();
+      const opened = this.#collection();
+      const index = await opened.index();
       const first = index.stats().nextId;
       index.add(matrix(records, info));
       const rows = records.map(({ id, document, metadata }, i) => ({
@@ -81,21 +81,23 @@ export class LocalEngine implements StoreEngine {
       }));
       try {
         await index.flush();
-        index.remove(await database.call('write', rows));
+        opened.beforeChange();
+        index.remove(await opened.database.call('write', rows));
       } catch (error) {
         index.remove(rows.map(({ row }) => row));
         throw error;
       }
-      await tidy(index);
+      await tidy(opened, index);
     });
   }
 
   async search(request: VectorRequest, { info, signal }: EngineContext): Promise<StoreHit[]> {
-    const { database } = this.#collection();
-    const index = await this.#collection().index();
-    const filter = request.filter && (await database.call('match', request.filter));
+    const opened = this.#collection();
+    const { database } = opened;
+    const index = await opened.index();
     const query = matrix([request], info);
     for (let k = request.k; ; ) {
+      const filter = request.filter && (await opened.match(request.filter));
       const found = (await index.search(query, { k, filter, signal })).get(0);
       const records = await database.call(
         'byRows',
@@ -163,11 +165,12 @@ export class LocalEngine implements StoreEngine {
 
   async #remove(what: readonly string[] | FilterNode): Promise<number> {
     return this.#change(async () => {
-      const { database } = this.#collection();
-      const index = await this.#collection().index();
-      const rows = await database.call('delete', what);
+      const opened = this.#collection();
+      const index = await opened.index();
+      opened.beforeChange();
+      const rows = await opened.database.call('delete', what);
       index.remove(rows);
-      await tidy(index);
+      await tidy(opened, index);
       return rows.length;
     });
   }
@@ -237,9 +240,11 @@ function stored(values: Float32Array, { dtype }: CollectionInfo): StoreVector {
   return dtype === 'b1' ? packSigns(values) : values;
 }
 
-async function tidy(index: FlatIndex): Promise<void> {
+async function tidy({ database }: OpenedCollection, index: FlatIndex): Promise<void> {
   const { rows, removed } = index.stats();
-  if (removed > Math.max(rows, MIN_REMOVED)) await index.compact();
+  if (removed <= Math.max(rows, MIN_REMOVED)) return;
+  await index.compact();
+  await database.call('tidy');
 }
 
 function equalScoresById(a: StoreHit, b: StoreHit): number {

@@ -1,10 +1,15 @@
 import { join } from 'node:path';
+import { LRUCache } from 'lru-cache';
 import { EmbedlaneError } from '../../core/errors.js';
 import { Pace } from '../../core/pace.js';
 import { FlatIndex } from '../../index/index.js';
+import type { FilterNode } from '../filter/expression.js';
 import type { CollectionInfo } from '../types.js';
 import { DatabaseThread } from './database-thread.js';
 import { claimFolder, hasRecords, RECORDS, VECTORS } from './folder.js';
+
+/** Filters whose rows are kept until the records change. */
+const KEPT_FILTERS = 8;
 
 /**
  * A local collection in use: rows of vectors in an index, and a database that says which of them are records.
@@ -18,6 +23,7 @@ export class OpenedCollection {
   readonly database: DatabaseThread;
   readonly #folder: string;
   readonly #readOnly: boolean;
+  readonly #matches = new LRUCache<string, Promise<Uint8Array>>({ max: KEPT_FILTERS });
   #index: FlatIndex;
   #version: number;
 
@@ -88,9 +94,28 @@ export class OpenedCollection {
       const old = this.#index;
       this.#index = index;
       this.#version = version;
+      this.#matches.clear();
       await old.close();
     }
     return this.#index;
+  }
+
+  /** The rows that match, as bits; maybe some that are no records any more. */
+  match(filter: FilterNode): Promise<Uint8Array> {
+    const key = JSON.stringify(filter);
+    const kept = this.#matches.get(key);
+    if (kept !== undefined) return kept;
+    const match = this.database.call('match', filter);
+    this.#matches.set(key, match);
+    match.catch(() => {
+      if (this.#matches.get(key) === match) this.#matches.delete(key);
+    });
+    return match;
+  }
+
+  /** To be called right before the database is asked to change records: it answers in turn. */
+  beforeChange(): void {
+    this.#matches.clear();
   }
 
   async close(): Promise<void> {

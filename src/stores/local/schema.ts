@@ -25,6 +25,12 @@ const CODES: [RegExp, ErrorCode, string][] = [
 
 /** The typed error for a failed call of SQLite. */
 export function sqliteError(file: string, error: unknown): unknown {
+  // Only what is stored is parsed.
+  if (error instanceof SyntaxError) {
+    return new EmbedlaneError('ERR_CORRUPT', `Expected JSON in ${file} but received something else`, {
+      cause: error,
+    });
+  }
   const { code, message } = error as { code?: unknown; message?: string };
   if (error instanceof EmbedlaneError || typeof code !== 'string') return error;
   const found = CODES.find(([pattern]) => pattern.test(code));
