@@ -30,6 +30,15 @@ uint64_t bits_at(const uint64_t* words, size_t first, size_t count) {
   return count < 64 ? bits & ((uint64_t(1) << count) - 1) : bits;
 }
 
+// Asks for a cache line, where the compiler can say so.
+void prefetch(const char* address) {
+#if defined(__GNUC__)
+  __builtin_prefetch(address);
+#else
+  (void)address;
+#endif
+}
+
 }  // namespace
 
 TopKSearch::Worker::Worker(TopKSearch& search)
@@ -212,27 +221,16 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
   const size_t count = picks_.size();
   if (count == 0) return;
   if (count < rows.count) {
-    if (!s_.tile_) {
-      for (size_t i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && picks_[end] == picks_[end - 1] + 1;) end++;
-        stream(rows.part(picks_[i], end - i));
+    if (s_.tile_) return filter(gather(rows, 0, count));
+    for (size_t i = 0; i < count && !s_.cancelled(); i += kStreamRows) {
+      const size_t n = std::min(kStreamRows, count - i);
+      if (picks_[i + n - 1] - picks_[i] + 1 == n) {
+        stream(rows.part(picks_[i], n));
+      } else {
+        const Rows picked = gather(rows, i, n);
+        for (size_t q = 0; q < group_; q++) stream(picked, q);
       }
-      return;
     }
-    const size_t bytes = s_.scan_bytes_;
-    if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
-    for (size_t i = 0; i < count; i++) {
-      std::memcpy(gathered_.get() + i * bytes, rows.data + picks_[i] * rows.stride, bytes);
-    }
-    Rows picked = rows;
-    picked.data = gathered_.get();
-    picked.stride = bytes;
-    picked.count = count;
-    picked.picks = picks_.data();
-    picked.norms = gather(rows.norms, gathered_norms_);
-    picked.scales = gather(rows.scales, gathered_scales_);
-    picked.errors = gather(rows.errors, gathered_errors_);
-    filter(picked);
   } else if (!s_.tile_) {
     stream(rows);
   } else {
@@ -240,10 +238,37 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
   }
 }
 
-const float* TopKSearch::Worker::gather(const float* values, std::vector<float>& into) const {
+// Copies rows picks_[start], … of `rows`. They lie apart, so that the CPU does not guess which comes next.
+TopKSearch::Worker::Rows TopKSearch::Worker::gather(const Rows& rows, size_t start, size_t count) {
+  constexpr size_t kLine = 64, kAhead = 8;
+  const size_t bytes = s_.scan_bytes_;
+  if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
+  const uint32_t* const picks = picks_.data() + start;
+  const auto prefetch_row = [&](size_t i) {
+    const char* const row = rows.data + picks[i] * rows.stride;
+    for (size_t b = 0; b < bytes; b += kLine) prefetch(row + b);
+  };
+  for (size_t i = 0; i < std::min(kAhead, count); i++) prefetch_row(i);
+  for (size_t i = 0; i < count; i++) {
+    if (i + kAhead < count) prefetch_row(i + kAhead);
+    std::memcpy(gathered_.get() + i * bytes, rows.data + picks[i] * rows.stride, bytes);
+  }
+  Rows picked = rows;
+  picked.data = gathered_.get();
+  picked.stride = bytes;
+  picked.count = count;
+  picked.picks = picks;
+  picked.norms = gather(rows.norms, picks, count, gathered_norms_);
+  picked.scales = gather(rows.scales, picks, count, gathered_scales_);
+  picked.errors = gather(rows.errors, picks, count, gathered_errors_);
+  return picked;
+}
+
+const float* TopKSearch::Worker::gather(const float* values, const uint32_t* picks, size_t count,
+                                        std::vector<float>& into) const {
   if (!values) return nullptr;
-  into.clear();
-  for (const uint32_t pick : picks_) into.push_back(values[pick]);
+  into.resize(count);
+  for (size_t i = 0; i < count; i++) into[i] = values[picks[i]];
   return into.data();
 }
 

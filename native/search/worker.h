@@ -72,7 +72,9 @@ class TopKSearch::Worker {
   void search(const RowBlock& block, size_t start, size_t count);
   // The rows of `rows` that may be found, gathered.
   void search_allowed(const Rows& rows);
-  const float* gather(const float* values, std::vector<float>& into) const;
+  Rows gather(const Rows& rows, size_t start, size_t count);
+  const float* gather(const float* values, const uint32_t* picks, size_t count,
+                      std::vector<float>& into) const;
   void stream(const Rows& rows);
   void stream(const Rows& rows, size_t q);
   void stream_codes(const Rows& rows, size_t q);
