@@ -1,6 +1,7 @@
 /**
- * Exact top-k over 100,000 vectors: embedlane, usearch's exactSearch, faiss, NumPy, a loop over simsimd and plain
- * JavaScript, one process each, the same vectors, rounds interleaved.
+ * Exact top-k over 100,000 vectors: embedlane, usearch's exactSearch, LanceDB and sqlite-vec without an index,
+ * hnswlib's brute force, faiss, NumPy, a loop over simsimd and plain JavaScript, one process each, the same vectors,
+ * rounds interleaved.
  *
  *   node bench/topk.mjs [--rounds 7] [--rows 100000] [--dims 384,768] [--queries 1,32,256] [--threads 2]
  *                       [--only name,…] [--quick] [--no-peers]
@@ -42,17 +43,39 @@ const OURS = 'embedlane';
 const USEARCH = 'usearch exactSearch';
 const FAISS = ['faiss', 'faiss, no BLAS below'];
 
-/** `most` queries: beyond that a contender would take minutes and show nothing new. */
+/**
+ * Peers on npm. `most` queries: beyond that a contender would take minutes and show nothing new; `metrics` where it
+ * lacks one.
+ */
+const NPM_PEERS = [
+  { package: 'usearch', name: USEARCH, file: 'peers/topk-usearch.mjs' },
+  { package: '@lancedb/lancedb', name: 'LanceDB, no index', file: 'peers/topk-lancedb.mjs' },
+  {
+    package: 'sqlite-vec',
+    name: 'sqlite-vec',
+    file: 'peers/topk-sqlite-vec.mjs',
+    threads: 1,
+    most: 32,
+    metrics: ['cosine'],
+  },
+  {
+    package: 'hnswlib-node',
+    addon: 'build/Release/addon.node',
+    name: 'hnswlib brute force',
+    file: 'peers/topk-hnswlib.mjs',
+    threads: 1,
+    most: 32,
+  },
+  { package: 'simsimd', name: 'simsimd loop', file: 'peers/topk-simsimd.mjs', threads: 1, most: 1 },
+];
+
 function contenders() {
   const list = [
     { name: OURS, file: 'contenders/topk-embedlane.mjs', threads: THREADS },
     { name: 'plain JavaScript', file: 'contenders/topk-javascript.mjs', threads: 1, most: 32 },
   ];
-  if (chosen.peers && peer('usearch')) {
-    list.push({ name: USEARCH, file: 'peers/topk-usearch.mjs', threads: THREADS });
-  }
-  if (chosen.peers && peer('simsimd')) {
-    list.push({ name: 'simsimd loop', file: 'peers/topk-simsimd.mjs', threads: 1, most: 1 });
+  for (const { package: name, addon, ...contender } of NPM_PEERS) {
+    if (chosen.peers && peer(name, addon)) list.push({ threads: THREADS, ...contender });
   }
   for (const [module, kinds] of [
     ['faiss', FAISS],
@@ -94,7 +117,10 @@ function compare(name, found, expected) {
 }
 
 async function measureCase(list, job) {
-  const able = list.filter(({ most }) => job.queries <= (most ?? Number.POSITIVE_INFINITY));
+  const able = list.filter(
+    ({ most = Number.POSITIVE_INFINITY, metrics = METRICS }) =>
+      job.queries <= most && metrics.includes(job.metric),
+  );
   const results = able.map((contender) => ({ ...job, name: contender.name, contender, rounds: [] }));
   let expected;
   for (const { contender } of results) {
@@ -243,7 +269,7 @@ if (limit) {
 show(results, limit);
 
 const versions = { embedlane: about.embedlane };
-if (chosen.peers) Object.assign(versions, { usearch: peer('usearch'), simsimd: peer('simsimd') });
+if (chosen.peers) for (const { package: name, addon } of NPM_PEERS) versions[name] = peer(name, addon);
 console.log(
   `\nVersions: ${Object.entries(versions)
     .filter(([, version]) => version)

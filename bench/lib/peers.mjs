@@ -11,11 +11,17 @@ function interpreter(environment) {
 /** What is not installed, so that a table without a peer never looks like a table that has no such peer. */
 const missing = new Map();
 
-/** Version of an installed peer, or undefined after noting that it is missing. */
-export function peer(name) {
+/**
+ * Version of an installed peer, or undefined after noting that it is missing.
+ *
+ * @param addon the file that a compiler makes of it, for a peer without prebuilt binaries
+ */
+export function peer(name, addon) {
   const version = peerVersion(name);
-  if (!version) missing.set(name, 'npm run bench:peers');
-  return version;
+  const isBuilt = !addon || existsSync(new URL(`node_modules/${name}/${addon}`, peersFolder));
+  if (version && isBuilt) return version;
+  missing.set(name, `npm run bench:peers${version ? ', with a C++ compiler and Python' : ''}`);
+  return undefined;
 }
 
 /**

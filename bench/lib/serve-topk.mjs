@@ -9,7 +9,7 @@ export const QUERY_SEED = 2;
  * Serves a top-k contender.
  *
  * @param {object} contender
- * @param {(corpus: Float32Array, dims: number) => void} contender.prepare before any timing
+ * @param {(corpus: Float32Array, dims: number) => void | Promise<void>} contender.prepare before any timing
  * @param {(job: { queries: Float32Array, rows: number, dims: number, k: number, metric: 'cosine' | 'dot', threads: number })
  *   => { indices: ArrayLike<number>, scores: ArrayLike<number> } | Promise<…>} contender.search best first
  * @param {() => object} [contender.about]
@@ -24,9 +24,9 @@ export function serveTopK({ prepare, search, about }) {
   }
 
   serve({
-    init(options) {
+    async init(options) {
       dims = options.dims;
-      prepare(clusteredVectors(options.rows, dims, CORPUS_SEED), dims);
+      await prepare(clusteredVectors(options.rows, dims, CORPUS_SEED), dims);
       return about?.() ?? {};
     },
     async result(options) {

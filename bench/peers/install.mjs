@@ -1,7 +1,7 @@
 /**
  * Installs the packages that benchmarks compare with, into this folder only.
  *
- *   node bench/peers/install.mjs             npm packages (about 530 MB)
+ *   node bench/peers/install.mjs             npm packages (about 760 MB)
  *   node bench/peers/install.mjs --faiss     faiss and NumPy too, in .venv (about 100 MB)
  *   node bench/peers/install.mjs --python    sentence-transformers too, in .venv (several GB on Linux x64, where
  *                                            PyPI's torch brings CUDA libraries that a CPU does not need)
@@ -23,17 +23,21 @@ const { values } = parseArgs({
 });
 
 function run(command, ...args) {
+  if (!attempt(command, ...args)) process.exit(1);
+}
+
+function attempt(command, ...args) {
   console.log(`> ${command} ${args.join(' ')}`);
   const { status, error } = spawnSync(command, args, { cwd: here, stdio: 'inherit', shell: windows });
-  if (error || status !== 0) {
-    console.error(error?.message ?? `${command} ended with ${status}`);
-    process.exit(1);
-  }
+  if (error || status !== 0) console.error(error?.message ?? `${command} ended with ${status}`);
+  return status === 0;
 }
 
 // Install scripts are not needed (every binary is inside its package) and one of them downloads CUDA libraries.
 // No lock file: it would name one registry; the versions that matter are exact in package.json.
 run('npm', 'install', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error');
+// The one without prebuilt binaries. Without a compiler there is one peer less, and benchmarks say so.
+attempt('npm', 'rebuild', 'hnswlib-node', '--ignore-scripts=false', '--loglevel=error');
 
 function environment(folder, ...requirements) {
   const python = `${here}${folder}/${windows ? 'Scripts/python.exe' : 'bin/python'}`;
