@@ -1,32 +1,22 @@
 /**
- * Stores: how fast they load, open and search with a filter.
+ * PostgreSQL: how fast the store loads, against row INSERTs with text vectors and a COPY of bytes that were made before.
  *
- *   node bench/stores.mjs [--rows 1000000] [--folder path] [--quick]
- *   node scripts/test-postgres.mjs node bench/stores.mjs --postgres [--rows 100000]
- *
- * The local store against the scan that a JavaScript programmer would write, with vectors and metadata in memory;
- * PostgreSQL against row INSERTs with text vectors, and against a COPY of bytes that were made before.
+ *   node scripts/test-postgres.mjs node bench/stores.mjs [--rows 100000]
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { LocalStore, PgVectorStore } from 'embedlane/stores';
+import { PgVectorStore } from 'embedlane/stores';
 
 const DIMS = 384;
 const LANGUAGES = ['de', 'en', 'fr', 'es', 'it', 'pt', 'nl', 'sv', 'pl', 'cs'];
 
 const { values } = parseArgs({
   options: {
-    rows: { type: 'string' },
-    folder: { type: 'string' },
-    postgres: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
+    rows: { type: 'string', default: '100000' },
   },
 });
-const rows = Number(values.rows ?? (values.quick ? 20_000 : values.postgres ? 100_000 : 1_000_000));
+const rows = Number(values.rows);
 
 /** Numbers that repeat (xorshift32), roughly uniform in [-1, 1). */
 function randomVector(seed) {
@@ -54,112 +44,15 @@ function* records(count) {
   }
 }
 
-const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;
 const perSecond = (count, milliseconds) =>
   `${Math.round(count / (milliseconds / 1000)).toLocaleString('en')} records/s`;
-const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
-
 async function timed(work) {
   const started = performance.now();
   const result = await work();
   return { result, milliseconds: performance.now() - started };
 }
 
-async function repeated(times, work) {
-  const list = [];
-  for (let i = 0; i < times; i++) list.push((await timed(work)).milliseconds);
-  return median(list);
-}
-
-if (values.postgres) await postgres();
-else await local();
-
-async function local() {
-  const folder = values.folder ?? join(mkdtempSync(join(tmpdir(), 'embedlane-bench-')), 'store');
-  console.log(`LocalStore, ${rows.toLocaleString('en')} × ${DIMS}, cosine`);
-  if (!existsSync(folder)) {
-    const store = await LocalStore.open(folder);
-    await store.create({ dims: DIMS });
-    const load = await timed(() => store.upsert(records(rows)));
-    console.log(`  load          ${perSecond(rows, load.milliseconds)}`);
-    const closing = await timed(() => store.close());
-    console.log(`  close         ${ms(closing.milliseconds)}`);
-  }
-  const open = await repeated(7, async () => (await LocalStore.open(folder)).close());
-  console.log(`  open, close   ${ms(open)} (median of 7)`);
-
-  const store = await LocalStore.open(folder);
-  const opened = await timed(async () => LocalStore.open(folder, { readOnly: true }));
-  console.log(`  open          ${ms(opened.milliseconds)}`);
-  await opened.result.close();
-  const data = new Float32Array(rows * DIMS);
-  for (let i = 0; i < rows; i++) data.set(normalized(randomVector(i)), i * DIMS);
-  const metadata = Array.from({ length: rows }, (_, i) => metadataOf(i));
-  const query = randomVector(-7);
-  const filters = {
-    'lang (10 %)': [{ field: 'lang', eq: 'de' }, ({ lang }) => lang === 'de'],
-    'year (48 %)': [{ field: 'year', gte: 2013 }, ({ year }) => year >= 2013],
-    'both (5 %)': [
-      {
-        and: [
-          { field: 'lang', eq: 'de' },
-          { field: 'year', gte: 2013 },
-        ],
-      },
-      ({ lang, year }) => lang === 'de' && year >= 2013,
-    ],
-  };
-  for (const [name, [filter, passes]] of Object.entries(filters)) {
-    const search = () => store.search(query, { k: 10, filter, include: [] });
-    const first = await timed(search);
-    const later = await repeated(9, search);
-    const scan = () => scanJavaScript(data, metadata, query, passes, 10);
-    const expected = scan();
-    assert.deepEqual(
-      first.result.map(({ id }) => id),
-      expected.map((row) => `record-${row}`),
-    );
-    const javascript = await repeated(5, scan);
-    console.log(
-      `  ${name.padEnd(13)} first ${ms(first.milliseconds)}, then ${ms(later)}; JavaScript scan ${ms(javascript)}: ${(javascript / later).toFixed(1)} ×`,
-    );
-  }
-  await store.close();
-  if (values.folder === undefined) rmSync(folder, { recursive: true });
-}
-
-function normalized(vector) {
-  let sum = 0;
-  for (const value of vector) sum += value * value;
-  const scale = 1 / Math.sqrt(sum);
-  return vector.map((value) => value * scale);
-}
-
-/** Rows by cosine, best first: vectors are normalised, so that a product is all that a row costs. */
-function scanJavaScript(data, metadata, query, passes, k) {
-  const best = [];
-  const unit = normalized(query);
-  for (let row = 0; row < metadata.length; row++) {
-    if (!passes(metadata[row])) continue;
-    const at = row * DIMS;
-    let s0 = 0;
-    let s1 = 0;
-    let s2 = 0;
-    let s3 = 0;
-    for (let i = 0; i < DIMS; i += 4) {
-      s0 += unit[i] * data[at + i];
-      s1 += unit[i + 1] * data[at + i + 1];
-      s2 += unit[i + 2] * data[at + i + 2];
-      s3 += unit[i + 3] * data[at + i + 3];
-    }
-    const score = s0 + s1 + s2 + s3;
-    if (best.length === k && score <= best[k - 1].score) continue;
-    best.push({ row, score });
-    best.sort((a, b) => b.score - a.score);
-    best.length = Math.min(best.length, k);
-  }
-  return best.map(({ row }) => row);
-}
+await postgres();
 
 async function postgres() {
   const url = process.env.EMBEDLANE_TEST_POSTGRES;

@@ -7,6 +7,7 @@
  *                       [--only name,…] [--quick] [--no-peers]
  */
 import { availableParallelism } from 'node:os';
+import { agree } from './lib/agree.mjs';
 import { Contender } from './lib/contender.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
 import { peer, pythonPeer, reportMissing } from './lib/peers.mjs';
@@ -35,9 +36,6 @@ const K = 10;
 
 /** Least duration of a round: several calls where one is short. */
 const SECONDS = chosen.quick ? 0.1 : 0.4;
-
-/** Rows whose scores differ by less than this may change places: float32 sums in another order. */
-const TIE = 1e-5;
 
 const OURS = 'embedlane';
 const USEARCH = 'usearch exactSearch';
@@ -97,25 +95,6 @@ function decoded(found) {
   return { indices: new Uint32Array(bytes(indices)), scores: new Float32Array(bytes(scores)) };
 }
 
-/** Largest difference of scores rank by rank; fails where ids differ without a tie that explains it. */
-function compare(name, found, expected) {
-  if (found.indices.length !== expected.indices.length)
-    throw new Error(`${name} returned another number of results`);
-  let worst = 0;
-  for (let i = 0; i < expected.indices.length; i++) {
-    const difference = Math.abs(found.scores[i] - expected.scores[i]);
-    worst = Math.max(worst, difference);
-    if (!(difference <= TIE)) {
-      const got = `${found.indices[i]} (${found.scores[i]})`;
-      const want = `${expected.indices[i]} (${expected.scores[i]})`;
-      throw new Error(
-        `${name} finds ${got} instead of ${want} at rank ${i % K} of query ${Math.floor(i / K)}`,
-      );
-    }
-  }
-  return worst;
-}
-
 async function measureCase(list, job) {
   const able = list.filter(
     ({ most = Number.POSITIVE_INFINITY, metrics = METRICS }) =>
@@ -127,7 +106,7 @@ async function measureCase(list, job) {
     progress(`${label(job)}: checking ${contender.name}`);
     const found = decoded(await contender.process.call('result', { ...job, threads: contender.threads }));
     expected ??= found;
-    compare(contender.name, found, expected);
+    agree(contender.name, found, expected, K);
   }
   for (let round = 0; round < ROUNDS; round++) {
     for (const { contender, rounds } of results) {
