@@ -2,7 +2,7 @@ import { fork, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Pool } from 'undici';
+import { Connections } from './http-load.mjs';
 import { percentile } from './stats.mjs';
 
 const benches = new URL('../', import.meta.url);
@@ -92,16 +92,12 @@ async function keepBusy(texts, connections, seconds, call) {
  * @param server `{ url, path, cpu }`; without a path OpenAI's, with `cpu` the result has microseconds per request
  */
 export async function loadHttp({ url, path = '/v1/embeddings', cpu }, texts, connections, seconds) {
-  const pool = new Pool(url, { connections, pipelining: 1 });
-  const headers = { 'content-type': 'application/json' };
+  const pool = new Connections(`${url}${path}`);
   const before = await cpu?.();
   const result = await keepBusy(texts, connections, seconds, async (input) => {
-    const payload = JSON.stringify({ model: 'all-MiniLM-L6-v2', input });
-    const { statusCode, body } = await pool.request({ method: 'POST', path, headers, body: payload });
-    await body.arrayBuffer();
-    return statusCode === 200;
+    return (await pool.post(JSON.stringify({ model: 'all-MiniLM-L6-v2', input }))) === 200;
   });
-  await pool.close();
+  pool.close();
   return { ...result, cpu: before === undefined ? undefined : ((await cpu()) - before) / result.count };
 }
 

@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream';
 import type { Embeddings } from '../core/embeddings.js';
+import { jsonFloats } from './json-floats.js';
 
 /** Numbers written in one go: well under a millisecond. */
-const NUMBERS_AT_A_TIME = 8192;
+const NUMBERS_AT_A_TIME = 16_384;
 
 /**
  * JSON with one item per row, as a string if it is small, else as a stream that lets the event loop turn between
- * its pieces: 2,048 rows of 384 numbers are 15 MB of text and a fifth of a second.
+ * its pieces: 2,048 rows of 384 numbers are 9 MB of text.
  *
  * @param head what comes before the first item
  * @param item JSON of one row
@@ -55,18 +56,13 @@ export function jsonMatrices(matrices: readonly Embeddings[]): Readable {
   async function* pieces(): AsyncGenerator<string> {
     let separator = '[';
     for (const matrix of matrices) {
-      const json = jsonRows(`${separator}[`, matrix, jsonNumbers, ']');
+      const json = jsonRows(`${separator}[`, matrix, jsonFloats, ']');
       if (typeof json === 'string') yield json;
       else yield* json;
       separator = ',';
     }
     yield ']';
   }
-}
-
-/** A row as a JSON array. Doubles print with enough digits for every float32 to come back exactly. */
-export function jsonNumbers(row: Float32Array): string {
-  return `[${row.join(',')}]`;
 }
 
 /** A row as a JSON string: base64 of little-endian 32-bit floats. */

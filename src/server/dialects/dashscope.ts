@@ -9,7 +9,8 @@ import {
   stringsField,
 } from '../body.js';
 import { type FaultKind, invalid } from '../fault.js';
-import { jsonNumbers, jsonRows } from '../json-rows.js';
+import { jsonFloats } from '../json-floats.js';
+import { jsonRows } from '../json-rows.js';
 import { note, signalOf } from '../request.js';
 import { type Dialect, type DialectContext, sendJson } from './dialect.js';
 import { documentsField, rerankDocuments, withText } from './rerank.js';
@@ -63,7 +64,7 @@ function textEmbedding(app: FastifyInstance, { engine }: DialectContext): void {
     });
     note(request, result);
     const item = (row: Float32Array, index: number) =>
-      `{"text_index":${index},"embedding":${jsonNumbers(row)}}`;
+      `{"text_index":${index},"embedding":${jsonFloats(row)}}`;
     const tail = { usage: { total_tokens: result.tokens }, request_id: request.id };
     const rows = jsonRows(
       '{"output":{"embeddings":[',

@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Body, booleanField, given, objectBody, optionalStringField, stringField } from '../body.js';
 import type { EmbedResponse } from '../engine/engine.js';
 import { Fault } from '../fault.js';
-import { jsonNumbers, jsonRows } from '../json-rows.js';
+import { jsonFloats } from '../json-floats.js';
+import { jsonRows } from '../json-rows.js';
 import type { ModelClasses } from '../models/kinds.js';
 import type { PooledModel } from '../models/pooled-model.js';
 import { note, signalOf } from '../request.js';
@@ -58,7 +59,7 @@ function embed(app: FastifyInstance, { engine }: DialectContext): void {
     const head = `{"model":${JSON.stringify(model)},"embeddings":[`;
     return sendJson(
       reply,
-      jsonRows(head, result.embeddings, jsonNumbers, `],${JSON.stringify(tail).slice(1)}`),
+      jsonRows(head, result.embeddings, jsonFloats, `],${JSON.stringify(tail).slice(1)}`),
     );
   });
 }
@@ -75,7 +76,7 @@ function legacyEmbed(app: FastifyInstance, { engine }: DialectContext): void {
     });
     note(request, result);
     const { embeddings } = result;
-    return sendJson(reply, `{"embedding":${embeddings.rows === 0 ? '[]' : jsonNumbers(embeddings.row(0))}}`);
+    return sendJson(reply, `{"embedding":${embeddings.rows === 0 ? '[]' : jsonFloats(embeddings.row(0))}}`);
   });
 }
 

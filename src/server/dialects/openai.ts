@@ -14,7 +14,8 @@ import {
   wrong,
 } from '../body.js';
 import { type Fault, type FaultKind, invalid } from '../fault.js';
-import { jsonBase64, jsonNumbers, jsonRows } from '../json-rows.js';
+import { jsonFloats } from '../json-floats.js';
+import { jsonBase64, jsonRows } from '../json-rows.js';
 import type { PooledModel } from '../models/pooled-model.js';
 import { note, signalOf } from '../request.js';
 import { type Dialect, type DialectContext, sendJson } from './dialect.js';
@@ -109,7 +110,7 @@ function inputsOf(body: Body): Inputs {
 
 function encodingFormat(body: Body): (row: Float32Array) => string {
   const format = given(body, 'encoding_format') ?? 'float';
-  if (format === 'float') return jsonNumbers;
+  if (format === 'float') return jsonFloats;
   if (format === 'base64') return jsonBase64;
   const shown = typeof format === 'string' ? format.slice(0, 60) : typeof format;
   throw invalid(

@@ -10,7 +10,8 @@ import {
   stringsField,
 } from '../../body.js';
 import { Fault, type FaultKind } from '../../fault.js';
-import { jsonMatrices, jsonNumbers, jsonRows } from '../../json-rows.js';
+import { jsonFloats } from '../../json-floats.js';
+import { jsonMatrices, jsonRows } from '../../json-rows.js';
 import { note, signalOf } from '../../request.js';
 import { type Dialect, type DialectContext, sendJson } from '../dialect.js';
 import { common, refuseEmpty } from './fields.js';
@@ -63,7 +64,7 @@ function embed(app: FastifyInstance, { engine }: DialectContext): void {
       dimensions: optionalIntegerField(body, 'dimensions', 1, 1_000_000),
     });
     note(request, result);
-    return sendJson(reply, jsonRows('[', result.embeddings, jsonNumbers, ']'));
+    return sendJson(reply, jsonRows('[', result.embeddings, jsonFloats, ']'));
   });
 }
 

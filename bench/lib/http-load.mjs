@@ -1,0 +1,82 @@
+import { connect } from 'node:net';
+
+/**
+ * As little of an HTTP client as a load needs, so that what it costs is not taken for the server's: clients for
+ * programs take as much processor time as the server does, on the same cores.
+ */
+export class Connections {
+  #idle = [];
+  #host;
+  #port;
+  #head;
+
+  /** @param url of the server and the path */
+  constructor(url) {
+    const { hostname, port, pathname } = new URL(url);
+    this.#host = hostname;
+    this.#port = Number(port);
+    this.#head = `POST ${pathname} HTTP/1.1\r\nhost: ${hostname}:${port}\r\ncontent-type: application/json\r\ncontent-length: `;
+  }
+
+  /** @returns status of the answer, when all of it is there */
+  async post(body) {
+    const connection = this.#idle.pop() ?? (await Connection.open(this.#host, this.#port));
+    const status = await connection.send(`${this.#head}${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    this.#idle.push(connection);
+    return status;
+  }
+
+  close() {
+    for (const connection of this.#idle) connection.close();
+  }
+}
+
+class Connection {
+  #socket;
+  #waiting;
+  #status = 0;
+  #missing = 0;
+
+  static async open(host, port) {
+    const connection = new Connection();
+    const socket = connect({ port, host, noDelay: true });
+    connection.#socket = socket;
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    const fail = (error) => connection.#waiting?.reject(error ?? new Error('closed by the server'));
+    socket
+      .on('data', (bytes) => connection.#read(bytes))
+      .on('error', fail)
+      .on('close', () => fail());
+    return connection;
+  }
+
+  send(request) {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#socket.write(request);
+    });
+  }
+
+  /** Answers have a length and come one at a time; their heads are never cut in two. */
+  #read(bytes) {
+    if (this.#missing === 0) {
+      const end = bytes.indexOf('\r\n\r\n') + 4;
+      const head = bytes.latin1Slice(0, end);
+      const length = /^content-length: *(\d+)/im.exec(head)?.[1];
+      if (end === 3 || length === undefined) {
+        this.#waiting.reject(new Error(`not an answer with a length: ${head}`));
+        this.#socket.destroy();
+        return;
+      }
+      this.#status = Number(head.slice(9, 12));
+      this.#missing = Number(length) - (bytes.length - end);
+    } else {
+      this.#missing -= bytes.length;
+    }
+    if (this.#missing === 0) this.#waiting.resolve(this.#status);
+  }
+
+  close() {
+    this.#socket.destroy();
+  }
+}
