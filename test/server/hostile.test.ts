@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fixture } from '../text/goldens.js';
-import { raw, TINY, testServer } from './support.js';
+import { metric, raw, TINY, testServer, until } from './support.js';
 
 const MODEL = 'tiny-bert-cls';
 const server = testServer({
@@ -13,9 +13,7 @@ const server = testServer({
 /** Whatever came before, the next client is served, and nothing is left in progress. */
 afterEach(async () => {
   expect((await server.post('/v1/embeddings', { model: MODEL, input: 'a' })).status).toBe(200);
-  const active = async () => /requests_active (\d+)/.exec((await server.get('/metrics')).body as string)?.[1];
-  for (let patience = 100; patience > 0 && (await active()) !== '0'; patience--) await delay(20);
-  expect(await active()).toBe('0');
+  await until(async () => (await metric(server.url, 'requests_active')) === 0);
 });
 
 describe('too much', () => {
@@ -77,14 +75,14 @@ describe('lengths that are not those of the body', () => {
     ['chunks that are none', ['transfer-encoding: chunked']],
     ['an encoding that is none', ['transfer-encoding: gzip']],
   ])('refuses one that is %s', async (_, headers) => {
-    const answer = await raw(server.url, request(...headers, 'connection: close'), 3000).catch(() => 'reset');
+    const answer = await raw(server.url, request(...headers, 'connection: close')).catch(() => 'reset');
     expect(answer).toMatch(/^(HTTP\/1.1 4\d\d |reset$)/);
     expect(answer).not.toContain('embedding');
   });
 
   it('never takes what is left of a body for a request', async () => {
     const smuggled = 'GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n';
-    const answer = await raw(server.url, `${request('content-length: 5')}${smuggled}`, 2000).catch(() => '');
+    const answer = await raw(server.url, `${request('content-length: 5')}${smuggled}`).catch(() => '');
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
     expect(answer).not.toContain('embedlane_requests');
   });
@@ -162,7 +160,6 @@ describe('what is no HTTP, or none that is known', () => {
     const answer = await raw(
       server.url,
       `${method} /v1/embeddings HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}`,
-      3000,
     );
     expect(answer).toMatch(/^HTTP\/1.1 40\d /);
   });
@@ -175,11 +172,7 @@ describe('what is no HTTP, or none that is known', () => {
     '/v1/models/%',
     '/%c0%ae%c0%ae/',
   ])('opens no file for %s', async (path) => {
-    const answer = await raw(
-      server.url,
-      `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
-      3000,
-    );
+    const answer = await raw(server.url, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 40[04] /);
     expect(answer).not.toMatch(/root:|"dependencies"/);
   });

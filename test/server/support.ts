@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
 import { createServer, type Server, type ServerOptions } from '#dist/server/index.js';
 import { TextEmbedder } from '#dist/text/index.js';
@@ -66,8 +67,20 @@ export function difference(actual: ArrayLike<number>, expected: ArrayLike<number
   return most;
 }
 
+/** Waits for a condition, however slow the machine is: the test's own time limit ends it. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await delay(10);
+}
+
+/** Value of one of the server's metrics, the first of its labels. */
+export async function metric(url: string, name: string): Promise<number | undefined> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const value = new RegExp(`^embedlane_${name}(?:\\{.*\\})? (\\S+)$`, 'm').exec(metrics)?.[1];
+  return value === undefined ? undefined : Number(value);
+}
+
 /** Sends bytes as they are and returns all that comes back. */
-export function raw(url: string, request: string | string[], wait = 5000): Promise<string> {
+export function raw(url: string, request: string | string[], wait = 30_000): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     let answer = '';
