@@ -11,6 +11,7 @@ const LAYERS = [
   'core',
   'vectors',
   'index',
+  'files',
   'hub',
   'runtime',
   'text',
@@ -25,6 +26,7 @@ const LAYERS = [
   'adapters',
   'server',
   'stores',
+  'jobs',
   'cli',
 ];
 /**

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { OnProgress } from '../../core/progress.js';
+import { withoutPassword } from '../../stores/base/url.js';
 import type { CliContext } from '../context.js';
 import { imagesToIndex, indexImages } from '../images/index-images.js';
 import { forgetFileIndex } from '../input/file-index.js';
@@ -18,7 +19,7 @@ import { startProgressBar } from '../output/progress-bar.js';
 import { DEFAULT_CHUNK_CHARS } from '../passages/chunk.js';
 import { collectPassages, passageText } from '../passages/collect.js';
 import { writePassageIndex } from '../passages/passage-index.js';
-import { storePassages, withoutPassword } from '../stores/passage-store.js';
+import { storePassages } from '../stores/passage-store.js';
 
 interface IndexFlags extends ModelFlags, IndexMediaFlags {
   index: string;

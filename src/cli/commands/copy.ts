@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { withoutPassword } from '../../stores/base/url.js';
 import { copyStore, openStore, type StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
 import { integerOption } from '../options.js';
 import { count, duration, rate } from '../output/format.js';
 import { type ProgressBar, startProgressBar } from '../output/progress-bar.js';
-import { filterOption, withoutPassword } from '../stores/passage-store.js';
+import { filterOption } from '../stores/passage-store.js';
 
 interface CopyFlags {
   filter?: StoreFilter;

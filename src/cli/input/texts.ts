@@ -1,6 +1,6 @@
-import { isJsonl, readJsonlField } from './jsonl.js';
-import { readLines } from './lines.js';
-import { countParquetRows, isParquet, readParquetColumn } from './parquet.js';
+import { isJsonl, readJsonlField } from '../../files/jsonl.js';
+import { readLines } from '../../files/lines.js';
+import { countParquetRows, isParquet, readParquetColumn } from '../../files/parquet.js';
 
 /** Field or column that is read unless another is asked for. */
 const DEFAULT_FIELD = 'text';

@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { throwIfAborted } from '../../core/abort.js';
 import { io } from '../../core/io.js';
-import { isJsonl, readJsonlField } from '../input/jsonl.js';
+import { isJsonl, readJsonlField } from '../../files/jsonl.js';
 import { type Chunk, chunkText } from './chunk.js';
 
 /** A chunk of a source file: what `search` finds. */

@@ -3,6 +3,7 @@ import { EmbedlaneError } from '../../core/errors.js';
 import type { OnProgress } from '../../core/progress.js';
 import { oneOf } from '../../core/validate.js';
 import { DTYPES, type Dtype } from '../../hub/index.js';
+import { withoutPassword } from '../../stores/base/url.js';
 import {
   type Metadata,
   openStore,
@@ -104,12 +105,4 @@ export function filterOption(value: string): StoreFilter {
   } catch (cause) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected JSON for --filter', { cause });
   }
-}
-
-/** A store's URL for messages. */
-export function withoutPassword(url: string): string {
-  if (!URL.canParse(url)) return url;
-  const parsed = new URL(url);
-  if (parsed.password !== '') parsed.password = '***';
-  return parsed.href;
 }

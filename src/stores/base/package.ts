@@ -1,6 +1,6 @@
 import { EmbedlaneError } from '../../core/errors.js';
 
-/** Loads packages that only one store needs, and that whoever uses it installs beside embedlane. */
+/** Loads packages that only one store, or only jobs, need, and that whoever uses it installs beside embedlane. */
 export async function optionalPackages<T>(names: readonly string[], load: () => Promise<T>): Promise<T> {
   try {
     return await load();
@@ -9,7 +9,7 @@ export async function optionalPackages<T>(names: readonly string[], load: () => 
     const list = names.join(' ');
     throw new EmbedlaneError(
       'ERR_NOT_FOUND',
-      `Expected ${names.join(' and ')} to be installed, which this store needs: npm install ${list}`,
+      `Expected ${names.join(' and ')} to be installed, which this needs: npm install ${list}`,
       { cause },
     );
   }

@@ -53,6 +53,14 @@ export function serverUrl(
   };
 }
 
+/** A store's URL for messages. */
+export function withoutPassword(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const parsed = new URL(url);
+  if (parsed.password !== '') parsed.password = '***';
+  return parsed.href;
+}
+
 function decoded(name: string, form: string, text: string): string {
   try {
     return decodeURIComponent(text);

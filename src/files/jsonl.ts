@@ -1,4 +1,5 @@
-import { describe, EmbedlaneError } from '../../core/errors.js';
+import { describe, EmbedlaneError } from '../core/errors.js';
+import { fieldOf } from './field.js';
 import { type Line, readLines } from './lines.js';
 
 /** True for names that say "one JSON object a line". */
@@ -19,31 +20,24 @@ export async function* readJsonlField(path: string, field: string): AsyncGenerat
   }
 }
 
-function extract(line: Line, field: string): string {
-  const where = `${line.file}:${line.number}`;
-  let value: unknown;
+/** The record of one line. */
+export function parseJsonLine({ text, file, number }: Line): unknown {
   try {
-    value = JSON.parse(line.text);
+    return JSON.parse(text);
   } catch (cause) {
     throw new EmbedlaneError(
       'ERR_INVALID_ARG',
-      `Expected a JSON object at ${where} but received malformed JSON`,
-      {
-        cause,
-      },
+      `Expected a JSON object at ${file}:${number} but received malformed JSON`,
+      { cause },
     );
   }
-  for (const key of field.split('.')) {
-    value =
-      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-        ? (value as Record<string, unknown>)[key]
-        : undefined;
-  }
-  if (typeof value !== 'string') {
-    throw new EmbedlaneError(
-      'ERR_INVALID_ARG',
-      `Expected a string in field '${field}' at ${where} but received ${describe(value)}`,
-    );
-  }
-  return value;
+}
+
+function extract(line: Line, field: string): string {
+  const value = fieldOf(parseJsonLine(line), field);
+  if (typeof value === 'string') return value;
+  throw new EmbedlaneError(
+    'ERR_INVALID_ARG',
+    `Expected a string in field '${field}' at ${line.file}:${line.number} but received ${describe(value)}`,
+  );
 }

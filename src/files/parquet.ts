@@ -1,8 +1,9 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { decompress } from 'fzstd';
 import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet';
-import { describe, EmbedlaneError } from '../../core/errors.js';
-import { ioError } from '../../core/io.js';
+import { describe, EmbedlaneError } from '../core/errors.js';
+import { ioError } from '../core/io.js';
+import { fieldOf } from './field.js';
 
 /** Rows that are read at a time: what is in memory besides one page of the file. */
 const ROWS = 4096;
@@ -17,6 +18,11 @@ export async function countParquetRows(path: string): Promise<number> {
   return Number((await openParquet(path)).metadata.num_rows);
 }
 
+/** Rows of each row group of a Parquet file, in order: what can be read without decoding the rest. */
+export async function parquetRowGroups(path: string): Promise<number[]> {
+  return (await openParquet(path)).metadata.row_groups.map(({ num_rows }) => Number(num_rows));
+}
+
 /**
  * A column of text of a Parquet file, row by row.
  *
@@ -25,36 +31,60 @@ export async function countParquetRows(path: string): Promise<number> {
  *   `ERR_INVALID_ARG` with file and row, where the column has no string
  */
 export async function* readParquetColumn(path: string, column: string): AsyncGenerator<string> {
-  const { file, metadata } = await openParquet(path);
-  const { parquetReadObjects, parquetSchema } = await import('hyparquet');
-  const [top, ...nested] = column.split('.');
-  const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
-  if (!columns.includes(top)) {
+  let row = 0;
+  for await (const record of readParquetRows(path, { fields: [column] })) {
+    row++;
+    const value = fieldOf(record, column);
+    if (typeof value === 'string') {
+      yield value;
+      continue;
+    }
     throw new EmbedlaneError(
       'ERR_INVALID_ARG',
-      `Expected one of the columns ${columns.join(', ')} of ${path} for --field but received '${column}'`,
+      `Expected a string in column '${column}' at ${path}, row ${row} but received ${describe(value)}`,
     );
-  }
-  const total = Number(metadata.num_rows);
-  for (let rowStart = 0; rowStart < total; rowStart += ROWS) {
-    const rowEnd = Math.min(total, rowStart + ROWS);
-    const rows = await reading(path, () =>
-      parquetReadObjects({ file, metadata, columns: [top], rowStart, rowEnd, compressors: COMPRESSORS }),
-    );
-    for (let i = 0; i < rowEnd - rowStart; i++) {
-      yield text(rows[i], [top, ...nested], `${path}, row ${rowStart + i + 1}`, column);
-    }
   }
 }
 
-function text(row: unknown, path: readonly string[], where: string, column: string): string {
-  let value = row;
-  for (const key of path) value = (value as Record<string, unknown> | null | undefined)?.[key];
-  if (typeof value === 'string') return value;
-  throw new EmbedlaneError(
-    'ERR_INVALID_ARG',
-    `Expected a string in column '${column}' at ${where} but received ${describe(value)}`,
-  );
+/** Which rows and columns of a Parquet file. */
+export interface ParquetPart {
+  /** Fields whose columns are read; dots reach into structs. @default all */
+  fields?: readonly string[];
+  /** @default 0 */
+  start?: number;
+  /** @default the end */
+  end?: number;
+}
+
+/**
+ * Rows of a Parquet file as objects, some thousands in memory at a time.
+ *
+ * @throws {EmbedlaneError} `ERR_IO` if the file cannot be read, `ERR_CORRUPT` if it is no Parquet file,
+ *   `ERR_INVALID_ARG` for a column that it does not have
+ */
+export async function* readParquetRows(
+  path: string,
+  { fields, start = 0, end }: ParquetPart = {},
+): AsyncGenerator<Record<string, unknown>> {
+  const { file, metadata } = await openParquet(path);
+  const { parquetReadObjects, parquetSchema } = await import('hyparquet');
+  const there = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const columns =
+    fields === undefined ? there : Array.from(new Set(fields.map((field) => field.split('.')[0])));
+  const missing = columns.find((column) => !there.includes(column));
+  if (missing !== undefined) {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected one of the columns ${there.join(', ')} of ${path} for a field but received '${missing}'`,
+    );
+  }
+  const total = Math.min(Number(metadata.num_rows), end ?? Infinity);
+  for (let rowStart = start; rowStart < total; rowStart += ROWS) {
+    const rowEnd = Math.min(total, rowStart + ROWS);
+    yield* await reading(path, () =>
+      parquetReadObjects({ file, metadata, columns, rowStart, rowEnd, compressors: COMPRESSORS }),
+    );
+  }
 }
 
 async function openParquet(path: string): Promise<{ file: AsyncBuffer; metadata: FileMetaData }> {

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { EmbedlaneError } from '../../core/errors.js';
-import { ioError } from '../../core/io.js';
+import { EmbedlaneError } from '../core/errors.js';
+import { ioError } from '../core/io.js';
 
 /** Longest line accepted; a file without line ends must not fill the memory. */
 const MAX_LINE_CHARS = 64 * 1024 * 1024;

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { io } from '../core/io.js';
+import { integer, oneOf, optionalString, optionsObject } from '../core/validate.js';
+import { DTYPES } from '../hub/index.js';
+import type { JobFields, JobRequest, JobSpec } from './types.js';
+
+const JOB_ID = /^[A-Za-z0-9_-]{1,64}$/;
+const KEYS = [
+  'inputs',
+  'records',
+  'root',
+  'store',
+  'model',
+  'dtype',
+  'collection',
+  'fields',
+  'id',
+  'shardRows',
+  'shardBytes',
+  'attempts',
+  'retryDelay',
+  'signal',
+  'onProgress',
+] as const;
+
+/** Checks what a job is, apart from its rows. */
+export async function jobSpec(request: JobRequest): Promise<JobSpec> {
+  const known = optionsObject<JobRequest>('request', request, KEYS);
+  const { inputs, records } = known;
+  if ((inputs === undefined) === (records === undefined)) {
+    throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected either inputs or records for request');
+  }
+  const root = resolve(optionalString('request.root', known.root) ?? '.');
+  const files = inputs === undefined ? [] : await inputFiles(inputs, root);
+  if (typeof known.store !== 'string' || known.store === '') {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      'Expected the URL of a store, or env:NAME, for request.store',
+    );
+  }
+  const { metric, dtype, index } = optionsObject('request.collection', known.collection, [
+    'metric',
+    'dtype',
+    'index',
+  ]);
+  return {
+    root,
+    store: known.store,
+    model: optionalString('request.model', known.model) ?? 'all-MiniLM-L6-v2',
+    dtype: oneOf('request.dtype', known.dtype ?? 'auto', DTYPES),
+    collection: { metric, dtype, index },
+    fields: fieldsArgument(known.fields),
+    inputs: files,
+    shardRows: integer('request.shardRows', known.shardRows ?? 512, 1, 100_000),
+    shardBytes: integer('request.shardBytes', known.shardBytes ?? 2 ** 20, 1, 64 * 2 ** 20),
+    attempts: integer('request.attempts', known.attempts ?? 8, 1, 1000),
+    retryDelay: integer('request.retryDelay', known.retryDelay ?? 1000, 1, 60_000),
+  };
+}
+
+/** Checks a job's id. */
+export function jobId(name: string, value: unknown): string {
+  if (typeof value === 'string' && JOB_ID.test(value)) return value;
+  throw invalidArgument(name, "1 to 64 letters, digits, '_' and '-'", value);
+}
+
+/** An id that the same request has again. Rows that travel in the queue have no name to go by. */
+export function idOf({ shardRows, shardBytes, attempts, retryDelay, ...what }: JobSpec): string {
+  return createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 12);
+}
+
+/** Files by their names below the root, with `/`: that is how they are called on every machine. */
+async function inputFiles(inputs: unknown, root: string): Promise<JobSpec['inputs']> {
+  if (!Array.isArray(inputs) || inputs.length === 0 || inputs.some((name) => typeof name !== 'string')) {
+    throw invalidArgument('request.inputs', 'names of files', inputs);
+  }
+  const files = new Map<string, JobSpec['inputs'][number]>();
+  for (const input of inputs as string[]) {
+    const path = resolve(root, input);
+    const name = relative(root, path);
+    if (name === '' || name.startsWith(`..`) || resolve(root, name) !== join(root, name)) {
+      throw invalidArgument('request.inputs', `files below ${root}`, input);
+    }
+    const found = await io(path, () => stat(path));
+    if (!found.isFile()) throw invalidArgument('request.inputs', 'files', input);
+    const called = name.split(sep).join('/');
+    files.set(called, { name: called, bytes: found.size, modified: found.mtimeMs });
+  }
+  return [...files.values()];
+}
+
+function fieldsArgument(fields: JobFields | undefined): JobSpec['fields'] {
+  const known = optionsObject('request.fields', fields, ['text', 'id', 'metadata']);
+  const metadata = known.metadata ?? [];
+  if (!Array.isArray(metadata) || metadata.some((name) => typeof name !== 'string')) {
+    throw invalidArgument('request.fields.metadata', 'an array of names', metadata);
+  }
+  return {
+    text: optionalString('request.fields.text', known.text) ?? 'text',
+    id: optionalString('request.fields.id', known.id),
+    metadata: [...metadata],
+  };
+}

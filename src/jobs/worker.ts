@@ -1,0 +1,230 @@
+import { resolve } from 'node:path';
+import type { Job, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { EmbedlaneError } from '../core/errors.js';
+import { integer, optionalFunction, optionalString, optionsObject } from '../core/validate.js';
+import { Ledger } from './ledger.js';
+import { readShard } from './read-shard.js';
+import { asking, connectRedis, type Packages, packages, QUEUE, queueAddress } from './redis.js';
+import { settle } from './settle.js';
+import { type LoadModel, Targets } from './targets.js';
+import type { JobSpec, PoisonItem, ShardTask } from './types.js';
+
+/** What a worker has done, for logs. */
+export type WorkerEvent =
+  | { type: 'stored'; job: string; shard: number; stored: number; aside: readonly PoisonItem[] }
+  | { type: 'retry' | 'failed'; job: string; shard: number; attempt: number; error: unknown }
+  | { type: 'returned'; job: string; shard: number }
+  /** Redis is gone; the worker waits for it. */
+  | { type: 'disconnected'; error: unknown };
+
+export interface JobWorkerOptions {
+  /** Where jobs' files are on this machine. @default where they were submitted */
+  root?: string;
+  /** Shards at a time: while one is being stored, another is embedded. 1 to 1,000. @default 2 */
+  concurrency?: number;
+  /**
+   * Milliseconds after which a shard whose worker has stopped answering is given to another, 1,000 to 3,600,000.
+   *
+   * @default 30_000
+   */
+  takeover?: number;
+  /** Loads the model that a job names. @default `TextEmbedder.load` */
+  loadModel?: LoadModel;
+  onEvent?: (event: WorkerEvent) => void;
+}
+
+/** Milliseconds between two looks whether a job was cancelled. */
+const CANCEL_POLL = 1000;
+const LONGEST_BACKOFF = 60_000;
+/** How often a shard may lose its worker, which it may have killed. */
+const MAX_STALLS = 5;
+/** Never: a shard that stalls too often is noted as failed by us, with its reason. */
+const NO_LIMIT = 1_000_000;
+/** Milliseconds for saying goodbye to a Redis that may be gone. */
+const GOODBYE = 2000;
+
+/**
+ * Does the shards of all jobs of a queue: reads, embeds, stores under ids that every attempt has again. A shard counts
+ * as done after it is stored, so that one whose worker, queue or store was killed is done again, to the same effect.
+ *
+ * @example
+ * const worker = await JobWorker.start('redis://localhost:6379', { root: '/mnt/corpus' });
+ * process.once('SIGTERM', () => worker.close());
+ */
+export class JobWorker implements AsyncDisposable {
+  readonly #packages: Packages;
+  readonly #worker: Worker<ShardTask>;
+  readonly #redis: Redis;
+  readonly #ledger: Ledger;
+  readonly #targets: Targets;
+  readonly #root: string | undefined;
+  readonly #onEvent: (event: WorkerEvent) => void;
+  /** Fires when shards are to be given back. */
+  readonly #giveBack = new AbortController();
+  #closed: Promise<void> | undefined;
+
+  /**
+   * @param url as {@link JobQueue.open} takes it
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG`; `ERR_NOT_FOUND` without the packages; `ERR_REMOTE` without a server. One
+   * that goes away later is waited for.
+   */
+  static async start(url: string | URL, options?: JobWorkerOptions): Promise<JobWorker> {
+    const address = queueAddress('url', url);
+    const known = optionsObject('options', options, [
+      'root',
+      'concurrency',
+      'takeover',
+      'loadModel',
+      'onEvent',
+    ]);
+    const settings = {
+      root: optionalString('options.root', known.root),
+      concurrency: integer('options.concurrency', known.concurrency ?? 2, 1, 1000),
+      takeover: integer('options.takeover', known.takeover ?? 30_000, 1000, 3_600_000),
+      loadModel: optionalFunction('options.loadModel', known.loadModel),
+      onEvent: optionalFunction('options.onEvent', known.onEvent),
+    };
+    const loaded = await packages();
+    const redis = await connectRedis(loaded, address, true);
+    return new JobWorker(loaded, redis, address.prefix, settings);
+  }
+
+  private constructor(
+    loaded: Packages,
+    redis: Redis,
+    prefix: string,
+    settings: JobWorkerOptions & { concurrency: number; takeover: number },
+  ) {
+    const { root, concurrency, takeover, loadModel, onEvent } = settings;
+    this.#packages = loaded;
+    this.#redis = redis;
+    this.#ledger = new Ledger(redis, prefix);
+    this.#targets = new Targets(loadModel);
+    this.#root = root === undefined ? undefined : resolve(root);
+    this.#onEvent = onEvent ?? (() => {});
+    this.#worker = new loaded.bullmq.Worker<ShardTask>(QUEUE, (job, token) => this.#process(job, token), {
+      connection: redis,
+      prefix,
+      concurrency,
+      lockDuration: takeover,
+      stalledInterval: takeover,
+      maxStalledCount: NO_LIMIT,
+      // After Redis was gone.
+      runRetryDelay: 500,
+      settings: { backoffStrategy: (attempts, _type, _error, job) => backoff(attempts, job?.opts.backoff) },
+    });
+    this.#worker.on('error', (error) => this.#onEvent({ type: 'disconnected', error }));
+  }
+
+  /** Resolves when no shard is left in the queue, waiting, delayed or at any worker; or when this one is closed. */
+  async drained({ poll = 500 }: { poll?: number } = {}): Promise<void> {
+    const { prefix } = this.#worker.opts as { prefix: string };
+    const queue = new this.#packages.bullmq.Queue(QUEUE, { connection: this.#redis, prefix });
+    queue.on('error', () => {});
+    while (this.#closed === undefined) {
+      const counts = await asking(() => queue.getJobCounts('wait', 'active', 'delayed', 'prioritized'));
+      if (Object.values(counts).every((count) => count === 0)) return;
+      await new Promise((resolve) => setTimeout(resolve, poll));
+    }
+  }
+
+  /**
+   * Takes no more shards, finishes those under way, and ends.
+   *
+   * @param options.grace milliseconds after which they are given back instead, for other workers to begin anew
+   */
+  close({ grace = 20_000 }: { grace?: number } = {}): Promise<void> {
+    this.#closed ??= this.#end();
+    if (!this.#giveBack.signal.aborted) {
+      const timer = setTimeout(() => this.#giveBack.abort(), grace);
+      const stop = () => clearTimeout(timer);
+      this.#closed.then(stop, stop);
+    }
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #end(): Promise<void> {
+    const ended = this.#worker.close();
+    const given = new Promise<void>((resolve) => {
+      // A Redis that is gone cannot take anything back: the takeover does that when it returns.
+      this.#giveBack.signal.addEventListener('abort', () => setTimeout(resolve, GOODBYE).unref(), {
+        once: true,
+      });
+    });
+    await Promise.race([ended, given]);
+    await this.#targets.close();
+    this.#redis.disconnect();
+  }
+
+  async #process(task: Job<ShardTask>, token: string | undefined): Promise<void> {
+    const { job, shard } = task.data;
+    const attempt = task.attemptsMade + 1;
+    const entry = await this.#ledger.read(job);
+    // Cancelled or removed: nobody waits for it.
+    if (entry === undefined || entry.state === 'cancelled') return;
+    if (task.stalledCounter > MAX_STALLS) {
+      await this.#fail(
+        task,
+        attempt,
+        `Expected a worker to live on with this shard but ${MAX_STALLS} did not`,
+      );
+    }
+    const stop = new AbortController();
+    const poll = setInterval(() => void this.#stopIfCancelled(job, stop), CANCEL_POLL);
+    const signal = AbortSignal.any([stop.signal, this.#giveBack.signal]);
+    try {
+      const { stored, aside } = await this.#do(task.data, entry.spec, attempt > 1, signal);
+      await this.#ledger.finish(job, shard, stored, aside);
+      this.#onEvent({ type: 'stored', job, shard, stored, aside });
+    } catch (error) {
+      const isCancelled = stop.signal.aborted;
+      if (isCancelled && (await this.#ledger.state(job)) !== 'running') return;
+      // Also if a job was cancelled, and submitted again at once.
+      if (isCancelled || this.#giveBack.signal.aborted) {
+        await task.moveToWait(token);
+        this.#onEvent({ type: 'returned', job, shard });
+        throw new this.#packages.bullmq.WaitingError();
+      }
+      if (attempt >= entry.spec.attempts) await this.#fail(task, attempt, error);
+      this.#onEvent({ type: 'retry', job, shard, attempt, error });
+      throw error;
+    } finally {
+      clearInterval(poll);
+    }
+  }
+
+  async #do(
+    { part }: ShardTask,
+    spec: JobSpec,
+    suspicious: boolean,
+    signal: AbortSignal,
+  ): Promise<{ stored: number; aside: PoisonItem[] }> {
+    const rows = await readShard(part, spec, this.#root ?? spec.root);
+    return this.#targets.use(spec, (store) => settle(store, rows, { suspicious, signal }));
+  }
+
+  /** Notes the reason where `status` finds it, and ends the attempts. */
+  async #fail({ data: { job, shard } }: Job<ShardTask>, attempt: number, error: unknown): Promise<never> {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof EmbedlaneError ? ` [${error.code}]` : '';
+    await this.#ledger.fail(job, shard, `${message}${code}`);
+    this.#onEvent({ type: 'failed', job, shard, attempt, error });
+    throw new this.#packages.bullmq.UnrecoverableError(message);
+  }
+
+  async #stopIfCancelled(job: string, stop: AbortController): Promise<void> {
+    const state = await this.#ledger.state(job).catch(() => 'running');
+    if (state === undefined || state === 'cancelled') stop.abort();
+  }
+}
+
+/** Doubles from the job's first pause on, with a quarter of chance, so that workers do not come back all at once. */
+function backoff(attempts: number, options: unknown): number {
+  const { delay = 1000 } = (options ?? {}) as { delay?: number };
+  return Math.min(LONGEST_BACKOFF, delay * 2 ** Math.min(attempts - 1, 20)) * (0.75 + Math.random() / 4);
+}
