@@ -75,10 +75,11 @@ try {
   const { stored, poisoned, failures } = await jobs.status(id);
   await jobs.close();
   await Promise.all(workers.map(endWorker));
-  await using opened = await openStore(store);
+  const opened = await openStore(store);
   const ids = new Set();
   for await (const record of opened.scroll({ include: [], batchSize: 5000 })) ids.add(record.id);
   const found = { stored, poisoned, failures, count: await opened.count(), ids: ids.size };
+  await opened.close();
   console.log(found);
   const isRight = stored === rows && poisoned === 0 && found.count === rows && ids.size === rows;
   console.log(isRight ? 'Every row is stored once.' : 'WRONG');
@@ -110,7 +111,7 @@ function startWorker() {
   const start = () => {
     const args = ['job', 'work', '--queue', `redis://127.0.0.1:${redis.port}`, '--takeover', '2', '--quiet'];
     worker.process = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
-    worker.process.stderr.resume();
+    worker.process.stderr.pipe(process.stderr);
     worker.process.once('exit', () => over || start());
   };
   start();
