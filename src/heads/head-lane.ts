@@ -105,11 +105,10 @@ export class HeadLane {
     const sendWindows = async () => {
       for (const [start, end] of windows) {
         if (work.stopped) return;
-        await this.#lane.run((process) => send(process, start, end));
+        await this.#lane.run((process) => send(process, start, end), 'bulk');
       }
     };
-    const sending = () =>
-      Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, sendWindows));
+    const sending = () => this.#lane.spread(WINDOWS_IN_FLIGHT, sendWindows);
     try {
       await work.run(signal, sending, () => this.#lane.note('cancel', { job }));
     } catch (error) {

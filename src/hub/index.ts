@@ -10,6 +10,7 @@ import { type FileSelector, onnxModelFiles } from './selection.js';
 import { checkHubOptions, type HubSettings } from './settings.js';
 
 export { BUNDLED_MODELS, bundledModels } from './bundled.js';
+export { graphBytes } from './graph-bytes.js';
 export {
   type CacheCheck,
   type CachedModel,

@@ -63,8 +63,7 @@ export class ImageJob {
     throwIfAborted(signal);
     const known = onError === 'throw' ? this.#sources.find(({ error }) => error) : undefined;
     if (known?.error) throw named(known.error, known.name);
-    const work = () =>
-      Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, () => this.#sendWindows()));
+    const work = () => this.#lane.spread(WINDOWS_IN_FLIGHT, () => this.#sendWindows());
     const params: CancelParams = { job: this.#id };
     await this.#work.run(signal, work, () => this.#lane.note('cancel', params));
     return this.#result();

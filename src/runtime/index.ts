@@ -12,3 +12,4 @@ export {
   type RuntimeSettings,
   type SessionSettings,
 } from './options.js';
+export { planTeam, roomFor, type Team } from './team.js';

@@ -10,6 +10,7 @@ interface PendingCall {
   resolve(value: unknown): void;
   reject(error: Error): void;
   onEvent: ((value: unknown) => void) | undefined;
+  background: boolean;
 }
 
 /** Warnings that this process has been given: every lane of every model would repeat them. */
@@ -24,6 +25,8 @@ const warned = new Set<string>();
 export abstract class LaneHandle {
   readonly #pending = new Map<number, PendingCall>();
   #nextId = 0;
+  /** Pending calls that keep the event loop alive. */
+  #held = 0;
   #dead: LaneDied | undefined;
   #device: Device | undefined;
 
@@ -52,14 +55,20 @@ export abstract class LaneHandle {
    * Calls `method` in the lane.
    *
    * @param onEvent receives what the lane reports before the result
+   * @param background whether the program may end before the answer
    * @returns what the handler returned; rejects with the handler's error, or with {@link LaneDied}
    */
-  call(method: string, params: unknown, onEvent?: (value: never) => void): Promise<unknown> {
+  call(
+    method: string,
+    params: unknown,
+    onEvent?: (value: never) => void,
+    background = false,
+  ): Promise<unknown> {
     if (this.#dead) return Promise.reject(this.#dead);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, onEvent: onEvent as PendingCall['onEvent'] });
-      if (this.#pending.size === 1) this.hold(true);
+      this.#pending.set(id, { resolve, reject, onEvent: onEvent as PendingCall['onEvent'], background });
+      if (!background && ++this.#held === 1) this.hold(true);
       void this.post({ kind: 'call', id, method, params });
     });
   }
@@ -82,7 +91,7 @@ export abstract class LaneHandle {
       return;
     }
     this.#pending.delete(message.id);
-    if (this.#pending.size === 0) this.hold(false);
+    if (!call.background && --this.#held === 0) this.hold(false);
     if (message.kind === 'result') call.resolve(message.value);
     else call.reject(fromWire(message.error));
   }

@@ -20,6 +20,8 @@ export class LaneSlot<Loaded> {
   readonly #settings: LaneSettings;
   #started: Promise<Started<Loaded>> | undefined;
   #handle: LaneHandle | undefined;
+  /** {@link #handle} once it is loaded. */
+  #ready: LaneHandle | undefined;
   #closed = false;
   #active = 0;
   #deaths = 0;
@@ -48,9 +50,18 @@ export class LaneSlot<Loaded> {
     return this.#handle?.dead ? undefined : this.#handle;
   }
 
-  /** Starts the lane if it is not running and returns what its `load` returned. */
-  load(): Promise<Loaded> {
-    return this.#busy(async () => (await this.#running()).loaded);
+  /** Whether work given to it is begun at once. */
+  get ready(): boolean {
+    return this.#ready !== undefined && !this.#ready.dead;
+  }
+
+  /**
+   * Starts the lane if it is not running and returns what its `load` returned.
+   *
+   * @param background the program may end meanwhile
+   */
+  load({ background = false } = {}): Promise<Loaded> {
+    return this.#busy(async () => (await this.#running(background)).loaded);
   }
 
   /** See `Lane.run`. */
@@ -96,17 +107,18 @@ export class LaneSlot<Loaded> {
     const handle = this.#handle;
     // Work that comes while this one ends is for the next.
     this.#handle = undefined;
+    this.#ready = undefined;
     this.#started = undefined;
     if (!handle) return;
     const ending = handle.kill().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }
 
-  async #running(): Promise<Started<Loaded>> {
+  async #running(background = false): Promise<Started<Loaded>> {
     if (this.#closed) throw closedError();
     if (!this.#started || this.#handle?.dead) {
       if (this.#handle?.dead) this.#deaths++;
-      const started = this.#start();
+      const started = this.#start(background);
       this.#started = started;
       // A failed start is not remembered: the next call tries again.
       started.catch(() => {
@@ -116,11 +128,13 @@ export class LaneSlot<Loaded> {
     return this.#started;
   }
 
-  async #start(): Promise<Started<Loaded>> {
+  async #start(background: boolean): Promise<Started<Loaded>> {
     const handle = spawn(this.#entry, this.#settings.isolation);
     this.#handle = handle;
     try {
-      const loaded = (await handle.call('load', await this.#loadParams)) as Loaded;
+      const params = await this.#loadParams;
+      const loaded = (await handle.call('load', params, undefined, background)) as Loaded;
+      this.#ready = handle;
       return { handle, loaded };
     } catch (error) {
       await handle.kill();

@@ -1,20 +1,39 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { withCallerStack } from '../core/errors.js';
+import { Backlog } from './backlog.js';
 import type { LaneHandle } from './lane-handle.js';
 import { LaneSlot } from './lane-slot.js';
+import type { Priority } from './microbatch.js';
 import type { Device, LaneSettings } from './options.js';
 
-const ONE_LANE: LaneSettings = { count: 1, keepAlive: Number.POSITIVE_INFINITY, isolation: undefined };
+const ONE_LANE: LaneSettings = {
+  ...{ count: 1, teamKeepAlive: 0, keepAlive: Number.POSITIVE_INFINITY, isolation: undefined },
+};
 
 /**
  * What computes for a model outside the main thread: one lane, or several alike among which work is spread. A lane
  * that dies is replaced.
  *
+ * A single lane may have a *team* beside it: lanes with a part of the cores each, which start by themselves when work
+ * waits for longer than that takes. Once they are there, the work is theirs, and the first lane, with all cores, is
+ * left free for a query that comes alone.
+ *
  * @typeParam Loaded what the lane's `load` handler returns
  */
 export class Lane<Loaded> {
+  readonly #entry: URL;
+  readonly #settings: LaneSettings;
   readonly #slots: readonly LaneSlot<Loaded>[];
+  #team: readonly LaneSlot<Loaded>[] = [];
+  /** Whether the team may be started now. */
+  #allowed: () => boolean = () => false;
+  #starting = false;
   #closed = false;
+  /** Interactive tasks under way. */
+  #urgent = 0;
+  readonly #backlog = new Backlog(() => void this.#startTeam());
+  /** Called when there are more lanes. */
+  readonly #onGrown = new Set<() => void>();
 
   /**
    * @param entry module that the lane runs
@@ -22,6 +41,8 @@ export class Lane<Loaded> {
    *   promise, since the process takes its time to start
    */
   constructor(entry: URL, loadParams: unknown, settings: LaneSettings = ONE_LANE) {
+    this.#entry = entry;
+    this.#settings = settings;
     this.#slots = Array.from(
       { length: settings.count },
       () => new LaneSlot<Loaded>(entry, loadParams, settings),
@@ -32,9 +53,14 @@ export class Lane<Loaded> {
     return this.#closed;
   }
 
-  /** How many tasks can be computed at the same time. */
+  /** How many tasks can be computed at the same time at most. */
   get size(): number {
-    return this.#slots.length;
+    return this.#team.length || this.#slots.length;
+  }
+
+  /** How many tasks can be computed at the same time now. */
+  get ready(): number {
+    return this.#grown ? this.#team.length : this.#slots.length;
   }
 
   /** Process id of the first lane in use that is a process. */
@@ -44,26 +70,41 @@ export class Lane<Loaded> {
 
   /** Process ids of the lanes in use. */
   get pids(): number[] {
-    return this.#slots.flatMap(({ handle }) => handle?.pid ?? []);
+    return this.#all.flatMap(({ handle }) => handle?.pid ?? []);
   }
 
   /** Where it computes; undefined while no lane is in use. */
   get device(): Device | undefined {
-    return this.#slots.find(({ handle }) => handle?.device)?.handle?.device;
+    return this.#all.find(({ handle }) => handle?.device)?.handle?.device;
   }
 
   /** Lanes in use, and how many have died so far without having been told to. */
   get health(): { alive: number; deaths: number } {
     return {
-      alive: this.#slots.filter(({ handle }) => handle).length,
-      deaths: this.#slots.reduce((sum, { deaths }) => sum + deaths, 0),
+      alive: this.#all.filter(({ handle }) => handle).length,
+      deaths: this.#all.reduce((sum, { deaths }) => sum + deaths, 0),
     };
   }
 
-  /** Starts what is not running and returns what `load` returned. */
+  /** Starts what is not running, but no team, and returns what `load` returned. */
   async load(): Promise<Loaded> {
+    const started = performance.now();
     const [loaded] = await Promise.all(this.#slots.map((slot) => slot.load()));
+    this.#backlog.patience = performance.now() - started;
     return loaded;
+  }
+
+  /**
+   * Lets a team be started when work waits.
+   *
+   * @param count lanes of the team
+   * @param loadParams given to their `load` handler
+   * @param allowed whether there is room for it now
+   */
+  allowTeam(count: number, loadParams: unknown, allowed: () => boolean): void {
+    const settings = { ...this.#settings, keepAlive: this.#settings.teamKeepAlive };
+    this.#allowed = allowed;
+    this.#team = Array.from({ length: count }, () => new LaneSlot(this.#entry, loadParams, settings));
   }
 
   /**
@@ -72,26 +113,104 @@ export class Lane<Loaded> {
    *
    * @throws {EmbedlaneError} `ERR_CLOSED` after {@link close}, `ERR_RUNTIME` if the second lane died as well
    */
-  run<T>(task: (handle: LaneHandle) => Promise<T>): Promise<T> {
-    return this.#freest().run(task);
+  async run<T>(task: (handle: LaneHandle) => Promise<T>, priority: Priority = 'interactive'): Promise<T> {
+    const urgent = priority === 'interactive' ? 1 : 0;
+    const slot = this.#choose(priority);
+    this.#urgent += urgent;
+    try {
+      return await slot.run(task);
+    } finally {
+      this.#urgent -= urgent;
+    }
+  }
+
+  /**
+   * Runs `loop`, which does one {@link run} after the other until nothing is left, several times side by side: so
+   * often for each lane, and more often as soon as there are more lanes. Resolves when all have ended.
+   */
+  spread(perLane: number, loop: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let started = 0;
+      let ended = 0;
+      const done = this.wait();
+      const settle = (settled: () => void) => {
+        done();
+        this.#onGrown.delete(begin);
+        settled();
+      };
+      const end = () => {
+        ended++;
+        // A loop that has ended found nothing more to do, so nothing waits.
+        done();
+        if (ended === started) settle(resolve);
+      };
+      const begin = () => {
+        while (started < perLane * this.ready) {
+          started++;
+          loop().then(end, (error) => settle(() => reject(error)));
+        }
+      };
+      this.#onGrown.add(begin);
+      begin();
+    });
+  }
+
+  /** Work waits for a lane, until the returned function is called. */
+  wait(): () => void {
+    return this.#backlog.wait();
   }
 
   /** Tells every lane that is alive something; a dead one has nothing to be told. */
   note(method: string, params: unknown): void {
-    for (const { handle } of this.#slots) void handle?.note(method, params);
+    for (const { handle } of this.#all) void handle?.note(method, params);
   }
 
   /** Ends the lane. Work in progress rejects with `ERR_CLOSED`. Later calls resolve as the first does. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#slots.map((slot) => slot.close()));
+    await Promise.all(this.#all.map((slot) => slot.close()));
   }
 
-  /** Of equally busy ones, one that is loaded. */
-  #freest(): LaneSlot<Loaded> {
-    const load = ({ active, handle }: LaneSlot<Loaded>) => 2 * active + (handle ? 0 : 1);
-    return this.#slots.reduce((best, slot) => (load(slot) < load(best) ? slot : best));
+  get #all(): LaneSlot<Loaded>[] {
+    return [...this.#slots, ...this.#team];
   }
+
+  get #grown(): boolean {
+    return this.#team.length > 0 && this.#team.every(({ ready }) => ready);
+  }
+
+  #choose(priority: Priority): LaneSlot<Loaded> {
+    const [first] = this.#slots;
+    if (this.#grown) {
+      const alone = priority === 'interactive' && this.#urgent === 0;
+      return alone && first.ready ? first : freest(this.#team);
+    }
+    const ready = this.#all.filter((slot) => slot.ready);
+    if (ready.length === 0) return freest(this.#slots);
+    // One that is not there, dead or unloaded, is started when it is missed, but nothing waits for it.
+    if (ready.every(({ active }) => active > 0)) {
+      for (const slot of this.#slots) if (!slot.handle) slot.load().catch(() => {});
+    }
+    return freest(ready);
+  }
+
+  async #startTeam(): Promise<void> {
+    if (this.#starting || this.#closed || this.#team.length === 0 || this.#grown || !this.#allowed()) return;
+    this.#starting = true;
+    try {
+      await Promise.all(this.#team.map((slot) => slot.load({ background: true })));
+      for (const listener of this.#onGrown) listener();
+    } catch {
+      // Work goes on without it. What could not be started now is not tried again for ever.
+      this.#allowed = () => false;
+    } finally {
+      this.#starting = false;
+    }
+  }
+}
+
+function freest<Loaded>(slots: readonly LaneSlot<Loaded>[]): LaneSlot<Loaded> {
+  return slots.reduce((best, slot) => (slot.active < best.active ? slot : best));
 }
 
 /** Process and `load` result of a lane that {@link openLane} has started. */

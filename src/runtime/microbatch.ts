@@ -9,8 +9,10 @@ export interface MicroBatchOptions {
   budget: number;
   /** Most texts that may wait. */
   maxQueue: number;
-  /** Most runs at a time. */
-  runs: number;
+  /** Most runs at a time, as of now. */
+  runs(): number;
+  /** Told that a text waits for a run to end; calls what it returns when none does any more. */
+  onWait(): () => void;
 }
 
 export interface Submission {
@@ -72,6 +74,7 @@ export class MicroBatcher<Result> {
   #turn = 0;
   #scheduled = false;
   #shared = 0;
+  #waited: (() => void) | undefined;
 
   constructor(run: RunTexts<Result>, options: MicroBatchOptions) {
     this.#run = run;
@@ -135,6 +138,7 @@ export class MicroBatcher<Result> {
     for (const { stop } of this.#runs) stop.abort();
     for (const entry of this.#known.values()) this.#settle(entry, (waiter) => waiter.reject(error));
     for (const queue of Object.values(this.#queues)) queue.clear();
+    this.#stopWaiting();
   }
 
   #entry(group: string, { text, cost, priority }: Submission): Entry<Result> {
@@ -176,12 +180,19 @@ export class MicroBatcher<Result> {
   }
 
   #pump(): void {
-    while (this.#runs.size < this.#options.runs) {
+    while (this.#runs.size < this.#options.runs()) {
       const entries = this.#take();
-      if (entries.length === 0) return;
+      if (entries.length === 0) break;
       this.#turn++;
       void this.#start(entries);
     }
+    if (this.waiting > 0) this.#waited ??= this.#options.onWait();
+    else this.#stopWaiting();
+  }
+
+  #stopWaiting(): void {
+    this.#waited?.();
+    this.#waited = undefined;
   }
 
   /** The texts of the next run: the group of whichever text is first, within the budget. */

@@ -20,7 +20,7 @@ export interface RuntimeOptions {
   device?: Device;
   /** Which of several GPUs, for `'cuda'` and `'dml'`. Default 0. */
   deviceId?: number;
-  /** Threads for inference, of each lane. Default: the physical cores, divided among the lanes. */
+  /** Threads for inference, of each lane. Default: the physical cores, divided among lanes that work side by side. */
   threads?: number;
   /**
    * Microseconds for which an inference thread that waits for the others keeps its core busy before it sleeps.
@@ -28,8 +28,9 @@ export interface RuntimeOptions {
    */
   spin?: number;
   /**
-   * Processes that compute, each with a copy of the model. Default 1. More of them with fewer threads each are for
-   * many short texts on many cores, and cost memory.
+   * Processes that compute, each with a copy of the model, from the start. Default: one, with all cores. If `threads`
+   * is not given either, a small text model on the CPU then gets up to four more, which share the cores, as soon as
+   * work has waited for as long as a start takes; without work they end after a minute.
    */
   lanes?: number;
   /** Seconds without work after which the model leaves the memory; the next call loads it again. Default: never. */
@@ -67,6 +68,8 @@ export interface SessionSettings {
 /** How many lanes a model has, of what kind, and for how long. */
 export interface LaneSettings {
   count: number;
+  /** Milliseconds of idleness after which lanes of a team are ended; 0 if there may be no team. */
+  teamKeepAlive: number;
   /** Milliseconds of idleness after which a lane is ended; Infinity for never. */
   keepAlive: number;
   isolation: Isolation | undefined;
@@ -76,6 +79,8 @@ export interface RuntimeSettings {
   session: SessionSettings;
   lanes: LaneSettings;
 }
+
+const TEAM_KEEP_ALIVE = 60_000;
 
 /** Upper bounds that only catch mistakes. */
 const MAX_THREADS = 1024;
@@ -105,6 +110,9 @@ export function checkRuntimeOptions(given: RuntimeOptions): RuntimeSettings {
   const device = given.device === undefined ? 'cpu' : oneOf('device', given.device, DEVICES);
   const count = optionalInteger('lanes', given.lanes, 1, MAX_LANES) ?? 1;
   const threads = optionalInteger('threads', given.threads, 1, MAX_THREADS);
+  const keepAlive = keepAliveOf(given.keepAlive);
+  // How to share the cores is left to us. Who wants the memory back at once does not want more copies in it.
+  const left = device === 'cpu' && given.lanes === undefined && threads === undefined;
   const settings = {
     session: {
       device,
@@ -114,7 +122,8 @@ export function checkRuntimeOptions(given: RuntimeOptions): RuntimeSettings {
     },
     lanes: {
       count,
-      keepAlive: keepAliveOf(given.keepAlive),
+      teamKeepAlive: left && keepAlive >= TEAM_KEEP_ALIVE ? TEAM_KEEP_ALIVE : 0,
+      keepAlive,
       isolation: given.isolation === undefined ? undefined : oneOf('isolation', given.isolation, ISOLATIONS),
     },
   };

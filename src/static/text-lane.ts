@@ -51,6 +51,10 @@ export class StaticTextLane implements TextLane {
     return 1;
   }
 
+  get ready(): number {
+    return 1;
+  }
+
   get device(): 'cpu' {
     return 'cpu';
   }
@@ -61,6 +65,14 @@ export class StaticTextLane implements TextLane {
 
   run<T>(task: (lane: TextLaneCalls) => Promise<T>): Promise<T> {
     return task(this.#calls);
+  }
+
+  async spread(perLane: number, loop: () => Promise<void>): Promise<void> {
+    await Promise.all(Array.from({ length: perLane }, loop));
+  }
+
+  wait(): () => void {
+    return () => {};
   }
 
   note(method: string, params: unknown): void {

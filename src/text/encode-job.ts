@@ -71,8 +71,7 @@ export class EncodeJob<Result> {
   /** @returns what the sink makes of all rows */
   async run(): Promise<Result> {
     const { signal } = this.#plan;
-    const work = () =>
-      Promise.all(Array.from({ length: WINDOWS_IN_FLIGHT * this.#lane.size }, () => this.#sendWindows()));
+    const work = () => this.#lane.spread(WINDOWS_IN_FLIGHT, () => this.#sendWindows());
     const params: CancelParams = { job: this.#id };
     await this.#work.run(signal, work, () => this.#lane.note('cancel', params));
     return this.#sink.finish();
@@ -82,7 +81,10 @@ export class EncodeJob<Result> {
     while (!this.#work.stopped) {
       const window = this.#nextWindow();
       if (!window) return;
-      const { unfinished } = await this.#lane.run((lane) => this.#embed(lane, window));
+      const { unfinished } = await this.#lane.run(
+        (lane) => this.#embed(lane, window),
+        this.#plan.priority ?? 'bulk',
+      );
       if (unfinished.length === 0) continue;
       const indices = unfinished.map((index) => window.indices[index]);
       this.#sources.push(textWindows(this.#texts, indices, window.head * HEAD_GROWTH, this.#window));

@@ -2,13 +2,20 @@ import { integer } from '../core/validate.js';
 import {
   chooseOnnxFile,
   type FileSelector,
+  graphBytes,
   type ModelLocation,
   onnxModelFiles,
   pickOnnxFile,
   resolveModel,
   staticModelFiles,
 } from '../hub/index.js';
-import { DEFAULT_TOKEN_BUDGET } from '../runtime/index.js';
+import {
+  DEFAULT_TOKEN_BUDGET,
+  type Lane,
+  planTeam,
+  type RuntimeSettings,
+  roomFor,
+} from '../runtime/index.js';
 import { type EncoderConfig, readTextModelConfig, type TextModelConfig } from './config/index.js';
 import type { EncoderParams, LoadParams } from './lane/protocol.js';
 import type { LoadSettings } from './options.js';
@@ -78,6 +85,21 @@ export async function planModel({ id, folder }: ModelLocation, settings: LoadSet
     maxTokens: Number.isFinite(longest) ? longest : undefined,
     params,
   };
+}
+
+/** Lets the lane of a small model start a team, if the caller said nothing about lanes and threads. */
+export async function allowTeam(
+  lane: Lane<unknown>,
+  params: LoadParams,
+  { lanes }: RuntimeSettings,
+): Promise<void> {
+  if (lanes.teamKeepAlive === 0) return;
+  const sizes = await Promise.all(params.encoders.map(({ modelFile }) => graphBytes(modelFile)));
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const team = planTeam(bytes);
+  if (!team) return;
+  const session = { ...params.session, threads: team.threads };
+  lane.allowTeam(team.lanes, { ...params, session }, () => roomFor(team.lanes, bytes));
 }
 
 function limit({ maxTokens, maxPositions }: EncoderConfig, wanted: number | undefined): number | undefined {

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { type CacheStats, MicroBatcher, type QueueStats, type Submission } from '../runtime/index.js';
 import type { EncodePlan } from './options.js';
 import type { RowSink } from './rows.js';
+import type { TextLane } from './text-lane.js';
 
 /** One text's share of a run. */
 export interface EncodedText {
@@ -16,10 +17,10 @@ export interface SmallCallSettings {
   /** Most texts that may wait. */
   maxQueue: number;
   /**
-   * Runs at a time. A second one for the same lane, tokenised while the first is in the model, was measured to lose
-   * more (0.88 of the throughput of 64 callers on two cores) by making both smaller than it gains.
+   * Runs at a time: one per lane. A second one for the same lane, tokenised while the first is in the model, was
+   * measured to lose more (0.88 of the throughput of 64 callers on two cores) by making both smaller than it gains.
    */
-  lanes: number;
+  lane: Pick<TextLane, 'ready' | 'wait'>;
   /** Bytes of results that are kept. */
   cacheBytes: number;
 }
@@ -42,12 +43,12 @@ export class SmallCalls {
   /** @param run computes texts under one plan */
   constructor(
     run: (texts: string[], plan: EncodePlan) => Promise<EncodedText[]>,
-    { budget, maxQueue, lanes, cacheBytes }: SmallCallSettings,
+    { budget, maxQueue, lane, cacheBytes }: SmallCallSettings,
   ) {
     this.#budget = budget;
     this.#batcher = new MicroBatcher(
       (group, texts, priority, signal) => run(texts, { ...JSON.parse(group), priority, signal }),
-      { budget, maxQueue, runs: lanes },
+      { budget, maxQueue, runs: () => lane.ready, onWait: () => lane.wait() },
     );
     if (cacheBytes > 0) this.#cache = new LRUCache({ maxSize: cacheBytes, sizeCalculation: sizeOf });
   }

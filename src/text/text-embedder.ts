@@ -14,7 +14,7 @@ import type { EachChunk } from './chunking/options.js';
 import type { Side, Task, TextModelConfig } from './config/index.js';
 import { EncodeJob } from './encode-job.js';
 import type { Loaded } from './lane/protocol.js';
-import { locateModel, planModel } from './load.js';
+import { allowTeam, locateModel, planModel } from './load.js';
 import {
   type ChunkTextOptions,
   checkEncodeOptions,
@@ -99,7 +99,7 @@ export class TextEmbedder implements Embedder {
     this.#tokens = new TokenCalls(lane, this.#settings);
     const run = (texts: string[], plan: EncodePlan) => this.#runSmall(texts, plan);
     const { tokenBudget, maxQueue, cacheBytes } = model;
-    this.#small = new SmallCalls(run, { budget: tokenBudget, maxQueue, lanes: lane.size, cacheBytes });
+    this.#small = new SmallCalls(run, { budget: tokenBudget, maxQueue, lane, cacheBytes });
     this.#meter = new RuntimeMeter(tokenBudget);
   }
 
@@ -134,6 +134,7 @@ export class TextEmbedder implements Embedder {
     const loadParams = plan.then(({ params }) => params);
     const { lane, loaded } = await openLane<Loaded>(LANE, loadParams, runtime.lanes, signal);
     const { params, ...model } = await plan;
+    await allowTeam(lane, params, runtime);
     return new TextEmbedder(lane, {
       ...model,
       tokenBudget: params.tokenBudget,

@@ -1,4 +1,4 @@
-import type { Lane, LaneHandle } from '../runtime/index.js';
+import type { Lane, LaneHandle, Priority } from '../runtime/index.js';
 import type { Loaded } from './lane/protocol.js';
 
 /** What is asked of a lane here: the protocol of `lane/protocol.ts`. */
@@ -6,6 +6,9 @@ export type TextLaneCalls = Pick<LaneHandle, 'call' | 'note'>;
 
 /** What computes for a `TextEmbedder`: a lane, or a static model that stands in for one. */
 export interface TextLane
-  extends Pick<Lane<Loaded>, 'closed' | 'size' | 'device' | 'health' | 'note' | 'close'> {
-  run<T>(task: (lane: TextLaneCalls) => Promise<T>): Promise<T>;
+  extends Pick<
+    Lane<Loaded>,
+    'closed' | 'size' | 'ready' | 'device' | 'health' | 'spread' | 'wait' | 'note' | 'close'
+  > {
+  run<T>(task: (lane: TextLaneCalls) => Promise<T>, priority?: Priority): Promise<T>;
 }

@@ -19,14 +19,17 @@ export interface WindowLimits {
 /** Windows on their way to each lane. With two, one is tokenised while the other is in the model. */
 export const WINDOWS_IN_FLIGHT = 2;
 
-/** Fewest texts of a window that is only cut so that every lane has work. */
-const MIN_SHARE = 32;
+/** Fewest texts of a window that is only cut so that every lane has work: about a run of short ones. */
+const MIN_SHARE = 64;
+
+/** Most texts of a window where there are several lanes: what one has been given, no other can help with. */
+const MAX_SHARE = 512;
 
 /** Limits with which each of several lanes gets its windows, even of a call that would fit into one. */
 export function shareAmong(lanes: number, texts: number, limits: WindowLimits): WindowLimits {
   if (lanes === 1) return limits;
   const share = Math.ceil(texts / (WINDOWS_IN_FLIGHT * lanes));
-  return { ...limits, texts: Math.min(limits.texts, Math.max(MIN_SHARE, share)) };
+  return { ...limits, texts: Math.min(limits.texts, MAX_SHARE, Math.max(MIN_SHARE, share)) };
 }
 
 /**

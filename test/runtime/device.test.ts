@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { AudioEmbedder, ClipEmbedder, CrossEncoder, ImageEmbedder, TextEmbedder } from '#dist/index.js';
 import { deviceError } from '#dist/runtime/device-error.js';
 import { openSession } from '#dist/runtime/open-session.js';
-import { accelerator, checkRuntimeOptions } from '#dist/runtime/options.js';
+import { accelerator, checkRuntimeOptions, type RuntimeOptions } from '#dist/runtime/options.js';
 import { fixture } from '../text/goldens.js';
 
 type Options = InferenceSession.SessionOptions;
@@ -131,8 +131,19 @@ describe('options', () => {
   it('divide the cores among the lanes', () => {
     const { session, lanes } = checkRuntimeOptions({ lanes: 64, keepAlive: 1.5 });
     expect(session.threads).toBeGreaterThanOrEqual(1);
-    expect(lanes).toEqual({ count: 64, keepAlive: 1500, isolation: undefined });
+    expect(lanes).toEqual({ count: 64, teamKeepAlive: 0, keepAlive: 1500, isolation: undefined });
     expect(checkRuntimeOptions({ lanes: 4, threads: 8 }).session.threads).toBe(8);
+  });
+
+  it.each([
+    [{}, true],
+    [{ keepAlive: 60 }, true],
+    [{ keepAlive: 59 }, false],
+    [{ lanes: 1 }, false],
+    [{ threads: 1 }, false],
+    [{ device: 'auto' }, false],
+  ])('%j may have a team: %s', (given, team) => {
+    expect(checkRuntimeOptions(given as RuntimeOptions).lanes.teamKeepAlive).toBe(team ? 60_000 : 0);
   });
 });
 

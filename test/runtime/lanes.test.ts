@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Lane, type LaneSettings } from '#dist/runtime/index.js';
+import { Lane, type LaneSettings, planTeam } from '#dist/runtime/index.js';
 
 const ECHO = new URL('./echo-lane.mjs', import.meta.url);
 interface Who {
@@ -13,7 +13,7 @@ let lane: Lane<{ pid: number; loads: number }>;
 afterEach(() => lane?.close());
 
 function open(settings: Partial<LaneSettings>): typeof lane {
-  const defaults = { count: 1, keepAlive: Number.POSITIVE_INFINITY, isolation: undefined };
+  const defaults = { count: 1, teamKeepAlive: 0, keepAlive: Number.POSITIVE_INFINITY, isolation: undefined };
   lane = new Lane(ECHO, {}, { ...defaults, ...settings });
   return lane;
 }
@@ -39,6 +39,19 @@ describe('several lanes', () => {
     for (let i = 0; i < 5; i++) expect((await who()).pid).toBe(free);
   });
 
+  it('give none to one that is still being started while another is there', async () => {
+    open({ count: 2 });
+    await lane.load();
+    const [dying, other] = lane.pids;
+    process.kill(dying, 'SIGKILL');
+    await expect.poll(() => lane.pids, { timeout: 10_000 }).toEqual([other]);
+    const hanging = lane.run((handle) => handle.call('hang', null));
+    hanging.catch(() => {});
+    // Missed now, so it is started, but the call does not wait for that.
+    expect((await who()).pid).toBe(other);
+    expect(lane.pids).toHaveLength(2);
+  });
+
   it('are replaced one by one', async () => {
     open({ count: 2 });
     await lane.load();
@@ -62,6 +75,140 @@ describe('several lanes', () => {
       expect(result).toMatchObject({ status: 'rejected', reason: { code: 'ERR_CLOSED' } });
     }
     expect(lane.pids).toEqual([]);
+  });
+});
+
+describe('a team', () => {
+  const TEAM = { teamKeepAlive: 60_000 };
+  /** Does so many tasks of some milliseconds, as a job with many windows. */
+  const work = (tasks: number, milliseconds = 20) => {
+    const pids: number[] = [];
+    const loop = async () => {
+      while (tasks-- > 0) {
+        await lane.run(async (handle) => {
+          pids.push(((await handle.call('who', null)) as Who).pid);
+          await handle.call('block', milliseconds);
+        }, 'bulk');
+      }
+    };
+    const done = lane.spread(2, loop);
+    // Most tests end in the middle of it.
+    done.catch(() => {});
+    return { pids, done };
+  };
+  /** Works until the team is there. */
+  const grow = async (count = 2) => {
+    const job = work(Number.POSITIVE_INFINITY);
+    await expect.poll(() => lane.ready, { timeout: 30_000 }).toBe(count);
+    return job;
+  };
+
+  it('is not started by a query after the other', async () => {
+    open(TEAM);
+    lane.allowTeam(2, {}, () => true);
+    await lane.load();
+    const until = performance.now() + 1000;
+    while (performance.now() < until) await who();
+    expect([lane.size, lane.ready, lane.health]).toEqual([2, 1, { alive: 1, deaths: 0 }]);
+  });
+
+  it('is started when work waits, and takes it over, also of the job that waited', async () => {
+    open(TEAM);
+    lane.allowTeam(2, {}, () => true);
+    const { pid: first } = await lane.load();
+    const { pids } = await grow();
+    const team = lane.pids.filter((pid) => pid !== first);
+    expect(new Set(team).size).toBe(2);
+    expect(pids[0]).toBe(first);
+    // Two tasks may still be on their way to the first.
+    const from = pids.length + 2;
+    await expect.poll(() => new Set(pids.slice(from)), { timeout: 30_000 }).toEqual(new Set(team));
+    // A query that comes alone has the first for itself; the next beside it goes to the team.
+    const hanging = lane.run((handle) => handle.call('hang', null));
+    hanging.catch(() => {});
+    expect(team).toContain((await who()).pid);
+    expect(lane.health).toEqual({ alive: 3, deaths: 0 });
+  });
+
+  it('leaves the first lane to a query that comes alone', async () => {
+    open(TEAM);
+    lane.allowTeam(2, {}, () => true);
+    const { pid: first } = await lane.load();
+    await grow();
+    for (let i = 0; i < 5; i++) expect((await who()).pid).toBe(first);
+  });
+
+  it('is not started where there is no room', async () => {
+    open(TEAM);
+    let asked = 0;
+    lane.allowTeam(2, {}, () => ++asked === 0);
+    await lane.load();
+    work(Number.POSITIVE_INFINITY);
+    await expect.poll(() => asked, { timeout: 30_000 }).toBe(1);
+    expect(lane.health.alive).toBe(1);
+  });
+
+  it('that cannot be started harms nobody', async () => {
+    open(TEAM);
+    lane.allowTeam(2, { fail: 'no memory' }, () => true);
+    const { pid } = await lane.load();
+    const job = work(200, 10);
+    await job.done;
+    expect(new Set(job.pids)).toEqual(new Set([pid]));
+    expect(job.pids).toHaveLength(200);
+    expect(lane.health).toEqual({ alive: 1, deaths: 0 });
+  });
+
+  it('ends when it is idle, and comes again', async () => {
+    open({ teamKeepAlive: 2000 });
+    lane.allowTeam(2, {}, () => true);
+    await lane.load();
+    const work = () =>
+      lane.spread(2, async () => {
+        while (lane.ready < 2) await lane.run((handle) => handle.call('block', 20), 'bulk');
+      });
+    for (let round = 0; round < 2; round++) {
+      await work();
+      await expect.poll(() => lane.health, { timeout: 10_000 }).toEqual({ alive: 1, deaths: 0 });
+    }
+  });
+
+  it('gives its work back to the first lane while one of it is replaced', async () => {
+    open(TEAM);
+    lane.allowTeam(2, {}, () => true);
+    const { pid: first } = await lane.load();
+    await grow();
+    const [victim] = lane.pids.filter((pid) => pid !== first);
+    process.kill(victim, 'SIGKILL');
+    await expect.poll(() => lane.health, { timeout: 30_000 }).toEqual({ alive: 3, deaths: 1 });
+    await expect.poll(() => lane.ready, { timeout: 30_000 }).toBe(2);
+  });
+
+  it('is ended with its lane, also while it starts', async () => {
+    open(TEAM);
+    lane.allowTeam(2, {}, () => true);
+    await lane.load();
+    const job = work(Number.POSITIVE_INFINITY);
+    await expect.poll(() => lane.health.alive, { timeout: 30_000 }).toBe(3);
+    const [result] = await Promise.all([Promise.allSettled([job.done]), lane.close()]);
+    expect(result[0]).toMatchObject({ status: 'rejected', reason: { code: 'ERR_CLOSED' } });
+    expect([lane.ready, lane.health.alive]).toEqual([1, 0]);
+  });
+});
+
+describe('how the cores are shared', () => {
+  it.each([
+    [1, 45e6, undefined],
+    [2, 45e6, { lanes: 2, threads: 1 }],
+    [3, 45e6, { lanes: 3, threads: 1 }],
+    [4, 23e6, { lanes: 4, threads: 1 }],
+    [6, 23e6, { lanes: 3, threads: 2 }],
+    [8, 23e6, { lanes: 4, threads: 2 }],
+    [64, 23e6, { lanes: 4, threads: 16 }],
+    [8, 90e6, { lanes: 2, threads: 4 }],
+    [8, 150e6, undefined],
+  ])('%i cores, %d bytes of files', (cores, bytes, team) => {
+    expect(planTeam(bytes, cores)).toEqual(team);
   });
 });
 
@@ -150,7 +297,7 @@ describe('a lane that is a thread', () => {
     const source = `
       import { parentPort } from 'node:worker_threads';
       import { Lane } from '${import.meta.resolve('#dist/runtime/index.js')}';
-      const settings = { count: 1, keepAlive: Infinity, isolation: 'thread' };
+      const settings = { count: 1, teamKeepAlive: 0, keepAlive: Infinity, isolation: 'thread' };
       const lane = new Lane(new URL('${ECHO}'), {}, settings);
       const { code, message } = await lane.load().catch((error) => error);
       parentPort.postMessage({ code, message });`;

@@ -21,7 +21,7 @@ function create(options = {}) {
         const finish = () => resolve(texts.map((text) => `${group}:${text}`));
         runs.push({ group, texts, priority, signal, finish, fail: reject });
       }),
-    { budget: 10, maxQueue: 100, runs: 2, ...options },
+    { budget: 10, maxQueue: 100, runs: () => 2, onWait: () => () => {}, ...options },
   );
   return { batcher, runs };
 }

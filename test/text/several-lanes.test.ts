@@ -15,7 +15,10 @@ async function shares(size: number, texts: number): Promise<number[]> {
     },
     note: async () => {},
   };
-  const lane = { size, run: (task) => task(calls) } as TextLane;
+  const spread: TextLane['spread'] = async (perLane, loop) => {
+    await Promise.all(Array.from({ length: perLane * size }, loop));
+  };
+  const lane = { size, run: (task) => task(calls), spread } as TextLane;
   const sink = { place() {}, finish: () => undefined };
   const list = Array.from({ length: texts }, (_, i) => `text ${i}`);
   await new EncodeJob(lane, list, {} as EncodePlan, sink, 100, new RuntimeMeter(1024)).run();
@@ -25,5 +28,6 @@ async function shares(size: number, texts: number): Promise<number[]> {
 it('a call that one lane would take at once is shared among several', async () => {
   expect(await shares(1, 512)).toEqual([512]);
   expect(await shares(2, 512)).toEqual([128, 128, 128, 128]);
-  expect(await shares(2, 40)).toEqual([32, 8]);
+  expect(await shares(2, 100)).toEqual([64, 36]);
+  expect(await shares(2, 2500)).toEqual([512, 512, 512, 512, 452]);
 });
