@@ -74,6 +74,27 @@ export function optionalIntegerField(body: Body, name: string, min: number, max:
   return value;
 }
 
+/** What texts are for: `input_type` of Voyage, Cohere and NVIDIA, `task` of Jina; OpenAI itself makes no difference. */
+export function purposeField(body: Body): 'query' | 'document' | undefined {
+  const type = optionalStringField(body, 'input_type') ?? optionalStringField(body, 'task');
+  switch (type) {
+    case undefined:
+    case 'text-matching':
+      return undefined;
+    case 'query':
+    case 'search_query':
+    case 'retrieval.query':
+      return 'query';
+    case 'document':
+    case 'passage':
+    case 'search_document':
+    case 'retrieval.passage':
+      return 'document';
+    default:
+      throw wrong('input_type', "'query' or 'document'", type);
+  }
+}
+
 /** A list of strings, or one string as a list of one. */
 export function stringsField(body: Body, name: string): string[] {
   const value = given(body, name);
@@ -85,13 +106,13 @@ export function stringsField(body: Body, name: string): string[] {
   return value as string[];
 }
 
-/** A text, or a picture as a data URI, a URL or base64. */
-export type Item = { text: string } | { image: string };
+/** A text, a picture as a data URI, a URL or base64, or a sound as a data URI or base64. */
+export type Item = { text: string } | { image: string } | { audio: string };
 
-/** Texts, token ids of the model's own vocabulary, or texts and pictures. */
+/** Texts, token ids of the model's own vocabulary, or texts, pictures and sounds. */
 export type Inputs = { texts: string[] } | { ids: number[][] } | { items: Item[] };
 
-/** A string, a list of strings, a list of token ids, a list of such lists, or objects with `text` or `image`. */
+/** A string, a list of strings, a list of token ids, a list of such lists, or objects with `text`, `image` or `audio`. */
 export function inputsField(body: Body, name: string): Inputs {
   const value = given(body, name);
   const first: unknown = Array.isArray(value) ? value[0] : value;
@@ -113,19 +134,24 @@ export function listOf(inputs: Inputs): readonly unknown[] {
   return 'texts' in inputs ? inputs.texts : 'ids' in inputs ? inputs.ids : inputs.items;
 }
 
+const ITEM_FIELDS = ['text', 'image', 'audio'] as const;
+
 function itemOf(value: unknown): Item | undefined {
   // Lists may have plain strings among the objects.
   if (typeof value === 'string') return { text: value };
   if (value !== null && typeof value === 'object') {
-    const { text, image } = value as Body;
-    if (typeof text === 'string' && (image ?? undefined) === undefined) return { text };
-    if (typeof image === 'string' && image !== '' && (text ?? undefined) === undefined) return { image };
+    const given = ITEM_FIELDS.filter((field) => ((value as Body)[field] ?? undefined) !== undefined);
+    const [field] = given;
+    const content = (value as Body)[field];
+    if (given.length === 1 && typeof content === 'string' && (content !== '' || field === 'text')) {
+      return { [field]: content } as Item;
+    }
   }
   return undefined;
 }
 
 function refuseItem(name: string, index: number, item: unknown): never {
-  throw wrong(`${name}[${index}]`, "a string, or an object with a string 'text' or 'image'", item);
+  throw wrong(`${name}[${index}]`, "a string, or an object with a string 'text', 'image' or 'audio'", item);
 }
 
 /** Lists of token ids. Their names are made up only for a fault: there may be a million of them. */

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Embeddings } from '../core/embeddings.js';
+import type { SparseVector } from '../heads/index.js';
 import { jsonFloats } from './json-floats.js';
 
 /** Numbers written in one go: well under a millisecond. */
@@ -19,8 +20,13 @@ export function jsonRows(
   item: (row: Float32Array, index: number) => string,
   tail: string,
 ): string | Readable {
-  const step = Math.max(1, Math.floor(NUMBERS_AT_A_TIME / Math.max(1, embeddings.dims)));
+  const step = rowsAtATime(embeddings.dims);
   return jsonList(head, embeddings.rows, step, (index) => item(embeddings.row(index), index), tail);
+}
+
+/** Rows that are written in one go. */
+export function rowsAtATime(dims: number): number {
+  return Math.max(1, Math.floor(NUMBERS_AT_A_TIME / Math.max(1, dims)));
 }
 
 /** {@link jsonRows} for items of any kind, `step` of them in one go. */
@@ -68,4 +74,12 @@ export function jsonMatrices(matrices: readonly Embeddings[]): Readable {
 /** A row as a JSON string: base64 of little-endian 32-bit floats. */
 export function jsonBase64(row: Float32Array): string {
   return `"${Buffer.from(row.buffer, row.byteOffset, row.byteLength).toString('base64')}"`;
+}
+
+/** Sparse vectors that are written in one go: each has some hundred weights. */
+export const SPARSE_AT_A_TIME = 16;
+
+/** A sparse vector as a list of objects. */
+export function jsonSparse({ indices, values }: SparseVector): string {
+  return `[${Array.from(indices, (index, at) => `{"index":${index},"value":${values[at]}}`).join(',')}]`;
 }

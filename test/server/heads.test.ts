@@ -199,7 +199,7 @@ describe('Text Embeddings Inference', () => {
 it('says what each model can do', async () => {
   const { body } = await server.get('/v1/models');
   expect(body.data.map(({ capabilities }: { capabilities: string[] }) => capabilities)).toEqual([
-    ['embed', 'tokenize'],
+    ['embed', 'embed_all', 'tokenize'],
     ['rerank', 'classify'],
     ['embed_sparse'],
   ]);

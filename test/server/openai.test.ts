@@ -42,8 +42,7 @@ describe('/v1/embeddings', () => {
     const [decimal, base64] = await Promise.all([embed({}), embed({ encoding_format: 'base64' })]);
     const bytes = Buffer.from(base64.body.data[0].embedding, 'base64');
     const floats = Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));
-    expect(difference(floats, decimal.body.data[0].embedding)).toBeLessThan(SAME);
-    expect(decimal.body.data[0].embedding.map(Math.fround)).toEqual(decimal.body.data[0].embedding);
+    expect(decimal.body.data[0].embedding.map(Math.fround)).toEqual(floats);
   });
 
   it('cuts to dimensions and scales again', async () => {

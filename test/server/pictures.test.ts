@@ -142,9 +142,10 @@ describe('pictures and texts at /v1/embeddings', () => {
     [[{ image: '' }], {}, /input\[0\]/],
     [[{ text: 'a', image: 'b' }], {}, /input\[0\]/],
     [[{ text: 'a' }, [1]], {}, /input\[1\]/],
-    [[{ audio: 'a' }], {}, /input\[0\]/],
+    [[{ video: 'a' }], {}, /input\[0\]/],
+    [[{ audio: 'a' }], {}, /cannot embed sounds/],
     [[], { modality: 'image' }, /cannot be an empty/],
-    ['a', { modality: 'audio' }, /modality/],
+    ['a', { modality: 'video' }, /modality/],
     [[1, 2], {}, /cannot tokenize/],
     ['a', { normalized: 'yes' }, /normalized/],
   ])('refuses %j with %j', async (input, more, message) => {

@@ -3,12 +3,14 @@ import {
   type Body,
   given,
   type Inputs,
+  type Item,
   inputsField,
   listOf,
   objectBody,
   optionalBooleanField,
   optionalIntegerField,
   optionalStringField,
+  purposeField,
   stringField,
   stringsField,
   wrong,
@@ -89,7 +91,7 @@ async function embeddings({ engine }: DialectContext, request: FastifyRequest, r
   const result = await engine.embed({
     ...{ model, inputs, param: 'input', dimensions },
     normalize: optionalBooleanField(body, 'normalized'),
-    purpose: purposeOf(body),
+    purpose: purposeField(body),
     signal: signalOf(request),
   });
   note(request, result);
@@ -104,8 +106,10 @@ async function embeddings({ engine }: DialectContext, request: FastifyRequest, r
 function inputsOf(body: Body): Inputs {
   const modality = optionalStringField(body, 'modality') ?? 'text';
   if (modality === 'text') return inputsField(body, 'input');
-  if (modality !== 'image') throw wrong('modality', "'text' or 'image'", modality);
-  return { items: stringsField(body, 'input').map((image) => ({ image })) };
+  if (modality !== 'image' && modality !== 'audio') {
+    throw wrong('modality', "'text', 'image' or 'audio'", modality);
+  }
+  return { items: stringsField(body, 'input').map((content) => ({ [modality]: content }) as Item) };
 }
 
 function encodingFormat(body: Body): (row: Float32Array) => string {
@@ -117,25 +121,4 @@ function encodingFormat(body: Body): (row: Float32Array) => string {
     'encoding_format',
     `Invalid value for 'encoding_format' = ${shown}. Supported values: ['float', 'base64'].`,
   );
-}
-
-/** `input_type` of Voyage, Cohere and NVIDIA, `task` of Jina; OpenAI itself makes no difference. */
-function purposeOf(body: Body): 'query' | 'document' | undefined {
-  const type = optionalStringField(body, 'input_type') ?? optionalStringField(body, 'task');
-  switch (type) {
-    case undefined:
-    case 'text-matching':
-      return undefined;
-    case 'query':
-    case 'search_query':
-    case 'retrieval.query':
-      return 'query';
-    case 'document':
-    case 'passage':
-    case 'search_document':
-    case 'retrieval.passage':
-      return 'document';
-    default:
-      throw wrong('input_type', "'query' or 'document'", type);
-  }
 }

@@ -4,9 +4,12 @@ import { type Inputs, listOf } from '../body.js';
 import { Fault } from '../fault.js';
 import type { Capability, ModelClasses, ModelKind } from '../models/kinds.js';
 import type { ModelPool } from '../models/pool.js';
-import type { PooledModel } from '../models/pooled-model.js';
-import { embedMixed } from './mixed.js';
+import type { LoadedModel, PooledModel } from '../models/pooled-model.js';
+import { embedM3 } from './m3.js';
+import { embedMedia } from './media.js';
+import { rankByTokens, rankHybrid, rankTogether } from './rank.js';
 import { embedTexts } from './texts.js';
+import { tokenVectors } from './token-vectors.js';
 
 /** What every request to a model has. */
 export interface ModelRequest {
@@ -21,7 +24,7 @@ export interface ModelRequest {
 
 export interface EmbedRequest extends ModelRequest {
   inputs: Inputs;
-  /** Scale to length 1, whatever the model does by itself. Default: texts as the model does, pictures true. */
+  /** Scale to length 1, whatever the model does by itself. Default: texts as the model does, others true. */
   normalize?: boolean;
   /** Keep the first so many dimensions, scaled to length 1 again. */
   dimensions?: number;
@@ -41,12 +44,21 @@ export interface SparseRequest extends ModelRequest {
   promptName?: string;
 }
 
+export interface TokenVectorsRequest extends ModelRequest {
+  texts: string[];
+  /** Whether texts that are too long are cut; text models always do. Default true. */
+  truncate?: boolean;
+  truncationSide?: 'left' | 'right';
+  purpose?: 'query' | 'document';
+  promptName?: string;
+}
+
 export interface RankRequest extends ModelRequest {
   query: string;
   documents: string[];
   /** How many of the best to return. Default: all. */
   topK?: number;
-  /** Logits, instead of scores between 0 and 1. */
+  /** What the model gives, instead of scores between 0 and 1. */
   raw: boolean;
 }
 
@@ -109,11 +121,27 @@ export class Engine {
         const none = new Embeddings(new Float32Array(0), 0, 0);
         return { ...{ model: pooled, count, loadTime }, embeddings: none, tokens: 0 };
       }
-      const done =
-        loaded.kind === 'text'
-          ? await embedTexts(loaded.model, request)
-          : await embedMixed(loaded as Parameters<typeof embedMixed>[0], request);
-      return { ...{ model: pooled, count, loadTime }, ...done };
+      return { ...{ model: pooled, count, loadTime }, ...(await embedWith(loaded, request)) };
+    });
+  }
+
+  /** Dense and sparse vectors of the same texts, from one run of a model that makes both. */
+  async denseAndSparse(request: EmbedRequest): Promise<EmbedResponse & { sparse: SparseVector[] }> {
+    const count = listOf(request.inputs).length;
+    this.checkCount(request.param, count);
+    const pooled = await this.pool.find(request.model, 'embed', 'embed_sparse');
+    return this.#use(pooled, request, async (loaded) => {
+      const done = await embedM3(as(loaded, 'm3'), request);
+      return { ...{ model: pooled, count, loadTime: 0 }, ...done };
+    });
+  }
+
+  async tokenVectors(request: TokenVectorsRequest): Promise<Usage & { matrices: Embeddings[] }> {
+    this.checkCount(request.param, request.texts.length);
+    const pooled = await this.pool.find(request.model, 'embed_all');
+    return this.#use(pooled, request, async (loaded) => {
+      const done = await tokenVectors(loaded as Parameters<typeof tokenVectors>[0], request);
+      return { ...{ model: pooled, count: request.texts.length }, ...done };
     });
   }
 
@@ -122,29 +150,34 @@ export class Engine {
     this.checkCount(request.param, texts.length);
     const pooled = await this.pool.find(request.model, 'embed_sparse');
     return this.#use(pooled, request, async (loaded) => {
+      const count = texts.length;
+      if (loaded.kind === 'm3') {
+        const { sparse, tokens } = await embedM3(loaded.model, { ...request, inputs: { texts } });
+        return { ...{ model: pooled, count }, vectors: sparse, tokens };
+      }
       const model = as(loaded, 'sparse');
       let tokens = 0;
       const onUsage = (usage: { tokens: number }) => (tokens = usage.tokens);
       const options = { signal, onUsage, ...(promptName !== undefined && { promptName }) };
       const encode = { query: 'encodeQuery', document: 'encodeDocument', any: 'encode' } as const;
       const vectors = await model[encode[purpose ?? 'any']](texts, options);
-      return { ...{ model: pooled, count: texts.length }, vectors, tokens };
+      return { ...{ model: pooled, count }, vectors, tokens };
     });
   }
 
   /** Documents by how well they answer a query, best first. */
   async rank(request: RankRequest): Promise<Usage & { ranked: RankedDocument[] }> {
-    const { query, documents, topK, raw, signal } = request;
-    this.checkCount(request.param, documents.length);
+    const count = request.documents.length;
+    this.checkCount(request.param, count);
     const pooled = await this.pool.find(request.model, 'rerank');
     return this.#use(pooled, request, async (loaded) => {
-      let tokens = 0;
-      const ranked = await as(loaded, 'cross-encoder').rank(query, documents, {
-        activation: raw ? 'identity' : 'sigmoid',
-        ...(topK !== undefined && { topK }),
-        ...{ signal, onUsage: (usage) => (tokens = usage.tokens) },
-      });
-      return { ...{ model: pooled, count: documents.length }, ranked, tokens };
+      const ranking =
+        loaded.kind === 'late-interaction'
+          ? rankByTokens(loaded.model, request)
+          : loaded.kind === 'm3'
+            ? rankHybrid(loaded.model, request)
+            : rankTogether(as(loaded, 'cross-encoder'), request);
+      return { ...{ model: pooled, count }, ...(await ranking) };
     });
   }
 
@@ -200,6 +233,15 @@ export class Engine {
   }
 }
 
+function embedWith(
+  loaded: LoadedModel,
+  request: EmbedRequest,
+): Promise<{ embeddings: Embeddings; tokens: number }> {
+  if (loaded.kind === 'text') return embedTexts(loaded.model, request);
+  if (loaded.kind === 'm3') return embedM3(loaded.model, request);
+  return embedMedia(loaded as Parameters<typeof embedMedia>[0], request);
+}
+
 /** The model of a kind that its capabilities promised. */
 function as<K extends ModelKind>(loaded: { kind: ModelKind; model: unknown }, kind: K): ModelClasses[K] {
   if (loaded.kind !== kind) throw new Error(`a ${kind} model was expected, not ${loaded.kind}`);
@@ -210,5 +252,7 @@ function capabilitiesFor(inputs: Inputs): Capability[] {
   if ('ids' in inputs) return ['tokenize'];
   if ('texts' in inputs) return ['embed'];
   const has = (field: string) => inputs.items.some((item) => field in item);
-  return [...(has('text') ? (['embed'] as const) : []), ...(has('image') ? (['image_embed'] as const) : [])];
+  return Object.entries(ITEM_CAPABILITIES).flatMap(([field, capability]) => (has(field) ? capability : []));
 }
+
+const ITEM_CAPABILITIES = { text: 'embed', image: 'image_embed', audio: 'audio_embed' } as const;

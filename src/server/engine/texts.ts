@@ -29,6 +29,17 @@ export function wantedDimensions(request: EmbedRequest, dimensions: number): num
   return wanted !== undefined && wanted < dimensions ? wanted : undefined;
 }
 
+/** For models of other kinds: what only text models do for a client. */
+export function refuseTextOptions({
+  promptName,
+  truncate,
+  truncationSide,
+}: Pick<EmbedRequest, 'promptName' | 'truncate' | 'truncationSide'>): void {
+  if (promptName !== undefined) throw invalid('prompt_name', 'The model has no prompts');
+  if (truncate === false) throw invalid('truncate', 'The model always cuts texts that are too long');
+  if (truncationSide === 'left') throw invalid('truncation_direction', 'The model cuts on the right');
+}
+
 function encodeOptions(request: EmbedRequest, model: TextEmbedder): SentenceOptions {
   const { promptName, truncationSide, signal } = request;
   const cut = wantedDimensions(request, model.dimensions);

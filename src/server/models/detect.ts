@@ -11,7 +11,15 @@ const SENTENCE_TRANSFORMERS: Readonly<Record<string, ModelKind>> = {
   SentenceTransformer: 'text',
   CrossEncoder: 'cross-encoder',
   SparseEncoder: 'sparse',
+  MultiVectorEncoder: 'late-interaction',
+  ColBERT: 'late-interaction',
 };
+
+/** `model_type` in a model's own configuration. */
+const TRANSFORMERS: Readonly<Record<string, ModelKind>> = { clap: 'clap', whisper: 'audio' };
+
+/** Heads of bge-m3 beside a graph that ends before them. */
+const M3_HEADS = 'bgem3_heads.safetensors';
 
 /**
  * Finds out from its configuration files which class a model is for. Of a model on the hub, only those files are
@@ -23,7 +31,7 @@ export async function detectKind(id: string, options: AnyLoadOptions): Promise<M
   if (isConvertedClip(id)) return 'clip';
   const given = Object.fromEntries(HUB_OPTIONS.map((name) => [name, options[name]]));
   const { folder } = await resolveModel(id, {
-    select: ({ files }) => configurationFiles(files),
+    select: ({ files }) => [...configurationFiles(files), ...files.filter((file) => file === M3_HEADS)],
     hub: checkHubOptions(given),
   });
   const [sentence, modules, config] = await Promise.all([
@@ -32,7 +40,14 @@ export async function detectKind(id: string, options: AnyLoadOptions): Promise<M
     readJsonObject(folder, 'config.json'),
   ]);
   const said = SENTENCE_TRANSFORMERS[sentence?.string('model_type') ?? ''];
+  if (await exists(folder, M3_HEADS)) return 'm3';
   if (said) return said;
+  // PyLate's own settings, and the file of Stanford's ColBERT.
+  const colbert =
+    sentence?.string('query_prefix') !== undefined || (await exists(folder, 'artifact.metadata'));
+  if (colbert) return 'late-interaction';
+  const type = TRANSFORMERS[config?.string('model_type') ?? ''];
+  if (type) return type;
   if (modules) return modules.some(({ type }) => type === 'SpladePooling') ? 'sparse' : 'text';
   const [architecture] = [config?.get('architectures')].flat();
   if (/ForSequenceClassification$/.test(String(architecture))) return 'cross-encoder';

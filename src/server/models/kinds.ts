@@ -1,5 +1,13 @@
+import { AudioEmbedder, type AudioLoadOptions } from '../../audio/index.js';
+import { ClapEmbedder, type ClapLoadOptions } from '../../clap/index.js';
 import { ClipEmbedder, type ClipLoadOptions } from '../../clip/index.js';
-import { CrossEncoder, type HeadLoadOptions, SparseEmbedder } from '../../heads/index.js';
+import {
+  CrossEncoder,
+  type HeadLoadOptions,
+  LateInteractionEmbedder,
+  M3Embedder,
+  SparseEmbedder,
+} from '../../heads/index.js';
 import { ImageEmbedder, type ImageLoadOptions } from '../../image/index.js';
 import { type LoadOptions, TextEmbedder } from '../../text/index.js';
 
@@ -8,29 +16,57 @@ export interface ModelClasses {
   text: TextEmbedder;
   clip: ClipEmbedder;
   image: ImageEmbedder;
+  clap: ClapEmbedder;
+  audio: AudioEmbedder;
   'cross-encoder': CrossEncoder;
   sparse: SparseEmbedder;
+  'late-interaction': LateInteractionEmbedder;
+  m3: M3Embedder;
 }
 
 export type ModelKind = keyof ModelClasses;
 
-export const MODEL_KINDS = ['text', 'clip', 'image', 'cross-encoder', 'sparse'] as const;
+export const MODEL_KINDS = [
+  'text',
+  'clip',
+  'image',
+  'clap',
+  'audio',
+  'cross-encoder',
+  'sparse',
+  'late-interaction',
+  'm3',
+] as const;
 
 /** What a model can do for a client, in infinity's words where it has one. */
-export type Capability = 'embed' | 'image_embed' | 'embed_sparse' | 'rerank' | 'classify' | 'tokenize';
+export type Capability =
+  | 'embed'
+  | 'embed_all'
+  | 'embed_sparse'
+  | 'image_embed'
+  | 'audio_embed'
+  | 'rerank'
+  | 'classify'
+  | 'tokenize';
 
 export const CAPABILITIES: Readonly<Record<ModelKind, readonly Capability[]>> = {
-  text: ['embed', 'tokenize'],
+  text: ['embed', 'embed_all', 'tokenize'],
   clip: ['embed', 'image_embed'],
   image: ['image_embed'],
+  clap: ['embed', 'audio_embed'],
+  audio: ['audio_embed'],
   'cross-encoder': ['rerank', 'classify'],
   sparse: ['embed_sparse'],
+  'late-interaction': ['embed_all', 'rerank'],
+  m3: ['embed', 'embed_all', 'embed_sparse', 'rerank'],
 };
 
 /** How a message says that a model should be able to do something. */
 export const CAPABILITY_NAMES: Readonly<Record<Capability, string>> = {
   embed: 'embed texts',
+  embed_all: 'make a vector for each token',
   image_embed: 'embed images',
+  audio_embed: 'embed sounds',
   embed_sparse: 'make sparse embeddings',
   rerank: 'rerank',
   classify: 'classify',
@@ -51,6 +87,10 @@ const LOADERS: { [K in ModelKind]: (id: string, options: never) => Promise<Model
   image: ImageEmbedder.load satisfies LoadWith<ImageLoadOptions>,
   'cross-encoder': CrossEncoder.load satisfies LoadWith<HeadLoadOptions>,
   sparse: SparseEmbedder.load satisfies LoadWith<HeadLoadOptions>,
+  clap: ClapEmbedder.load satisfies LoadWith<ClapLoadOptions>,
+  audio: AudioEmbedder.load satisfies LoadWith<AudioLoadOptions>,
+  'late-interaction': LateInteractionEmbedder.load satisfies LoadWith<HeadLoadOptions>,
+  m3: M3Embedder.load satisfies LoadWith<HeadLoadOptions>,
 };
 
 /** @throws what `load` of the kind's class throws */

@@ -9,6 +9,7 @@ import {
   model,
   object,
   oneOf,
+  sparse,
   string,
   strings,
   vector,
@@ -30,7 +31,7 @@ export const dashScopePaths: Paths = {
           input: object({ texts: either(string, strings) }, 'texts'),
           parameters: object({
             ...{ text_type: oneOf('query', 'document'), dimension: count },
-            ...{ output_type: oneOf('dense'), auto_truncation: boolean },
+            ...{ output_type: oneOf('dense', 'sparse', 'dense&sparse'), auto_truncation: boolean },
           }),
         },
         'model input',
@@ -40,7 +41,9 @@ export const dashScopePaths: Paths = {
         {
           output: object(
             {
-              embeddings: list(object({ text_index: integer, embedding: vector }, 'text_index embedding')),
+              embeddings: list(
+                object({ text_index: integer, embedding: vector, sparse_embedding: sparse }, 'text_index'),
+              ),
             },
             'embeddings',
           ),

@@ -1,3 +1,4 @@
+import { CAPABILITIES } from '../models/kinds.js';
 import { operations, type Paths } from './operation.js';
 import {
   boolean,
@@ -33,13 +34,14 @@ const item = either(
   string,
   object({ text: string }, 'text'),
   object({ image: said('A data URI, base64, or a URL of a host that the model allows.', string) }, 'image'),
+  object({ audio: said('A data URI, or base64.', string) }, 'audio'),
 );
 
 const embeddings = operation({
-  summary: 'Embed texts, or pictures',
+  summary: 'Embed texts, pictures, or sounds',
   description:
-    "Texts, token ids of the model's own vocabulary, or Jina's objects with `text` and `image` for models of " +
-    'pictures.',
+    "Texts, token ids of the model's own vocabulary, or Jina's objects with `text`, `image` and `audio` for models of " +
+    'pictures and sounds.',
   body: object(
     {
       model,
@@ -49,9 +51,12 @@ const embeddings = operation({
         '`base64`: little-endian 32-bit floats. Default `float`.',
         oneOf('float', 'base64'),
       ),
-      modality: said("Infinity's word for what strings are. Default `text`.", oneOf('text', 'image')),
+      modality: said(
+        "Infinity's word for what strings are. Default `text`.",
+        oneOf('text', 'image', 'audio'),
+      ),
       normalized: said(
-        "Scale to length 1. Default: texts as the model does, CLIP's and pictures true.",
+        'Scale to length 1. Default: texts as the model does, those of models of pictures and sounds true.',
         boolean,
       ),
       input_type: said("Which of the model's prompts: Voyage's and Cohere's word.", string),
@@ -80,7 +85,7 @@ const embeddings = operation({
 const described = object(
   {
     ...{ id: string, object: { const: 'model' }, created: integer, owned_by: string },
-    capabilities: list(oneOf('embed', 'image_embed', 'embed_sparse', 'rerank', 'classify', 'tokenize')),
+    capabilities: list(oneOf(...new Set(Object.values(CAPABILITIES).flat()))),
   },
   'id object created owned_by capabilities',
 );

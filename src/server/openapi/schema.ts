@@ -27,6 +27,9 @@ export function object(properties: Record<string, Schema>, required = ''): Schem
   return { type: 'object', properties, ...(names.length > 0 && { required: names }) };
 }
 
+/** A sparse vector. */
+export const sparse = list(object({ index: integer, value: number }, 'index value'));
+
 /** The same schema with words to it. */
 export function said(description: string, schema: Schema): Schema {
   return { ...schema, description };

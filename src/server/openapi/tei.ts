@@ -12,6 +12,7 @@ import {
   oneOf,
   optionalModel,
   said,
+  sparse,
   string,
   strings,
   vector,
@@ -51,7 +52,13 @@ export const teiPaths: Paths = {
   '/embed_all': {
     post: operation({
       summary: 'The vectors of all tokens',
-      body: object({ inputs: texts, ...common }, 'inputs'),
+      body: object(
+        {
+          ...{ inputs: texts, ...common },
+          input_type: said('For late-interaction models. Default `document`.', oneOf('query', 'document')),
+        },
+        'inputs',
+      ),
       answer: list(list(vector)),
     }),
   },
@@ -59,7 +66,7 @@ export const teiPaths: Paths = {
     post: operation({
       summary: 'Sparse vectors over the vocabulary',
       body: object({ inputs: texts, ...common }, 'inputs'),
-      answer: list(list(object({ index: integer, value: number }, 'index value'))),
+      answer: list(sparse),
     }),
   },
   '/similarity': {

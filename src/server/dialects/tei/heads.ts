@@ -10,7 +10,7 @@ import {
   wrong,
 } from '../../body.js';
 import { Fault } from '../../fault.js';
-import { jsonList } from '../../json-rows.js';
+import { jsonList, jsonSparse, SPARSE_AT_A_TIME } from '../../json-rows.js';
 import { note, signalOf } from '../../request.js';
 import { type DialectContext, sendJson } from '../dialect.js';
 import { common, refuseEmpty } from './fields.js';
@@ -86,9 +86,6 @@ function sequences(
   return { inputs, single };
 }
 
-/** Vectors per piece of the answer: a sparse one has some hundred weights. */
-const SPARSE_AT_A_TIME = 16;
-
 function embedSparse(app: FastifyInstance, { engine }: DialectContext): void {
   app.post('/embed_sparse', async (request, reply) => {
     const body = objectBody(request.body);
@@ -100,10 +97,7 @@ function embedSparse(app: FastifyInstance, { engine }: DialectContext): void {
       ...{ model, param: 'inputs', texts, promptName, signal: signalOf(request) },
     });
     note(request, result);
-    const item = (i: number) => {
-      const { indices, values } = result.vectors[i];
-      return `[${Array.from(indices, (index, at) => `{"index":${index},"value":${values[at]}}`).join(',')}]`;
-    };
+    const item = (i: number) => jsonSparse(result.vectors[i]);
     return sendJson(reply, jsonList('[', texts.length, SPARSE_AT_A_TIME, item, ']'));
   });
 }

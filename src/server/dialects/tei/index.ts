@@ -6,6 +6,7 @@ import {
   inputsField,
   objectBody,
   optionalIntegerField,
+  purposeField,
   stringField,
   stringsField,
 } from '../../body.js';
@@ -68,22 +69,20 @@ function embed(app: FastifyInstance, { engine }: DialectContext): void {
   });
 }
 
-/** The vectors of all tokens, as the model makes them. */
+/** The vectors of all tokens. `input_type` tells queries from documents, for late-interaction models. */
 function embedAll(app: FastifyInstance, { engine }: DialectContext): void {
   app.post('/embed_all', async (request, reply) => {
     const body = objectBody(request.body);
     const texts = stringsField(body, 'inputs');
     refuseEmpty({ texts });
-    engine.checkCount('inputs', texts.length);
-    const { model: name, truncationSide, promptName } = common(body);
-    const lists = await engine.useText(name, (model) =>
-      model.encode(texts, {
-        ...{ output: 'token', signal: signalOf(request) },
-        ...(truncationSide && { truncationSide }),
-        ...(promptName && { promptName }),
-      }),
-    );
-    return sendJson(reply, jsonMatrices(lists));
+    const { model, truncationSide, promptName, truncate } = common(body);
+    const result = await engine.tokenVectors({
+      ...{ model, param: 'inputs', texts, truncationSide, promptName, truncate },
+      purpose: purposeField(body),
+      signal: signalOf(request),
+    });
+    note(request, result);
+    return sendJson(reply, jsonMatrices(result.matrices));
   });
 }
 
