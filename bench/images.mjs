@@ -301,4 +301,13 @@ const foreign = reportNoise(
 const targets = chosen.quick ? [] : goals(kernels, results, many);
 if (targets.length > 0) console.log(`\n${targetTable(targets)}`);
 reportMissing();
-save('images', { pictures: COUNT, threads: THREADS, versions, foreign, targets, kernels, results, folder: many });
+save('images', {
+  pictures: COUNT,
+  threads: THREADS,
+  versions,
+  foreign,
+  targets,
+  kernels,
+  results,
+  folder: many,
+});

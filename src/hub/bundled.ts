@@ -46,8 +46,6 @@ export function bundledFolder(name: string): string | undefined {
 /**
  * Electron shows `app.asar` to JavaScript as if it were a folder. onnxruntime cannot read what is in it; files that were
  * unpacked lie below `app.asar.unpacked`.
- *
- * @internal
  */
 export function outsideArchive(folder: string): string {
   const unpacked = folder.replace(/\.asar(?=[\\/])/, '.asar.unpacked');
