@@ -1,7 +1,11 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { describe } from '../core/errors.js';
 import { Fault, invalid } from './fault.js';
+import { parseLargeJson } from './large-json.js';
+
+/** Bytes of a body that takes more than a millisecond to parse. */
+const LARGE = 128 * 1024;
 
 /** A JSON body after parsing: nothing about it is known. */
 export type Body = Record<string, unknown>;
@@ -12,8 +16,7 @@ export type Body = Record<string, unknown>;
  */
 export function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  // Refuses __proto__ and constructor.prototype in any depth.
-  const parse = app.getDefaultJsonParser('error', 'error');
+  const parse = jsonParser(app);
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, content, done) => {
     const bytes = content as Buffer;
     const encoding = request.headers['content-encoding'];
@@ -23,13 +26,40 @@ export function parseBodies(app: FastifyInstance): void {
       done(new Fault('invalid', 'The request body is not valid UTF-8'));
     } else if (bytes.length === 0) {
       done(null, undefined);
+    } else if (bytes.length > LARGE) {
+      parseLargeJson(bytes, parse).then(
+        (body) => done(null, body),
+        (cause) => done(invalidJson(cause)),
+      );
     } else {
-      void parse(request, bytes.toString('utf8'), (error, body) => {
-        if (error) done(new Fault('invalid', 'The request body is not valid JSON', { cause: error }));
-        else done(null, body);
-      });
+      let body: unknown;
+      try {
+        body = parse(bytes.toString('utf8'));
+      } catch (cause) {
+        done(invalidJson(cause));
+        return;
+      }
+      done(null, body);
     }
   });
+}
+
+/** The framework's parser, which refuses `__proto__` and `constructor.prototype` in any depth, as a plain function. */
+function jsonParser(app: FastifyInstance): (text: string) => unknown {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  return (text) => {
+    let result: { error: Error | null; body: unknown } | undefined;
+    // It answers at once, and has no use for the request.
+    void parse(undefined as unknown as FastifyRequest, text, (error, body) => {
+      result = { error, body };
+    });
+    if (!result || result.error) throw result?.error ?? new Error('the parser has not answered');
+    return result.body;
+  };
+}
+
+function invalidJson(cause: unknown): Fault {
+  return new Fault('invalid', 'The request body is not valid JSON', { cause });
 }
 
 /** The body as an object, or a fault with the dialect's usual words for a missing one. */

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { parseLargeJson } from '#dist/server/large-json.js';
+import { TINY, testServer } from './support.js';
+
+const parse = (text: string) => parseLargeJson(Buffer.from(text), JSON.parse);
+const many = <T>(count: number, item: (i: number) => T) => Array.from({ length: count }, (_, i) => item(i));
+
+/** What takes several pieces, and what looks like their borders. */
+const VALUES: [string, unknown][] = [
+  ['short texts', many(50_000, (i) => `some words ${i}`)],
+  ['texts of brackets, quotes and commas', many(20_000, (i) => `],}"\\${'\\'.repeat(i % 5)}",[{:"${i}`)],
+  ['texts that are not ASCII', many(20_000, (i) => `über 猫 \u{1f408} \ud800 ${i}`)],
+  ['lists of numbers', many(5000, (i) => many(40, (j) => (i * j) / 7 - 3e-7))],
+  ['one long list of numbers', [many(200_000, (i) => -i)]],
+  ['a long text between short ones', ['a', 'b'.repeat(500_000), 'c', ['d'.repeat(200_000)], 'e']],
+  ['objects', many(10_000, (i) => ({ text: `a ${i}`, image: null, flag: i % 2 === 0, list: [{}, [], ''] }))],
+  ['many fields', Object.fromEntries(many(20_000, (i) => [`name ${i}`, { i }]))],
+  [
+    'a request',
+    { model: 'a', input: { texts: many(30_000, String), large: 'x'.repeat(300_000) }, user: 'b', last: [] },
+  ],
+  ['a text alone', 'x'.repeat(400_000)],
+];
+
+describe('large JSON', () => {
+  it.each(VALUES)('is what JSON.parse makes of it: %s', async (_, value) => {
+    for (const text of [JSON.stringify(value), JSON.stringify(value, null, 2)]) {
+      expect(JSON.stringify(await parse(text))).toBe(JSON.stringify(JSON.parse(text)));
+    }
+  });
+
+  const text = JSON.stringify(many(40_000, (i) => `text ${i}`));
+  const space = ' '.repeat(200_000);
+  it.each<[string, string]>([
+    ['blank', space],
+    ['cut short', text.slice(0, -1)],
+    ['cut in a text', text.slice(0, -3)],
+    ['followed by more', `${text}1`],
+    ['followed by another', `${text}${text}`],
+    ['one with a comma too many', text.replace(/]$/, ',]')],
+    ['one that begins with a comma', text.replace(/^\[/, '[,')],
+    ['two commas in a row', text.replace('"text 20000",', '"text 20000",,')],
+    ['two commas after a long text', `["${space}",,"${space}"]`],
+    ['a missing comma', text.replace('"text 20000",', '"text 20000" ')],
+    ['brackets of two kinds', `[{"a":[1,2},${text.slice(1)}`],
+    ['the wrong bracket', `{${text.slice(1, -1)}}`],
+    ['a bracket too many', `[[]],${text.slice(1)}`],
+    ['a name without a value', `{"a"${space}}`],
+    ['a value without a name', `{${text}}`],
+    ['a name that is no text', `{1:${text}}`],
+    ['a word that is none', `[nope,${text.slice(1)}`],
+    ['a line break in a text', `["a\nb",${text.slice(1)}`],
+    ['no end', '['.repeat(300_000)],
+  ])('is refused if it is %s', async (_, wrong) => {
+    expect(wrong.length).toBeGreaterThan(128 * 1024);
+    expect(() => JSON.parse(wrong)).toThrow();
+    await expect(parse(wrong)).rejects.toThrow(SyntaxError);
+  });
+
+  it('is refused if it is nested deeper than any request', async () => {
+    const deep = `${'['.repeat(150_000)}${']'.repeat(150_000)}`;
+    await expect(parse(deep)).rejects.toThrow('nested too deeply');
+    expect(await parse(`[[[["${space}"]]]]`)).toEqual([[[[space]]]]);
+  });
+
+  it('may be empty with a lot around it', async () => {
+    expect(await parse(`[${space}]`)).toEqual([]);
+    expect(await parse(`${space}{${space}}${space}`)).toEqual({});
+    expect(await parse(`\ufeff[1,${space}2]`)).toEqual([1, 2]);
+  });
+
+  it('has the last of duplicate names, whatever their size', async () => {
+    const large = 'x'.repeat(200_000);
+    expect(await parse(`{"a":"${large}","b":1,"a":2}`)).toEqual({ a: 2, b: 1 });
+    expect((await parse(`{"a":2,"b":1,"a":"${large}"}`)) as object).toEqual({ a: large, b: 1 });
+  });
+
+  it('lets the event loop turn', async () => {
+    const body = JSON.stringify({ input: many(300_000, (i) => [i]) });
+    let turns = 0;
+    let running = true;
+    const turn = () => {
+      turns++;
+      if (running) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await parse(body);
+    running = false;
+    expect(turns).toBeGreaterThan(3);
+  });
+});
+
+describe('large bodies', () => {
+  const server = testServer({ models: [TINY] });
+  const large = JSON.stringify(many(30_000, (i) => `text ${i}`));
+
+  it.each([
+    ['__proto__', `{"model":"m","input":${large},"__proto__":{"x":1}}`],
+    ['a large __proto__', `{"model":"m","__proto__":${large},"input":"a"}`],
+    ['a spelling of it', `{"model":"m","__pr\\u006fto__":${large},"input":"a"}`],
+    ['__proto__ below', `{"model":"m","input":[{"text":"a","__proto__":{"x":1}},${large.slice(1)}}`],
+    ['constructor.prototype', `{"model":"m","constructor":{"prototype":${large}},"input":"a"}`],
+    ['no JSON', `{"model":"m","input":${large}`],
+  ])('are refused with %s', async (_, body) => {
+    const answer = await server.post('/v1/embeddings', body);
+    expect(answer.status).toBe(400);
+    expect(answer.body.error.message).toBe('The request body is not valid JSON');
+    expect(({} as { x?: number }).x).toBeUndefined();
+  });
+
+  it('are read as small ones', async () => {
+    const input = many(2000, (i) => `${i} ${'word '.repeat(40)}`);
+    const { status, body } = await server.post('/v1/embeddings', { model: 'tiny-bert-cls', input });
+    expect([status, body.data.length]).toEqual([200, 2000]);
+  });
+});
