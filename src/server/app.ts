@@ -59,7 +59,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
   const rates = new RateLimiter(options.rateLimit);
   const metrics = new ServerMetrics(context.engine.pool, () => admission.requests);
 
-  parseBodies(app);
+  parseBodies(app, options.maxInputs);
   if (options.cors) void app.register(cors, { origin: options.cors === true ? '*' : [...options.cors] });
 
   app.addHook('onRequest', async (request, reply) => {

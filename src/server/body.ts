@@ -7,6 +7,10 @@ import { parseLargeJson } from './large-json.js';
 /** Bytes of a body that takes more than a millisecond to parse. */
 const LARGE = 128 * 1024;
 
+/** Texts, lists and objects of a large body: an input has up to four, an object with two fields in a list. */
+const VALUES_PER_INPUT = 8;
+const MIN_VALUES = 100_000;
+
 /** A JSON body after parsing: nothing about it is known. */
 export type Body = Record<string, unknown>;
 
@@ -14,9 +18,10 @@ export type Body = Record<string, unknown>;
  * Reads every body as JSON, whatever its content type says: `curl -d` says form data, and clients of Ollama are
  * used to that. Compressed bodies are refused, so that there is no bomb to unpack.
  */
-export function parseBodies(app: FastifyInstance): void {
+export function parseBodies(app: FastifyInstance, maxInputs: number): void {
   app.removeAllContentTypeParsers();
   const parse = jsonParser(app);
+  const maxValues = Math.max(MIN_VALUES, maxInputs * VALUES_PER_INPUT);
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, content, done) => {
     const bytes = content as Buffer;
     const encoding = request.headers['content-encoding'];
@@ -27,9 +32,9 @@ export function parseBodies(app: FastifyInstance): void {
     } else if (bytes.length === 0) {
       done(null, undefined);
     } else if (bytes.length > LARGE) {
-      parseLargeJson(bytes, parse).then(
+      parseLargeJson(bytes, parse, maxValues).then(
         (body) => done(null, body),
-        (cause) => done(invalidJson(cause)),
+        (cause) => done(cause instanceof RangeError ? tooMany(maxValues) : invalidJson(cause)),
       );
     } else {
       let body: unknown;
@@ -56,6 +61,10 @@ function jsonParser(app: FastifyInstance): (text: string) => unknown {
     if (!result || result.error) throw result?.error ?? new Error('the parser has not answered');
     return result.body;
   };
+}
+
+function tooMany(values: number): Fault {
+  return new Fault('invalid', `The request body has more than ${values} texts, lists and objects`);
 }
 
 function invalidJson(cause: unknown): Fault {

@@ -29,21 +29,31 @@ interface Span {
  *
  * @param bytes valid UTF-8
  * @param parse parses a whole JSON text; throws for what is none
+ * @param maxValues of texts, lists and objects together: collecting the garbage of millions is what nothing can divide
+ * @throws {SyntaxError} what is no JSON; what `parse` throws
+ * @throws {RangeError} too many values
  */
-export async function parseLargeJson(bytes: Buffer, parse: (text: string) => unknown): Promise<unknown> {
+export async function parseLargeJson(
+  bytes: Buffer,
+  parse: (text: string) => unknown,
+  maxValues: number,
+): Promise<unknown> {
   const mark = bytes.indexOf('\ufeff') === 0 ? 3 : 0;
-  return new LargeJson(bytes, parse).value(trim(bytes, { start: mark, end: bytes.length }), 0);
+  return new LargeJson(bytes, parse, maxValues).value(trim(bytes, { start: mark, end: bytes.length }), 0);
 }
 
 class LargeJson {
   readonly #bytes: Buffer;
   readonly #parse: (text: string) => unknown;
+  readonly #maxValues: number;
+  #values = 0;
   #resumed = performance.now();
   #steps = 0;
 
-  constructor(bytes: Buffer, parse: (text: string) => unknown) {
+  constructor(bytes: Buffer, parse: (text: string) => unknown, maxValues: number) {
     this.#bytes = bytes;
     this.#parse = parse;
+    this.#maxValues = maxValues;
   }
 
   async value(span: Span, level: number): Promise<unknown> {
@@ -53,7 +63,7 @@ class LargeJson {
     if (level === MAX_LEVELS) throw new SyntaxError('JSON is nested too deeply');
     const out: unknown[] | Record<string, unknown> = isList ? [] : {};
     const brackets = isList ? '[]' : '{}';
-    for await (const members of this.#groups(span, isList ? 0x5d : 0x7d)) {
+    for await (const members of this.#groups(span, isList ? 0x5d : 0x7d, level === 0)) {
       const large = members.end - members.start > 2 * PIECE;
       const part = large
         ? this.#largeMember(members, isList, level)
@@ -77,7 +87,7 @@ class LargeJson {
   }
 
   /** The members of a list or an object: some at a time up to two pieces together, or a larger one alone. */
-  async *#groups({ start, end }: Span, close: number): AsyncGenerator<Span, void, undefined> {
+  async *#groups({ start, end }: Span, close: number, count: boolean): AsyncGenerator<Span, void, undefined> {
     const bytes = this.#bytes;
     const last = end - 1;
     if (bytes[last] !== close) throw new SyntaxError('Expected the end of a list or an object');
@@ -87,9 +97,11 @@ class LargeJson {
     for (let at = from; at < last && depth >= 0; at++) {
       if (++this.#steps % STRIDE === 0 && performance.now() - this.#resumed > SLICE) await this.#pause();
       const byte = bytes[at];
-      if (byte === QUOTE) at = this.#stringEnd(at, last) - 1;
-      else if (byte === 0x5b || byte === 0x7b) depth++;
-      else if (byte === 0x5d || byte === 0x7d) depth--;
+      if (byte === QUOTE || byte === 0x5b || byte === 0x7b) {
+        if (count && ++this.#values > this.#maxValues) throw new RangeError('too many values');
+        if (byte === QUOTE) at = this.#stringEnd(at, last) - 1;
+        else depth++;
+      } else if (byte === 0x5d || byte === 0x7d) depth--;
       else if (byte === COMMA && depth === 0) {
         if (at - member > PIECE && member > from) {
           yield this.#group(from, member - 1);

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseLargeJson } from '#dist/server/large-json.js';
 import { TINY, testServer } from './support.js';
 
-const parse = (text: string) => parseLargeJson(Buffer.from(text), JSON.parse);
+const parse = (text: string, maxValues = 1_000_000) =>
+  parseLargeJson(Buffer.from(text), JSON.parse, maxValues);
 const many = <T>(count: number, item: (i: number) => T) => Array.from({ length: count }, (_, i) => item(i));
 
 /** What takes several pieces, and what looks like their borders. */
@@ -61,6 +62,15 @@ describe('large JSON', () => {
     const deep = `${'['.repeat(150_000)}${']'.repeat(150_000)}`;
     await expect(parse(deep)).rejects.toThrow('nested too deeply');
     expect(await parse(`[[[["${space}"]]]]`)).toEqual([[[[space]]]]);
+  });
+
+  it('is refused if it has too many values', async () => {
+    const lists = JSON.stringify(many(60_000, (i) => [i, i]));
+    await expect(parse(lists, 59_999)).rejects.toThrow(RangeError);
+    expect(await parse(lists, 60_000)).toHaveLength(60_000);
+    await expect(parse(`[${JSON.stringify(many(40_000, (i) => `text ${i}`))}]`, 30_000)).rejects.toThrow(
+      RangeError,
+    );
   });
 
   it('may be empty with a lot around it', async () => {
