@@ -4,6 +4,7 @@ import pRetry from 'p-retry';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, fetch, ProxyAgent, type Response } from 'undici';
 import { abortError } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
+import { LARGE_JSON, parseLargeJson } from '../core/large-json.js';
 import { readRetryAfter } from '../core/retry-after.js';
 import { RemoteError, readErrorBody } from './remote-error.js';
 
@@ -30,8 +31,11 @@ const HOPELESS = new Set(['insufficient_quota', 'Arrearage', 'AllocationQuota'])
 /** A provider that wants a longer pause is reported instead of waited for, as the official clients do. */
 const LONGEST_PAUSE = 60_000;
 
-/** Bytes of one answer; 2,048 vectors of 3,072 numbers in decimal are 140 MB. */
+/** Bytes of one answer, unpacked; 2,048 vectors of 3,072 numbers in decimal are 140 MB. */
 const LARGEST_ANSWER = 256 * 2 ** 20;
+
+/** Texts, lists and objects in one answer: three or four per vector, and as many per token of a sparse one. */
+const MAX_VALUES = 2_000_000;
 
 /** Seconds-scale backoff of the official clients, doubled each time and spread by a random factor of 1 to 2. */
 const BACKOFF = { minTimeout: 300, maxTimeout: 8000, factor: 2, randomize: true };
@@ -105,7 +109,7 @@ export class RemoteClient {
     stop.addEventListener('abort', onStop, { once: true });
     const timer = setTimeout(() => attempt.abort(), timeout);
     let response: Response;
-    let text: string;
+    let answer: Buffer;
     try {
       response = await fetch(url, {
         method: 'POST',
@@ -116,8 +120,9 @@ export class RemoteClient {
         signal: attempt.signal,
         dispatcher: this.#dispatcher,
       });
-      text = await response.text();
+      answer = await this.#read(response, url);
     } catch (cause) {
+      if (cause instanceof RemoteError) throw cause;
       if (!attempt.signal.aborted || stop.aborted) throw this.#unreachable(url, cause);
       throw new RemoteError(`Expected an answer from ${this.#name(url)} within ${timeout} ms`, {
         retryable: true,
@@ -127,16 +132,34 @@ export class RemoteClient {
       clearTimeout(timer);
       stop.removeEventListener('abort', onStop);
     }
-    if (!response.ok) throw this.#refused(url, response, text);
+    if (!response.ok) throw this.#refused(url, response, answer.toString());
     try {
-      return JSON.parse(text);
+      if (answer.length > LARGE_JSON) return await parseLargeJson(answer, JSON.parse, MAX_VALUES);
+      return JSON.parse(answer.toString());
     } catch (cause) {
-      const shown = JSON.stringify(text.slice(0, 60));
+      const shown = JSON.stringify(answer.toString('utf8', 0, 60));
       throw new RemoteError(`Expected JSON from ${this.#name(url)} but received ${shown}`, {
         status: response.status,
         cause,
       });
     }
+  }
+
+  /** The body, as long as it is no bomb: the dispatcher's limit is for what arrives, not for what is in it. */
+  async #read(response: Response, url: URL): Promise<Buffer> {
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for await (const part of response.body ?? []) {
+      length += part.length;
+      if (length > LARGEST_ANSWER) {
+        throw new RemoteError(
+          `Expected at most ${LARGEST_ANSWER} bytes from ${this.#name(url)} but received more`,
+          { status: response.status },
+        );
+      }
+      parts.push(part);
+    }
+    return Buffer.concat(parts, length);
   }
 
   #url(path: string): URL {

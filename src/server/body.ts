@@ -1,11 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { describe } from '../core/errors.js';
+import { LARGE_JSON, parseLargeJson } from '../core/large-json.js';
 import { Fault, invalid } from './fault.js';
-import { parseLargeJson } from './large-json.js';
-
-/** Bytes of a body that takes more than a millisecond to parse. */
-const LARGE = 128 * 1024;
 
 /** Texts, lists and objects of a large body: an input has up to four, an object with two fields in a list. */
 const VALUES_PER_INPUT = 8;
@@ -31,7 +28,7 @@ export function parseBodies(app: FastifyInstance, maxInputs: number): void {
       done(new Fault('invalid', 'The request body is not valid UTF-8'));
     } else if (bytes.length === 0) {
       done(null, undefined);
-    } else if (bytes.length > LARGE) {
+    } else if (bytes.length > LARGE_JSON) {
       parseLargeJson(bytes, parse, maxValues).then(
         (body) => done(null, body),
         (cause) => done(cause instanceof RangeError ? tooMany(maxValues) : invalidJson(cause)),

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { OpenAIEmbedder, RemoteError } from '#dist/providers/index.js';
 import { type FakeHost, fakeHost, json, vectorOf } from './support.js';
@@ -198,6 +199,34 @@ describe('answers that are no embeddings', () => {
     host.answer = (_, response) => response.end('<html>Login</html>');
     await using model = create();
     await expect(model.encode('a')).rejects.toThrow('Expected JSON from OpenAI');
+  });
+
+  it('refuses bytes that are no text', async () => {
+    host.answer = (_, response) => response.end(Buffer.from([0xff, 0xfe, 0x00, 0x80]));
+    await using model = create();
+    await expect(model.encode('a')).rejects.toThrow('Expected JSON from OpenAI');
+  });
+
+  it('refuses a large answer that is no JSON', async () => {
+    host.answer = (_, response) => response.end(`{"data":[${'1,'.repeat(200_000)}`);
+    await using model = create();
+    await expect(model.encode('a')).rejects.toThrow('Expected JSON from OpenAI');
+  });
+
+  it('reads a large answer without holding up the event loop', async () => {
+    const row = Array.from({ length: 3000 }, (_, i) => i / 7);
+    host.answer = (_, response) => json(response, data(...Array(100).fill(row)));
+    await using model = create();
+    const vectors = await model.encode(Array(100).fill('a'));
+    expect([vectors.rows, vectors.dims, vectors.row(99)[2999]]).toEqual([100, 3000, Math.fround(2999 / 7)]);
+  });
+
+  it('unpacks no more than an answer may have', async () => {
+    const packed = gzipSync(Buffer.alloc(260 * 2 ** 20, ' '));
+    host.answer = (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed);
+    await using model = create({ maxRetries: 1 });
+    await expect(model.encode('a')).rejects.toThrow('Expected at most 268435456 bytes from OpenAI');
+    expect(host.seen).toHaveLength(1);
   });
 
   it('follows no redirect, so that neither texts nor key reach another host', async () => {

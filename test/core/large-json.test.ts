@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseLargeJson } from '#dist/server/large-json.js';
-import { TINY, testServer } from './support.js';
+import { parseLargeJson } from '#dist/core/large-json.js';
 
 const parse = (text: string, maxValues = 1_000_000) =>
   parseLargeJson(Buffer.from(text), JSON.parse, maxValues);
@@ -97,30 +96,5 @@ describe('large JSON', () => {
     await parse(body);
     running = false;
     expect(turns).toBeGreaterThan(3);
-  });
-});
-
-describe('large bodies', () => {
-  const server = testServer({ models: [TINY] });
-  const large = JSON.stringify(many(30_000, (i) => `text ${i}`));
-
-  it.each([
-    ['__proto__', `{"model":"m","input":${large},"__proto__":{"x":1}}`],
-    ['a large __proto__', `{"model":"m","__proto__":${large},"input":"a"}`],
-    ['a spelling of it', `{"model":"m","__pr\\u006fto__":${large},"input":"a"}`],
-    ['__proto__ below', `{"model":"m","input":[{"text":"a","__proto__":{"x":1}},${large.slice(1)}}`],
-    ['constructor.prototype', `{"model":"m","constructor":{"prototype":${large}},"input":"a"}`],
-    ['no JSON', `{"model":"m","input":${large}`],
-  ])('are refused with %s', async (_, body) => {
-    const answer = await server.post('/v1/embeddings', body);
-    expect(answer.status).toBe(400);
-    expect(answer.body.error.message).toBe('The request body is not valid JSON');
-    expect(({} as { x?: number }).x).toBeUndefined();
-  });
-
-  it('are read as small ones', async () => {
-    const input = many(2000, (i) => `${i} ${'word '.repeat(40)}`);
-    const { status, body } = await server.post('/v1/embeddings', { model: 'tiny-bert-cls', input });
-    expect([status, body.data.length]).toEqual([200, 2000]);
   });
 });

@@ -7,13 +7,16 @@ const SLICE = 2;
 /** Bytes or members between two looks at the clock. */
 const STRIDE = 4096;
 
-/** Levels of values larger than a piece, each of which is looked through anew: no client's body has more than four. */
+/** Levels of values larger than a piece, each of which is looked through anew: no embedding request or answer has more than four. */
 const MAX_LEVELS = 8;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const COLON = 0x3a;
+
+/** Bytes of a text that takes more than a millisecond to parse. */
+export const LARGE_JSON = 128 * 1024;
 
 /** Where a value is. */
 interface Span {
