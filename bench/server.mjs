@@ -2,7 +2,7 @@
  * Concurrent clients with single short texts: embedlane's server, a node:http server around transformers.js,
  * Python's infinity, and the library without HTTP, with the same model, rounds interleaved.
  *
- *   node bench/server.mjs [--rounds 3] [--seconds 5] [--connections 64] [--threads 2] [--dtype fp16,int8] [--no-peers]
+ *   node bench/server.mjs [--rounds 3] [--seconds 5] [--connections 64] [--threads N] [--dtype fp16,int8] [--no-peers]
  */
 import { availableParallelism } from 'node:os';
 import { TextEmbedder } from '../dist/index.js';
@@ -25,8 +25,11 @@ const ROUNDS = Number(chosen.rounds ?? (chosen.quick ? 1 : 3));
 const SECONDS = Number(chosen.seconds ?? (chosen.quick ? 1 : 5));
 const DTYPES = (chosen.dtype ?? (chosen.quick ? 'int8' : 'fp16,int8')).split(',');
 const CONNECTIONS = Number(chosen.connections);
-const THREADS = Number(chosen.threads ?? availableParallelism());
-const WARM_SECONDS = 1;
+const CORES = availableParallelism();
+/** Of one lane; the library chooses threads and lanes if they are not said. */
+const THREADS = chosen.threads;
+/** Long enough for the lanes that come with load. */
+const WARM_SECONDS = 2;
 /** Words of a question. */
 const WORDS = 9;
 
@@ -36,21 +39,24 @@ const TRANSFORMERS = 'node:http + transformers.js';
 const INFINITY = 'infinity (torch, float32)';
 
 async function contenders(dtype) {
-  const args = [dtype, String(THREADS)];
-  const ours = await startServer('contenders/serve-embedlane.mjs', args);
-  const model = await TextEmbedder.load(modelId, { dtype, threads: THREADS });
+  const ours = await startServer('contenders/serve-embedlane.mjs', [dtype, THREADS ?? '0']);
+  const fixed = THREADS !== undefined && { threads: Number(THREADS), lanes: 1 };
+  const model = await TextEmbedder.load(modelId, { dtype, ...fixed });
   const list = [
     { name: OURS, stop: ours.stop, load: (...load) => loadHttp(ours, ...load) },
     { name: LIBRARY, stop: () => model.close(), load: (...load) => loadInProcess(model, ...load) },
   ];
   if (chosen.peers && peer('@huggingface/transformers')) {
-    const { url, stop } = await startServer('peers/serve-transformers.mjs', args);
+    const { url, stop } = await startServer('peers/serve-transformers.mjs', [
+      dtype,
+      THREADS ?? String(CORES),
+    ]);
     list.push({ name: TRANSFORMERS, stop, load: (...load) => loadHttp({ url }, ...load) });
   }
   // It has float32 weights only.
   const python = chosen.peers && dtype !== 'int8' && pythonPeer('infinity', 'infinity_emb', true);
   if (python) {
-    const { url, stop } = await startPython(python, 'peers/serve_infinity.py', [String(THREADS)]);
+    const { url, stop } = await startPython(python, 'peers/serve_infinity.py', [THREADS ?? String(CORES)]);
     list.push({ name: INFINITY, stop, load: (...load) => loadHttp({ url, path: '/embeddings' }, ...load) });
   }
   return list;
@@ -127,5 +133,11 @@ const results = {};
 for (const dtype of DTYPES) results[dtype] = await measure(dtype, texts);
 const targets = goals(results);
 console.log(`\n${targetTable(targets)}`);
-save('server', { connections: CONNECTIONS, seconds: SECONDS, threads: THREADS, targets, results });
+save('server', {
+  connections: CONNECTIONS,
+  seconds: SECONDS,
+  threads: THREADS ?? 'default',
+  targets,
+  results,
+});
 reportMissing();

@@ -21,9 +21,9 @@ export function startServer(name, args) {
       child.send('cpu');
     });
   return new Promise((resolve, reject) => {
-    child.once('message', ({ url }) => {
+    child.once('message', ({ url, pid }) => {
       const stop = () => new Promise((done) => child.once('exit', done).disconnect());
-      resolve({ url, stop, cpu });
+      resolve({ url, pid, stop, cpu });
     });
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));
   });
@@ -110,4 +110,36 @@ export async function loadInProcess(model, texts, connections, seconds) {
   });
   const { user, system } = process.cpuUsage(before);
   return { ...result, cpu: (user + system) / result.count };
+}
+
+/**
+ * Requests at a fixed rate for some seconds, whether answers come or not: what clients that do not know of each other
+ * send.
+ *
+ * @returns one { sent, ms, status } per request in the order of their ends; status 0 for a connection that broke
+ */
+export async function loadAtRate({ url, path = '/v1/embeddings' }, texts, rate, seconds, onTick) {
+  const pool = new Connections(`${url}${path}`);
+  const done = [];
+  const pending = new Set();
+  const start = performance.now();
+  const post = async () => {
+    const sent = performance.now();
+    const input = `${texts[next++ % texts.length]} ${next}`;
+    const status = await pool.post(JSON.stringify({ model: 'all-MiniLM-L6-v2', input })).catch(() => 0);
+    done.push({ sent: sent - start, ms: performance.now() - sent, status });
+  };
+  for (let count = 0; ; ) {
+    const elapsed = (performance.now() - start) / 1000;
+    if (elapsed >= seconds) break;
+    for (; count < elapsed * rate; count++) {
+      const request = post().finally(() => pending.delete(request));
+      pending.add(request);
+    }
+    onTick?.(elapsed);
+    await delay(2);
+  }
+  await Promise.all(pending);
+  pool.close();
+  return done;
 }

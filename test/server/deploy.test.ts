@@ -51,6 +51,24 @@ describe('examples/deploy', () => {
     expectEnvironment(read('kubernetes.yaml'));
   });
 
+  it('has a scaler that asks for metrics which the server has', async () => {
+    const [document] = parseAllDocuments(read('autoscaling.yaml'));
+    expect([...document.errors, ...document.warnings]).toEqual([]);
+    // biome-ignore lint/suspicious/noExplicitAny: the format of another project
+    const { kind, spec } = document.toJS() as any;
+    const [deployment] = parseAllDocuments(read('kubernetes.yaml'));
+    expect([kind, spec.scaleTargetRef.name]).toEqual([
+      'ScaledObject',
+      deployment.getIn(['metadata', 'name']),
+    ]);
+    const metrics = (await server.get('/metrics')).body as string;
+    for (const { metadata } of spec.triggers) {
+      expect(Number(metadata.threshold)).toBeGreaterThan(0);
+      const name = /embedlane_\w+/.exec(metadata.query)?.[0];
+      expect(metrics).toMatch(new RegExp(`^${name}(\\{.*\\})? \\d`, 'm'));
+    }
+  });
+
   it('has a systemd unit', () => {
     const unit = read('embedlane.service');
     for (const line of unit.split('\n'))

@@ -1,0 +1,115 @@
+/**
+ * Ten minutes of `embedlane serve` at 80 % of its throughput, then five times its throughput. Ends with status 1 if a
+ * request fails.
+ *
+ *   node bench/server-soak.mjs [--minutes 10] [--load 0.8] [--dtype int8] [--requests 256]
+ */
+import { loadAtRate, loadHttp, startServer } from './lib/load.mjs';
+import { describeMachine, machine } from './lib/machine.mjs';
+import { residentBytes } from './lib/proc.mjs';
+import { progress, progressDone } from './lib/progress.mjs';
+import { options, save } from './lib/report.mjs';
+import { median, percentile } from './lib/stats.mjs';
+import { heading, number, table } from './lib/table.mjs';
+import { mixedParagraphs } from './lib/texts.mjs';
+
+const chosen = options({
+  minutes: { type: 'string', default: '10' },
+  load: { type: 'string', default: '0.8' },
+  dtype: { type: 'string', default: 'int8' },
+  requests: { type: 'string', default: '256' },
+});
+const SECONDS = 60 * Number(chosen.minutes);
+const LOAD = Number(chosen.load);
+const REQUESTS = Number(chosen.requests);
+const WARM_SECONDS = 5;
+const CAPACITY_SECONDS = 10;
+const OVERLOAD = 5;
+const OVERLOAD_SECONDS = 15;
+const WORDS = 9;
+/** Seconds between two looks at the memory. */
+const LOOK = 2;
+const MIB = 2 ** 20;
+
+/** One row of the table: requests of a stretch of time. */
+function row(name, requests, seconds) {
+  const ms = requests.map((request) => request.ms);
+  const rate = number(requests.length / seconds);
+  return [
+    name,
+    requests.length,
+    rate,
+    number(median(ms)),
+    number(percentile(ms, 0.99)),
+    number(Math.max(...ms, 0)),
+  ];
+}
+
+const about = machine();
+console.log(describeMachine(about));
+const { texts: paragraphs } = await mixedParagraphs(2048);
+const texts = paragraphs.map((paragraph) => paragraph.split(' ').slice(0, WORDS).join(' '));
+const server = await startServer('contenders/serve-embedlane.mjs', [chosen.dtype, '0', String(REQUESTS)]);
+
+progress('how much it can do');
+await loadHttp(server, texts, REQUESTS, WARM_SECONDS);
+const closed = await loadHttp(server, texts, REQUESTS, CAPACITY_SECONDS);
+const capacity = closed.requests;
+
+progress(`${number(SECONDS / 60)} minutes at ${LOAD * 100} % of ${number(capacity)} requests/s`);
+const memory = [];
+const soak = await loadAtRate(server, texts, LOAD * capacity, SECONDS, (elapsed) => {
+  if (memory.length * LOOK < elapsed) memory.push(residentBytes(server.pid));
+});
+
+progress(`${OVERLOAD} times as much as it can do`);
+const flood = await loadAtRate(server, texts, OVERLOAD * capacity, OVERLOAD_SECONDS);
+const after = await loadHttp(server, texts, REQUESTS, CAPACITY_SECONDS / 2);
+await server.stop();
+progressDone();
+
+const status = (list, ...wanted) => list.filter((request) => wanted.includes(request.status));
+const failed = [...soak.filter((request) => request.status !== 200), ...status(flood, 0, 500, 503)];
+const tenth = SECONDS / 10;
+const served = status(soak, 200);
+const [accepted, refused] = [status(flood, 200), status(flood, 429)];
+
+heading(`${chosen.dtype}, at most ${REQUESTS} requests at a time, ${number(capacity)} requests/s`);
+console.log(
+  table(
+    ['requests', 'count', 'per second', 'p50 ms', 'p99 ms', 'max ms'],
+    [
+      [
+        `${REQUESTS} connections, as fast as they can`,
+        closed.count,
+        number(capacity),
+        number(closed.p50),
+        number(closed.p99),
+        '',
+      ],
+      row(
+        `at ${LOAD * 100} %, first tenth`,
+        served.filter(({ sent }) => sent < 1000 * tenth),
+        tenth,
+      ),
+      row(
+        `at ${LOAD * 100} %, last tenth`,
+        served.filter(({ sent }) => sent >= 9000 * tenth),
+        tenth,
+      ),
+      row(`at ${OVERLOAD * 100} %, let in`, accepted, OVERLOAD_SECONDS),
+      row(`at ${OVERLOAD * 100} %, refused`, refused, OVERLOAD_SECONDS),
+      ['afterwards', after.count, number(after.requests), number(after.p50), number(after.p99), ''],
+    ],
+  ),
+);
+const part = (from, to) => median(memory.slice(from * memory.length, to * memory.length)) / MIB;
+const growth = [part(0.1, 0.3), part(0.8, 1)];
+console.log(
+  `Memory of server and lanes: ${number(growth[0])} MiB early on, ${number(growth[1])} MiB at the end.`,
+);
+console.log(
+  `Failed: ${failed.length} of ${soak.length + flood.length}, those refused at ${OVERLOAD * 100} % aside.`,
+);
+save('server-soak', { options: chosen, capacity, memory, failed, growth });
+process.exitCode = failed.length > 0 ? 1 : 0;
