@@ -178,6 +178,34 @@ describe('what is no HTTP, or none that is known', () => {
   });
 });
 
+describe('models that are none of the server', () => {
+  const NAMES = [
+    '../../etc',
+    '/etc/passwd',
+    'C:\\Windows',
+    '%2e%2e/etc',
+    'a\0b',
+    'NUL',
+    'file:///etc',
+    '__proto__',
+  ];
+
+  it.each(NAMES)('are not looked for on the disk: %j', async (model) => {
+    const bodies: [string, object, number][] = [
+      ['/v1/embeddings', { model, input: 'a' }, 404],
+      ['/api/embed', { model, input: 'a' }, 404],
+      ['/api/show', { model }, 404],
+      ['/embed', { model, inputs: 'a' }, 404],
+      ['/v1/rerank', { model, query: 'a', documents: ['a'] }, 404],
+    ];
+    for (const [path, body, status] of bodies) {
+      const answer = await server.post(path, body);
+      expect([path, answer.status]).toEqual([path, status]);
+      expect(JSON.stringify(answer.body)).toMatch(/does not exist|not found/);
+    }
+  });
+});
+
 describe('odd JSON', () => {
   it.each<[string, string, number]>([
     ['a number out of range', `{"model":"${MODEL}","input":[1e400]}`, 400],

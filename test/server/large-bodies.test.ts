@@ -13,6 +13,7 @@ describe('large bodies', () => {
     ['a spelling of it', `{"model":"m","__pr\\u006fto__":${large},"input":"a"}`],
     ['__proto__ below', `{"model":"m","input":[{"text":"a","__proto__":{"x":1}},${large.slice(1)}}`],
     ['constructor.prototype', `{"model":"m","constructor":{"prototype":${large}},"input":"a"}`],
+    ['lists in lists', `{"model":"m","input":${'['.repeat(9e4)}${']'.repeat(9e4)}}`],
     ['no JSON', `{"model":"m","input":${large}`],
   ])('are refused with %s', async (_, body) => {
     const answer = await server.post('/v1/embeddings', body);
