@@ -1,5 +1,7 @@
 import { connect } from 'node:net';
 
+const LAST_CHUNK = Buffer.from('0\r\n\r\n');
+
 /**
  * As little of an HTTP client as a load needs, so that what it costs is not taken for the server's: clients for
  * programs take as much processor time as the server does, on the same cores.
@@ -57,22 +59,25 @@ class Connection {
     });
   }
 
-  /** Answers have a length and come one at a time; their heads are never cut in two. */
+  /** Answers come one at a time; their heads are never cut in two, nor are the ends of those in chunks. */
   #read(bytes) {
     if (this.#missing === 0) {
       const end = bytes.indexOf('\r\n\r\n') + 4;
       const head = bytes.latin1Slice(0, end);
       const length = /^content-length: *(\d+)/im.exec(head)?.[1];
-      if (end === 3 || length === undefined) {
-        this.#waiting.reject(new Error(`not an answer with a length: ${head}`));
+      const chunks = /^transfer-encoding: *chunked/im.test(head);
+      if (end === 3 || (length === undefined && !chunks)) {
+        this.#waiting.reject(new Error(`not an answer whose end can be found: ${head}`));
         this.#socket.destroy();
         return;
       }
       this.#status = Number(head.slice(9, 12));
-      this.#missing = Number(length) - (bytes.length - end);
+      this.#missing = chunks ? Number.POSITIVE_INFINITY : Number(length) - (bytes.length - end);
     } else {
       this.#missing -= bytes.length;
     }
+    if (this.#missing === Number.POSITIVE_INFINITY && bytes.subarray(-5).equals(LAST_CHUNK))
+      this.#missing = 0;
     if (this.#missing === 0) this.#waiting.resolve(this.#status);
   }
 
