@@ -51,9 +51,11 @@ const PLAIN = 'onnxruntime-node by hand';
 const TORCH = 'sentence-transformers';
 
 function contenders(dtype) {
+  // embedlane chooses lanes and threads by itself unless told.
+  const threads = chosen.threads && THREADS;
   const list = [
-    { name: OURS, file: 'contenders/text-embedlane.mjs', options: { dtype } },
-    { name: SPIN, file: 'contenders/text-embedlane.mjs', options: { dtype, spin: 20 } },
+    { name: OURS, file: 'contenders/text-embedlane.mjs', options: { dtype, threads } },
+    { name: SPIN, file: 'contenders/text-embedlane.mjs', options: { dtype, threads, spin: 20 } },
     { name: PLAIN, file: 'contenders/text-plain.mjs', options: { dtype } },
   ];
   if (!chosen.peers) return list;

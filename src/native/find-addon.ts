@@ -64,17 +64,19 @@ interface Place {
   load(): unknown;
 }
 
-function places(): Place[] {
+/** Lazily, because what platform this is takes milliseconds to find out. */
+function* places(): Generator<Place, void, undefined> {
   const wanted = process.env.EMBEDLANE_BINDING;
-  if (wanted) return [{ path: wanted, load: () => require(wanted) }];
-  return [
-    {
-      path: absolute('../../build/Release/embedlane.node'),
-      load: () => require('../../build/Release/embedlane.node'),
-    },
-    { path: absolute(`../../prebuilds/${platformName()}/embedlane.node`), load: requirePackaged },
-    { path: absolute(`./prebuilds/${platformName()}/embedlane.node`), load: requireCopied },
-  ];
+  if (wanted) {
+    yield { path: wanted, load: () => require(wanted) };
+    return;
+  }
+  yield {
+    path: absolute('../../build/Release/embedlane.node'),
+    load: () => require('../../build/Release/embedlane.node'),
+  };
+  yield { path: absolute(`../../prebuilds/${platformName()}/embedlane.node`), load: requirePackaged };
+  yield { path: absolute(`./prebuilds/${platformName()}/embedlane.node`), load: requireCopied };
 }
 
 function absolute(path: string): string {

@@ -30,7 +30,7 @@ export interface RuntimeOptions {
   /**
    * Processes that compute, each with a copy of the model, from the start. Default: one, with all cores. If `threads`
    * is not given either, a small text model on the CPU then gets up to four more, which share the cores, as soon as
-   * work has waited for as long as a start takes; without work they end after a minute.
+   * work has waited for as long as a start takes; without work they end after five minutes.
    */
   lanes?: number;
   /** Seconds without work after which the model leaves the memory; the next call loads it again. Default: never. */
@@ -80,7 +80,10 @@ export interface RuntimeSettings {
   lanes: LaneSettings;
 }
 
-const TEAM_KEEP_ALIVE = 60_000;
+/** Milliseconds: as long as other servers of models keep one that nobody uses. */
+const TEAM_KEEP_ALIVE = 300_000;
+/** Who wants the memory back earlier than this, of a model that does nothing, does not want more copies in it. */
+const MIN_KEEP_ALIVE = 60_000;
 
 /** Upper bounds that only catch mistakes. */
 const MAX_THREADS = 1024;
@@ -111,7 +114,7 @@ export function checkRuntimeOptions(given: RuntimeOptions): RuntimeSettings {
   const count = optionalInteger('lanes', given.lanes, 1, MAX_LANES) ?? 1;
   const threads = optionalInteger('threads', given.threads, 1, MAX_THREADS);
   const keepAlive = keepAliveOf(given.keepAlive);
-  // How to share the cores is left to us. Who wants the memory back at once does not want more copies in it.
+  // How to share the cores is left to us.
   const left = device === 'cpu' && given.lanes === undefined && threads === undefined;
   const settings = {
     session: {
@@ -122,7 +125,7 @@ export function checkRuntimeOptions(given: RuntimeOptions): RuntimeSettings {
     },
     lanes: {
       count,
-      teamKeepAlive: left && keepAlive >= TEAM_KEEP_ALIVE ? TEAM_KEEP_ALIVE : 0,
+      teamKeepAlive: left && keepAlive >= MIN_KEEP_ALIVE ? Math.min(keepAlive, TEAM_KEEP_ALIVE) : 0,
       keepAlive,
       isolation: given.isolation === undefined ? undefined : oneOf('isolation', given.isolation, ISOLATIONS),
     },

@@ -136,14 +136,14 @@ describe('options', () => {
   });
 
   it.each([
-    [{}, true],
-    [{ keepAlive: 60 }, true],
-    [{ keepAlive: 59 }, false],
-    [{ lanes: 1 }, false],
-    [{ threads: 1 }, false],
-    [{ device: 'auto' }, false],
-  ])('%j may have a team: %s', (given, team) => {
-    expect(checkRuntimeOptions(given as RuntimeOptions).lanes.teamKeepAlive).toBe(team ? 60_000 : 0);
+    [{}, 300_000],
+    [{ keepAlive: 60 }, 60_000],
+    [{ keepAlive: 59 }, 0],
+    [{ lanes: 1 }, 0],
+    [{ threads: 1 }, 0],
+    [{ device: 'auto' }, 0],
+  ])('%j let a team be idle for %i ms', (given, milliseconds) => {
+    expect(checkRuntimeOptions(given as RuntimeOptions).lanes.teamKeepAlive).toBe(milliseconds);
   });
 });
 

@@ -10,8 +10,11 @@ const BLOCK = 2048;
 /** What is longer than this is no sentence but data or prose without punctuation, and is cut between words. */
 const LONGEST_SENTENCE = 16 * 1024;
 
-/** The rules of Unicode's annex 29 for sentences are those of all languages but for abbreviations. */
-const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
+/**
+ * The rules of Unicode's annex 29 for sentences are those of all languages but for abbreviations. Made when it is
+ * needed: it takes 10 ms, which every lane would pay when it starts.
+ */
+let segmenter: Intl.Segmenter | undefined;
 
 /**
  * The sentences of a text, lazily: ranges that cover all of it, the space after each sentence included.
@@ -43,6 +46,7 @@ function segments(text: string, start: number, end: number): Range[] {
   const block = text
     .slice(start, end)
     .replace(/(?<![\r\n])\r?\n(?!\r?\n)/g, (line) => ' '.repeat(line.length));
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'sentence' });
   return Array.from(segmenter.segment(block), ({ index, segment }): Range => {
     return [start + index, start + index + segment.length];
   });
