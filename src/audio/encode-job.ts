@@ -1,4 +1,5 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
+import { withDeadline } from '../core/deadline.js';
 import { EmbedlaneError } from '../core/errors.js';
 import type { Lane } from '../runtime/index.js';
 import type { AudioSource } from './decode/open.js';
@@ -61,14 +62,22 @@ export async function embedAudio(
   }
 }
 
-/** {@link embedAudio} for a list, one after the other. */
+/** {@link embedAudio} for a list, one after the other, within the plan's time. */
 export async function embedSounds(
   lane: Lane<unknown>,
   inputs: AudioInput | readonly AudioInput[],
   output: EmbedParams['output'],
   plan: AudioPlan,
 ): Promise<WindowReport[][]> {
-  const sources = audioList(inputs);
+  return withDeadline(plan, (signal) => embedList(lane, audioList(inputs), output, { ...plan, signal }));
+}
+
+async function embedList(
+  lane: Lane<unknown>,
+  sources: readonly AudioSource[],
+  output: EmbedParams['output'],
+  plan: AudioPlan,
+): Promise<WindowReport[][]> {
   const sounds: WindowReport[][] = [];
   for (const [i, source] of sources.entries()) {
     const name = typeof source === 'string' ? source : `inputs[${i}]`;

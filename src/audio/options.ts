@@ -1,3 +1,4 @@
+import { optionalTimeout } from '../core/deadline.js';
 import { invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
 import {
@@ -40,6 +41,8 @@ export interface AudioEncodeOptions {
   padding?: boolean;
   /** Aborts the call, which then rejects with `ERR_ABORTED`. */
   signal?: AbortSignal;
+  /** Milliseconds after which the call is given up and rejects with `ERR_TIMEOUT`. Default: none. */
+  timeout?: number;
   /** Called after every sound. */
   onProgress?: OnProgress;
 }
@@ -57,7 +60,7 @@ export interface AudioDecoderOptions extends AudioEncodeOptions {
 }
 
 const LOAD_OPTIONS = ['dtype', 'signal', ...RUNTIME_OPTIONS, ...HUB_OPTIONS] as const;
-const ENCODE_OPTIONS = ['maxSeconds', 'overlap', 'signal', 'onProgress'] as const;
+const ENCODE_OPTIONS = ['maxSeconds', 'overlap', 'signal', 'timeout', 'onProgress'] as const;
 /** A day; beyond it a number is a mistake. */
 const MAX_SECONDS = 86_400;
 
@@ -119,6 +122,7 @@ export interface AudioPlan {
   normalize: boolean;
   decoderInputIds: number[];
   signal: AbortSignal | undefined;
+  timeout: number | undefined;
   onProgress: OnProgress | undefined;
 }
 
@@ -140,6 +144,7 @@ export function checkAudioEncodeOptions(
     normalize: optionalBoolean('normalize', given.normalize) ?? false,
     decoderInputIds: tokenIds(given.decoderInputIds ?? []),
     signal: optionalSignal('signal', given.signal),
+    timeout: optionalTimeout('timeout', given.timeout),
     onProgress: optionalFunction('onProgress', given.onProgress),
   };
 }

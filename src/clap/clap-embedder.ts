@@ -198,10 +198,10 @@ export class ClapEmbedder implements AsyncDisposable {
     options?: ZeroShotOptions,
   ): Promise<Classification[] | Classification[][]> {
     const plan = checkZeroShot(labels, options, TEMPLATE);
-    const { signal } = plan;
+    const { signal, timeout } = plan;
     const [heard, texts, scale] = await Promise.all([
-      this.encodeAudio(sounds, { signal }),
-      this.encodeText(plan.prompts, { normalize: true, signal }),
+      this.encodeAudio(sounds, { signal, timeout }),
+      this.encodeText(plan.prompts, { normalize: true, signal, timeout }),
       this.#logitScale(),
     ]);
     const results = rankLabels(plan, heard, texts, { scale, bias: 0 }, softmax);

@@ -187,10 +187,10 @@ export class ClipEmbedder implements AsyncDisposable {
     options?: ZeroShotOptions,
   ): Promise<Classification[] | Classification[][]> {
     const plan = checkZeroShot(labels, options, DEFAULT_TEMPLATE);
-    const { signal } = plan;
+    const { signal, timeout } = plan;
     const [pictures, texts, scale] = await Promise.all([
-      this.encodeImage(images, { signal }),
-      this.encodeText(plan.prompts, { normalize: true, signal }),
+      this.encodeImage(images, { signal, timeout }),
+      this.encodeText(plan.prompts, { normalize: true, signal, timeout }),
       this.#logitScale(),
     ]);
     const probabilities = this.#model.config.probability === 'softmax' ? softmax : sigmoid;

@@ -1,3 +1,4 @@
+import { optionalTimeout } from '../core/deadline.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
 import {
@@ -32,6 +33,8 @@ export interface ClipTextOptions {
   /** Type of the values. Only `'float32'` in this version. */
   precision?: 'float32';
   signal?: AbortSignal;
+  /** Milliseconds after which the call is given up and rejects with `ERR_TIMEOUT`. Default: none. */
+  timeout?: number;
   onProgress?: OnProgress;
 }
 
@@ -45,6 +48,8 @@ export interface ZeroShotOptions {
   /** How many labels to return. Default all. */
   topK?: number;
   signal?: AbortSignal;
+  /** Milliseconds after which the call is given up and rejects with `ERR_TIMEOUT`. Default: none. */
+  timeout?: number;
 }
 
 const LOAD_OPTIONS = [
@@ -85,6 +90,7 @@ export interface TextPlan {
   truncateDim: number | undefined;
   normalize: boolean;
   signal: AbortSignal | undefined;
+  timeout: number | undefined;
   onProgress: OnProgress | undefined;
 }
 
@@ -94,6 +100,7 @@ export function checkClipTextOptions(options: ClipTextOptions | undefined, dimen
     'truncateDim',
     'precision',
     'signal',
+    'timeout',
     'onProgress',
   ]);
   if (given.precision !== undefined) oneOf('precision', given.precision, ['float32']);
@@ -102,6 +109,7 @@ export function checkClipTextOptions(options: ClipTextOptions | undefined, dimen
     normalize: optionalBoolean('normalize', given.normalize) ?? false,
     truncateDim: truncateDim === undefined ? undefined : integer('truncateDim', truncateDim, 1, dimensions),
     signal: optionalSignal('signal', given.signal),
+    timeout: optionalTimeout('timeout', given.timeout),
     onProgress: optionalFunction('onProgress', given.onProgress),
   };
 }

@@ -1,3 +1,4 @@
+import { optionalTimeout } from '../core/deadline.js';
 import type { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { integer, optionalSignal, optionsObject } from '../core/validate.js';
@@ -16,6 +17,7 @@ export interface ZeroShotPlan {
   prompts: string[];
   topK: number;
   signal: AbortSignal | undefined;
+  timeout: number | undefined;
 }
 
 /**
@@ -27,13 +29,19 @@ export function checkZeroShot(
   options: ZeroShotOptions | undefined,
   template: string,
 ): ZeroShotPlan {
-  const given = optionsObject<ZeroShotOptions>('options', options, ['templates', 'topK', 'signal']);
+  const given = optionsObject<ZeroShotOptions>('options', options, [
+    'templates',
+    'topK',
+    'signal',
+    'timeout',
+  ]);
   const names = checkLabels(labels);
   return {
     labels: names,
     prompts: prompts(names, checkTemplates(given.templates ?? template)),
     topK: integer('topK', given.topK ?? names.length, 1, Number.MAX_SAFE_INTEGER),
     signal: optionalSignal('signal', given.signal),
+    timeout: optionalTimeout('timeout', given.timeout),
   };
 }
 

@@ -45,6 +45,19 @@ export class Deadline {
   }
 }
 
+/** Gives `work` a signal that aborts it when its time is up, besides when its caller does. */
+export async function withDeadline<T>(
+  { signal, timeout }: { signal: AbortSignal | undefined; timeout: number | undefined },
+  work: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  const deadline = new Deadline(signal, timeout);
+  try {
+    return await work(deadline.signal);
+  } finally {
+    deadline.end();
+  }
+}
+
 function timeoutError(timeout: number): EmbedlaneError {
   return new EmbedlaneError('ERR_TIMEOUT', `Expected a result within ${timeout} ms but it was not there`);
 }

@@ -1,4 +1,4 @@
-import { Deadline } from '../core/deadline.js';
+import { withDeadline } from '../core/deadline.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { Interruptible } from '../core/interruptible.js';
 import type { OnProgress } from '../core/progress.js';
@@ -53,15 +53,10 @@ export class HeadLane {
   async run(
     texts: readonly string[],
     seconds: readonly string[] | undefined,
-    { timeout, ...options }: RunOptions,
+    options: RunOptions,
   ): Promise<TextFields[]> {
     this.#assertOpen();
-    const deadline = new Deadline(options.signal, timeout);
-    try {
-      return await this.#run(texts, seconds, { ...options, signal: deadline.signal });
-    } finally {
-      deadline.end();
-    }
+    return withDeadline(options, (signal) => this.#run(texts, seconds, { ...options, signal }));
   }
 
   async #run(

@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../core/abort.js';
+import { withDeadline } from '../core/deadline.js';
 import type { EmbedlaneError } from '../core/errors.js';
 import { Interruptible } from '../core/interruptible.js';
 import type { OnProgress } from '../core/progress.js';
@@ -23,6 +24,7 @@ export interface ImagePlan {
   normalize: boolean;
   onError: 'throw' | 'skip';
   signal: AbortSignal | undefined;
+  timeout: number | undefined;
   onProgress: OnProgress | undefined;
 }
 
@@ -58,9 +60,13 @@ export class ImageJob {
     this.#done = new Uint8Array(sources.length);
   }
 
-  async run(): Promise<ImageJobResult> {
-    const { signal, onError } = this.#plan;
+  run(): Promise<ImageJobResult> {
+    return withDeadline(this.#plan, (signal) => this.#run(signal));
+  }
+
+  async #run(signal: AbortSignal | undefined): Promise<ImageJobResult> {
     throwIfAborted(signal);
+    const { onError } = this.#plan;
     const known = onError === 'throw' ? this.#sources.find(({ error }) => error) : undefined;
     if (known?.error) throw named(known.error, known.name);
     const work = () => this.#lane.spread(WINDOWS_IN_FLIGHT, () => this.#sendWindows());

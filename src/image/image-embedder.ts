@@ -33,7 +33,7 @@ import { encodeImageStream } from './stream.js';
 const LANE = new URL('./lane/main.js', import.meta.url);
 
 /** Options of `classify`. */
-export interface ClassifyOptions extends Pick<ImageEncodeOptions, 'signal' | 'onProgress'> {
+export interface ClassifyOptions extends Pick<ImageEncodeOptions, 'signal' | 'timeout' | 'onProgress'> {
   /** How many labels to return. Default 5. */
   topK?: number;
 }

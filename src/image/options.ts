@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { optionalTimeout } from '../core/deadline.js';
 import { invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
 import {
@@ -73,6 +74,8 @@ export interface ImageEncodeOptions {
   onError?: 'throw' | 'skip';
   /** Aborts the call, which then rejects with `ERR_ABORTED`. */
   signal?: AbortSignal;
+  /** Milliseconds after which the call is given up and rejects with `ERR_TIMEOUT`. Default: none. */
+  timeout?: number;
   /** Called after every batch. */
   onProgress?: OnProgress;
 }
@@ -103,7 +106,15 @@ const LOAD_OPTIONS = [
   ...RUNTIME_OPTIONS,
   ...HUB_OPTIONS,
 ] as const;
-const ENCODE_OPTIONS = ['normalize', 'truncateDim', 'precision', 'onError', 'signal', 'onProgress'] as const;
+const ENCODE_OPTIONS = [
+  'normalize',
+  'truncateDim',
+  'precision',
+  'onError',
+  'signal',
+  'timeout',
+  'onProgress',
+] as const;
 
 /** Pictures per run of the model; a single query waits for at most one run of each bulk job. */
 const DEFAULT_BATCH = 8;
@@ -179,6 +190,7 @@ export function checkImageEncodeOptions(
     truncateDim: truncateDim === undefined ? undefined : integer('truncateDim', truncateDim, 1, dimensions),
     onError: onError === undefined ? 'throw' : oneOf<'throw' | 'skip'>('onError', onError, ['throw', 'skip']),
     signal: optionalSignal('signal', given.signal),
+    timeout: optionalTimeout('timeout', given.timeout),
     onProgress: optionalFunction('onProgress', given.onProgress),
   };
 }

@@ -25,7 +25,7 @@ export function encodeImageStream(
   const { window = DEFAULT_WINDOW, ...encodeOptions } = optionsObject<ImageEncodeStreamOptions>(
     'options',
     options,
-    ['window', 'normalize', 'truncateDim', 'precision', 'onError', 'signal'],
+    ['window', 'normalize', 'truncateDim', 'precision', 'onError', 'signal', 'timeout'],
   );
   integer('window', window, 1, MAX_WINDOW);
   target.check(encodeOptions);

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { throwIfAborted } from '../core/abort.js';
-import { Deadline } from '../core/deadline.js';
+import { withDeadline } from '../core/deadline.js';
 import type { Embedder } from '../core/embedder.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { withCallerStack } from '../core/errors.js';
@@ -326,12 +326,7 @@ export class TextEmbedder implements Embedder {
   async #encode(texts: unknown, options: EncodeOptions | undefined, task?: Task) {
     const list = textList('texts', texts);
     const checked = checkEncodeOptions(options, this.#settings, task);
-    const deadline = new Deadline(checked.signal, checked.timeout);
-    try {
-      return await this.#encodeList(list, { ...checked, signal: deadline.signal });
-    } finally {
-      deadline.end();
-    }
+    return withDeadline(checked, (signal) => this.#encodeList(list, { ...checked, signal }));
   }
 
   async #encodeList(list: string[], plan: EncodePlan) {

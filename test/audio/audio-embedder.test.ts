@@ -122,6 +122,8 @@ describe('AudioEmbedder', () => {
     const stopped = model.encode([{ samples, sampleRate: 16_000 }], { signal: stop.signal });
     setTimeout(() => stop.abort(new Error('enough')), 200);
     await expect(stopped).rejects.toThrow(code('ERR_ABORTED'));
+    const late = model.encode([{ samples, sampleRate: 16_000 }], { timeout: 50 });
+    await expect(late).rejects.toThrow(code('ERR_TIMEOUT'));
     delay.disable();
     expect(delay.percentile(50) / 1e6).toBeLessThan(50);
     await expect(model.encode([], { signal: AbortSignal.abort() })).resolves.toMatchObject({ rows: 0 });

@@ -227,4 +227,21 @@ describe('misuse', () => {
     await expect(clip.encodeText('a', { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     await expect(clip.encodeImage(files, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   });
+
+  it('what takes longer than its timeout', async () => {
+    const late = { code: 'ERR_TIMEOUT' };
+    const many = Array.from({ length: 3000 }, (_, i) => `text ${i}`);
+    await expect(clip.encodeText(many, { timeout: 1 })).rejects.toMatchObject(late);
+    await expect(clip.encodeImage(files, { timeout: 1 })).rejects.toMatchObject(late);
+    await expect(clip.classify(files, many, { timeout: 1 })).rejects.toMatchObject(late);
+    await expect(clip.encodeText('a', { timeout: -1 })).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
+    expect((await clip.encodeText('a', { timeout: 600_000 })).rows).toBe(1);
+  });
+
+  it("an error of onProgress, which is the caller's own", async () => {
+    const onProgress = () => {
+      throw new RangeError('mine');
+    };
+    await expect(clip.encodeText('a', { onProgress })).rejects.toThrow(new RangeError('mine'));
+  });
 });

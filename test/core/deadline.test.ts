@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { abortError } from '#dist/core/abort.js';
-import { Deadline, optionalTimeout } from '#dist/core/deadline.js';
+import { Deadline, optionalTimeout, withDeadline } from '#dist/core/deadline.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -60,5 +60,21 @@ describe('Deadline', () => {
     expect(() => optionalTimeout('timeout', value)).toThrowError(
       expect.objectContaining({ code: 'ERR_INVALID_ARG' }),
     );
+  });
+});
+
+describe('withDeadline', () => {
+  const waiting = (signal: AbortSignal | undefined) =>
+    new Promise<never>((_, reject) => {
+      signal?.addEventListener('abort', () => reject(abortError(signal)));
+    });
+
+  it('ends work that takes too long, and no timer outlives it', async () => {
+    const late = withDeadline({ signal: undefined, timeout: 100 }, waiting);
+    const refused = expect(late).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    await vi.advanceTimersByTimeAsync(100);
+    await refused;
+    expect(await withDeadline({ signal: undefined, timeout: 100 }, async () => 1)).toBe(1);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -37,6 +37,12 @@ describe('many pictures', () => {
     expect((await model.encode(files[0])).rows).toBe(1);
   });
 
+  it('reject when they take longer than their timeout', async () => {
+    await expect(model.encode(files, { timeout: 1 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    await expect(model.encode(files, { timeout: 0 })).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
+    expect((await model.encode(files[0], { timeout: 600_000 })).rows).toBe(1);
+  });
+
   it('reject with what onProgress throws', async () => {
     const encoding = model.encode(files, {
       onProgress() {
