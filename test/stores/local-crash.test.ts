@@ -76,7 +76,7 @@ describe('a local store whose process is killed', () => {
       const expected = found.filter(({ metadata }) => (metadata?.number as number) >= done - 3);
       expect(await again.count(newest)).toBe(expected.length);
     }
-  }, 60_000);
+  }, 300_000);
 });
 
 describe('a local store whose process ended between its two writes', () => {
