@@ -41,11 +41,34 @@ for (const [name, found, file] of [
   if (chosen.peers && peer(found)) list.push({ name, file, folder: found.replace('/', '-'), package: found });
 }
 
+const find = (filter, name) => results.find((result) => result.filter === filter && result.name === name);
+const seconds = (result) => result.rounds.map((round) => round.seconds);
+const milliseconds = (value) => (value === undefined ? '—' : `${number(1000 * value)} ms`);
+
+/** As soon as a filter is measured: what comes after it takes minutes. */
+function show(measured) {
+  progressDone();
+  const ours = measured.find(({ name }) => name === OURS);
+  console.log(
+    `\n${table(
+      [measured[0].filter, 'first', 'then', 'best', 'ours is'],
+      measured.map((result) => [
+        result.name,
+        milliseconds(result.first),
+        milliseconds(median(seconds(result))),
+        milliseconds(min(result.rounds.map((round) => round.best))),
+        times(medianRatio(seconds(result), seconds(ours))),
+      ]),
+    )}`,
+  );
+}
+
 const about = machine();
 console.log(describeMachine(about));
 const folder = chosen.folder ?? mkdtempSync(join(tmpdir(), 'embedlane-bench-'));
 mkdirSync(folder, { recursive: true });
 const results = [];
+
 try {
   for (const contender of list) {
     progress(`loading ${contender.name}`);
@@ -62,6 +85,22 @@ try {
       contender.open.push(await contender.process.call('open'));
     }
   }
+  progressDone();
+  heading(
+    `${ROWS.toLocaleString('en-US')} × ${DIMS} float32 with metadata, cosine, k = ${K}, one query at a time`,
+  );
+  console.log(
+    table(
+      ['contender', 'load', 'open'],
+      list
+        .filter((contender) => contender.folder)
+        .map(({ name, load, open }) => [
+          name,
+          load === undefined ? '—' : `${number(ROWS / load, 2)} records/s`,
+          milliseconds(median(open)),
+        ]),
+    ),
+  );
   for (const filter of Object.keys(FILTERS)) {
     let expected;
     const rows = list.map((contender) => ({ filter, name: contender.name, rounds: [] }));
@@ -79,6 +118,7 @@ try {
       }
     }
     results.push(...rows);
+    show(rows);
   }
 } finally {
   await Promise.all(list.map((contender) => contender.process?.stop()));
@@ -86,38 +126,6 @@ try {
   progressDone();
 }
 
-const find = (filter, name) => results.find((result) => result.filter === filter && result.name === name);
-const seconds = (result) => result.rounds.map((round) => round.seconds);
-const milliseconds = (value) => (value === undefined ? '—' : `${number(1000 * value)} ms`);
-
-heading(
-  `${ROWS.toLocaleString('en-US')} × ${DIMS} float32 with metadata, cosine, k = ${K}, one query at a time`,
-);
-console.log(
-  table(
-    ['contender', 'load', 'open'],
-    list
-      .filter((contender) => contender.folder)
-      .map(({ name, load, open }) => [
-        name,
-        load === undefined ? '—' : `${number(ROWS / load, 2)} records/s`,
-        milliseconds(median(open)),
-      ]),
-  ),
-);
-console.log(
-  `\n${table(
-    ['filter', 'contender', 'first', 'then', 'best', 'ours is'],
-    results.map((result) => [
-      result.filter,
-      result.name,
-      milliseconds(result.first),
-      milliseconds(median(seconds(result))),
-      milliseconds(min(result.rounds.map((round) => round.best))),
-      times(medianRatio(seconds(result), seconds(find(result.filter, OURS)))),
-    ]),
-  )}`,
-);
 const foreign = reportNoise(results.flatMap((result) => result.rounds));
 const ratios = (name) =>
   Object.keys(FILTERS).map((filter) => medianRatio(seconds(find(filter, name)), seconds(find(filter, OURS))));

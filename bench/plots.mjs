@@ -1,13 +1,20 @@
 /**
- * Draws bench/results/runtime.json into docs/performance/*.svg.
+ * Draws what there is of bench/results/runtime.json and growth.json into docs/performance/*.svg.
  *
  *   node bench/plots.mjs
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { lineChart } from './lib/plot.mjs';
 import { median } from './lib/stats.mjs';
 
-const { dtype, results } = JSON.parse(readFileSync(new URL('results/runtime.json', import.meta.url), 'utf8'));
+/** What a benchmark has written, or no results. */
+function read(name) {
+  const file = new URL(`results/${name}.json`, import.meta.url);
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { results: {} };
+}
+
+const { dtype, results } = read('runtime');
+const growth = read('growth');
 const folder = new URL('../docs/performance/', import.meta.url);
 
 /** One line per contender: the median over rounds of `value` against the number of callers. */
@@ -47,6 +54,26 @@ if (results.memory) {
     lines: results.memory.map(({ contender, points }) => ({
       name: contender,
       points: points.map(({ texts, bytes }) => [texts, bytes / 1e6]),
+    })),
+  };
+}
+for (const [along, x] of [
+  ['rows', 'rows'],
+  ['dims', 'values per row'],
+]) {
+  const measured = growth.results[along];
+  if (!measured) continue;
+  const fixed =
+    along === 'rows'
+      ? `${growth.fixed.dims} values per row`
+      : `${growth.fixed.rows.toLocaleString('en')} rows`;
+  charts[`search-by-${along}`] = {
+    ...{ title: `Exact search: time of a query, ${fixed}, float32`, x, y: 'milliseconds' },
+    lines: [...new Set(measured.map(({ name }) => name))].map((name) => ({
+      name,
+      points: measured
+        .filter((result) => result.name === name)
+        .map(({ size, rounds }) => [size, median(rounds)]),
     })),
   };
 }
