@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { EmbedlaneError } from '../core/errors.js';
 import type { TopKArrays, TopKTask, VectorData } from '../native/binding.js';
 
@@ -6,6 +7,9 @@ export const MAX_SHARED_QUERIES = 16;
 
 /** Queries of one pass. */
 const PASS_QUERIES = 256;
+
+/** Results that are handed out in one turn of the event loop: about a millisecond, with what their callers do first. */
+const RESULTS_A_TURN = 32;
 
 /** A search under way. */
 export interface PassTask<Found> {
@@ -90,14 +94,17 @@ export class PassQueue<Queries extends VectorData, Found> {
     this.#cancelUnwanted = () => {
       if (requests.every((request) => request.cancelled)) task.cancel();
     };
-    task.promise
-      .then(
-        (found) => this.#deal(found, requests, rows),
-        (error) => {
-          for (const request of requests) request.reject(error);
-        },
-      )
-      .finally(() => this.#start());
+    task.promise.then(
+      (found) => {
+        // First of all, so that the threads have work while the results are handed out.
+        this.#start();
+        return this.#deal(found, requests, rows);
+      },
+      (error) => {
+        for (const request of requests) request.reject(error);
+        this.#start();
+      },
+    );
   }
 
   /** The first requests that fit one pass and are still wanted. */
@@ -116,16 +123,17 @@ export class PassQueue<Queries extends VectorData, Found> {
     return taken;
   }
 
-  /** Gives every request its share of the results. */
-  #deal(found: Found, requests: readonly Request<Queries, Found>[], rows: number): void {
+  /** Gives every request its share of the results, with turns of the event loop between. */
+  async #deal(found: Found, requests: readonly Request<Queries, Found>[], rows: number): Promise<void> {
     if (requests.length === 1) {
       requests[0].resolve(found);
       return;
     }
     let first = 0;
-    for (const request of requests) {
+    for (const [i, request] of requests.entries()) {
       request.resolve(this.pass.share(found, first, first + request.rows, rows));
       first += request.rows;
+      if ((i + 1) % RESULTS_A_TURN === 0) await setImmediate();
     }
   }
 }
