@@ -18,6 +18,7 @@ const sources = JSON.parse(read('native/sources.json')) as {
   groups: Record<string, Group>;
   defines: string[];
   tests: string[];
+  fuzz: string[];
 };
 const groups = Object.entries(sources.groups);
 
@@ -53,7 +54,11 @@ function gyp() {
 
 describe('the list of native sources', () => {
   it('has every file in exactly one place', () => {
-    const listed = [...groups.flatMap(([, group]) => group.sources), ...sources.tests].sort();
+    const listed = [
+      ...groups.flatMap(([, group]) => group.sources),
+      ...sources.tests,
+      ...sources.fuzz,
+    ].sort();
     const present = readdirSync(`${root}native`, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.cc'))
       .map((name) => `native/${name.replaceAll('\\', '/')}`)
