@@ -192,12 +192,21 @@ EMBEDLANE_INLINE F log10_of(const F& x) {
   return r;
 }
 
-void mel(const MelPlan& plan, const double* windowed, double* scratch, double* out) {
+// Samples times the window, [fft_size][kFrames].
+void gather(const MelPlan& plan, const float* samples, F* out) {
+  for (size_t t = 0; t < plan.fft_size; t++) {
+    F x;
+    for (size_t i = 0; i < kFrames; i++) x.v[i] = double(samples[i * plan.hop + t]);
+    out[t] = x * plan.window[t];
+  }
+}
+
+void mel(const MelPlan& plan, const float* samples, double* scratch, double* out) {
   const size_t half = plan.fft_size / 2;
+  // Even samples are the real parts, odd ones the imaginary parts: that is how they lie already.
+  if (samples) gather(plan, samples, reinterpret_cast<F*>(scratch));
   C* const data = reinterpret_cast<C*>(scratch);
   C* const other = data + half;
-  // Even samples are the real parts, odd ones the imaginary parts: that is how they lie already.
-  memcpy(data, windowed, plan.fft_size * sizeof(F));
   const C* const spectrum = transform(plan, data, other);
   F* const energy = reinterpret_cast<F*>(other + half);
   energies(plan, spectrum, energy);

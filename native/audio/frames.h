@@ -18,6 +18,8 @@ struct FftPass {
 // What turns samples into log-mel values, and where the results go.
 struct MelPlan {
   size_t fft_size;        // n, even
+  size_t hop;             // samples from frame to frame
+  const double* window;   // [fft_size]
   const FftPass* passes;  // of a complex transform of n / 2
   size_t pass_count;
   const double* split;  // cosine and sine of -2πk / n for k = 0 … n / 2
@@ -28,16 +30,17 @@ struct MelPlan {
   double floor;            // least energy
 };
 
-// kFrames spectra at once. `windowed` is [fft_size][kFrames]; `scratch` has room for 4 · fft_size · kFrames;
-// `out` receives log10(max(energy, floor)) as [mels][kFrames].
+// kFrames spectra at once, of samples that the first frame begins with. Without samples, `scratch` begins with what they
+// are multiplied by the window, [fft_size][kFrames]. `scratch` has room for 4 · fft_size · kFrames; `out` receives
+// log10(max(energy, floor)) as [mels][kFrames].
 //
 // Double precision throughout, elementwise across frames and without fused multiply-adds: the same bits on
 // every instruction set and in the TypeScript fallback.
-using MelKernel = void (*)(const MelPlan& plan, const double* windowed, double* scratch, double* out);
+using MelKernel = void (*)(const MelPlan& plan, const float* samples, double* scratch, double* out);
 
-void scalar_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out);
-void avx2_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out);
-void avx512_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out);
-void neon_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out);
+void scalar_mel(const MelPlan& plan, const float* samples, double* scratch, double* out);
+void avx2_mel(const MelPlan& plan, const float* samples, double* scratch, double* out);
+void avx512_mel(const MelPlan& plan, const float* samples, double* scratch, double* out);
+void neon_mel(const MelPlan& plan, const float* samples, double* scratch, double* out);
 
 }  // namespace embedlane

@@ -64,30 +64,30 @@ LogMel::LogMel(const MelInput& input) : input_(input), kernel_(kernel_for(curren
     split_.push_back(std::cos(angle));
     split_.push_back(std::sin(angle));
   }
-  plan_ = {input.fft_size, passes_.data(), passes_.size(), split_.data(), input.mels,
-           input.starts,   input.counts,   input.weights,  input.floor};
+  plan_ = {input.fft_size, input.hop,    input.window, passes_.data(), passes_.size(), split_.data(),
+           input.mels,     input.starts, input.counts, input.weights,  input.floor};
   quiet_ = std::log10(input.floor);
 }
 
 void LogMel::work(const std::atomic<bool>& cancelled) {
-  std::vector<double> windowed(input_.fft_size * kFrames);
   std::vector<double> scratch(4 * input_.fft_size * kFrames);
   std::vector<double> values(input_.mels * kFrames);
   for (size_t unit = next_++; unit < units(); unit = next_++) {
     if (cancelled.load(std::memory_order_relaxed)) return;
     const size_t end = std::min(input_.frames, (unit + 1) * kUnitFrames);
     for (size_t frame = unit * kUnitFrames; frame < end; frame += kFrames) {
-      compute(frame, std::min(kFrames, end - frame), windowed.data(), scratch.data(), values.data());
+      compute(frame, std::min(kFrames, end - frame), scratch.data(), values.data());
     }
   }
 }
 
-void LogMel::compute(size_t frame, size_t count, double* windowed, double* scratch, double* values) const {
+void LogMel::compute(size_t frame, size_t count, double* scratch, double* values) const {
   bool all_silent = true;
   for (size_t i = 0; i < count; i++) all_silent = all_silent && silent(frame + i);
   if (!all_silent) {
-    gather(frame, windowed);
-    kernel_(plan_, windowed, scratch, values);
+    const float* samples = inside(frame);
+    if (!samples) gather(frame, scratch);
+    kernel_(plan_, samples, scratch, values);
   }
   for (size_t m = 0; m < input_.mels; m++) {
     float* out = input_.out + m * input_.frames + frame;
@@ -110,14 +110,19 @@ bool LogMel::silent(size_t frame) const {
   return std::min(from, mirrored) >= ptrdiff_t(input_.sample_count);
 }
 
+// Where kFrames frames begin that lie within the samples, or null.
+const float* LogMel::inside(size_t frame) const {
+  const size_t half = input_.fft_size / 2, first = frame * input_.hop;
+  const size_t end = (frame + kFrames - 1) * input_.hop + half;
+  return first >= half && end <= input_.sample_count ? input_.samples + (first - half) : nullptr;
+}
+
 void LogMel::gather(size_t frame, double* windowed) const {
   const ptrdiff_t half = ptrdiff_t(input_.fft_size / 2);
   for (size_t i = 0; i < kFrames; i++) {
     const ptrdiff_t from = ptrdiff_t((frame + i) * input_.hop) - half;
-    const bool inside = from >= 0 && size_t(from) + input_.fft_size <= input_.sample_count;
     for (size_t t = 0; t < input_.fft_size; t++) {
-      const double x = inside ? double(input_.samples[size_t(from) + t]) : sample(from + ptrdiff_t(t));
-      windowed[t * kFrames + i] = x * input_.window[t];
+      windowed[t * kFrames + i] = sample(from + ptrdiff_t(t)) * input_.window[t];
     }
   }
 }

@@ -47,8 +47,9 @@ class LogMel {
 
   double sample(ptrdiff_t index) const;
   bool silent(size_t frame) const;
+  const float* inside(size_t frame) const;
   void gather(size_t frame, double* windowed) const;
-  void compute(size_t frame, size_t count, double* windowed, double* scratch, double* values) const;
+  void compute(size_t frame, size_t count, double* scratch, double* values) const;
 
   MelInput input_;
   MelKernel kernel_;

@@ -1,5 +1,5 @@
 #include "frames-inl.h"
 
-void embedlane::neon_mel(const MelPlan& plan, const double* windowed, double* scratch, double* out) {
-  mel(plan, windowed, scratch, out);
+void embedlane::neon_mel(const MelPlan& plan, const float* samples, double* scratch, double* out) {
+  mel(plan, samples, scratch, out);
 }
