@@ -1,6 +1,7 @@
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { Embeddings } from '../core/embeddings.js';
 import { invalidArgument, withCallerStack } from '../core/errors.js';
+import { iterable } from '../core/stream-parts.js';
 import { typedArray } from '../core/validate.js';
 import type { Lane } from '../runtime/index.js';
 import { named } from './encode-job.js';
@@ -28,11 +29,7 @@ export function embedStream(
   samples: AsyncIterable<PcmPiece> | Iterable<PcmPiece>,
   plan: AudioStreamPlan,
 ): AsyncGenerator<AudioStreamWindow, void, undefined> {
-  const iterable = samples !== null && typeof samples === 'object' && !ArrayBuffer.isView(samples);
-  if (!iterable || !(Symbol.asyncIterator in samples || Symbol.iterator in samples)) {
-    throw invalidArgument('samples', 'an iterable or async iterable of samples', samples);
-  }
-  return embedPieces(lane, samples, plan);
+  return embedPieces(lane, iterable('samples', 'samples', samples), plan);
 }
 
 async function* embedPieces(

@@ -1,5 +1,6 @@
 import type { Embeddings } from '../core/embeddings.js';
-import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { invalidArgument } from '../core/errors.js';
+import { inParts, iterable } from '../core/stream-parts.js';
 import { integer, optionsObject } from '../core/validate.js';
 import { ENCODE_OPTIONS, type EncodeOptions, type EncodeStreamOptions } from './options.js';
 import type { EncodePrecision } from './quantization.js';
@@ -37,51 +38,12 @@ export function encodeStream<P extends EncodePrecision>(
   );
   integer('window', window, 1, MAX_WINDOW);
   target.check(encodeOptions);
-  // A string is iterable too, character by character, which nobody wants.
-  if (typeof texts === 'string' || !isIterable(texts)) {
-    throw invalidArgument('texts', 'an iterable or async iterable of strings', texts);
-  }
-  return encodeParts(texts, window, encodeOptions, target);
-}
-
-async function* encodeParts<P extends EncodePrecision>(
-  texts: AsyncIterable<string> | Iterable<string>,
-  window: number,
-  options: EncodeOptions<P>,
-  target: StreamTarget<P>,
-): AsyncGenerator<Embeddings<P>, void, undefined> {
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-  const encode = (part: string[]): Promise<Embeddings<P>> => {
-    const encoding = target.encode(part, { ...options, signal });
-    // It is awaited when the next part is full; until then a failure must not count as unhandled.
-    encoding.catch(() => {});
-    return encoding;
-  };
-  let encoding: Promise<Embeddings<P>> | undefined;
-  let part: string[] = [];
-  let index = 0;
-  try {
-    for await (const text of texts) {
+  return inParts(iterable('texts', 'strings', texts), {
+    window,
+    signal: encodeOptions.signal,
+    check(text, index) {
       if (typeof text !== 'string') throw invalidArgument(`texts[${index}]`, 'a string', text);
-      index++;
-      part.push(text);
-      if (part.length < window) continue;
-      // Queued before the one before it is handed out, so that the model works while the consumer does.
-      const previous = encoding;
-      encoding = encode(part);
-      part = [];
-      if (previous) yield await previous;
-    }
-    if (encoding) yield await encoding;
-    if (part.length > 0) yield await target.encode(part, { ...options, signal });
-  } finally {
-    // The consumer left, the source failed or a part did: nobody will ask for what is still being computed.
-    stop.abort(new EmbedlaneError('ERR_ABORTED', 'The stream was left'));
-  }
-}
-
-function isIterable(value: unknown): boolean {
-  if (value === null || typeof value !== 'object') return false;
-  return Symbol.asyncIterator in value || Symbol.iterator in value;
+    },
+    work: (part, signal) => target.encode(part, { ...encodeOptions, signal }),
+  });
 }
