@@ -1,18 +1,18 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { readJsonObject } from '../core/json-file.js';
 import { readLabels } from '../core/model-labels.js';
-import { oneOf, optionalBoolean, optionalInteger, optionsObject, textList } from '../core/validate.js';
+import { oneOf, optionsObject, textList } from '../core/validate.js';
 import { lastSegment, readModules } from '../text/config/modules.js';
+import { HeadModel } from './head-model.js';
 import type { HeadParams } from './lane/protocol.js';
+import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
 import {
-  CALL_OPTIONS,
-  type CallOptions,
-  checkCallOptions,
-  type HeadLoadOptions,
-  type LoadedHead,
-  loadHead,
-} from './load.js';
+  checkRanking,
+  RANKING_OPTIONS,
+  type RankedDocument,
+  type RankingOptions,
+  rankDocuments,
+} from './ranking.js';
 
 /** What is made of a model's logits. */
 export const ACTIVATIONS = ['identity', 'sigmoid', 'softmax'] as const;
@@ -25,20 +25,7 @@ export interface PredictOptions extends CallOptions {
 }
 
 /** Options of `rank`. */
-export interface RankOptions extends PredictOptions {
-  /** How many documents to return. Default: all. */
-  topK?: number;
-  /** Return the documents' texts, too. */
-  returnDocuments?: boolean;
-}
-
-/** A document and how well it answers the query. */
-export interface RankedDocument {
-  /** Place in the list that was given. */
-  corpusId: number;
-  score: number;
-  text?: string;
-}
+export interface RankOptions extends PredictOptions, RankingOptions {}
 
 interface Config {
   path: string;
@@ -46,8 +33,6 @@ interface Config {
   activation: CrossEncoderActivation | undefined;
   labelNames: readonly string[] | undefined;
 }
-
-const MAX_TOP_K = 2 ** 32 - 1;
 
 /**
  * Scores pairs of texts together, which is more exact than comparing their vectors and cannot be prepared in
@@ -60,13 +45,7 @@ const MAX_TOP_K = 2 ** 32 - 1;
  * const best = await reranker.rank('Who naps a lot?', ['Cats sleep all day.', 'Rates rose.'], { topK: 1 });
  * await reranker.close();
  */
-export class CrossEncoder implements AsyncDisposable {
-  readonly #model: LoadedHead<Config>;
-
-  private constructor(model: LoadedHead<Config>) {
-    this.#model = model;
-  }
-
+export class CrossEncoder extends HeadModel<Config> {
   /**
    * Loads a model with logits per sequence.
    *
@@ -77,26 +56,17 @@ export class CrossEncoder implements AsyncDisposable {
     return new CrossEncoder(await loadHead(model, options, readConfig));
   }
 
-  get modelId(): string {
-    return this.#model.id;
-  }
-
   /** How many scores a pair gets. */
   get labels(): number {
-    return this.#model.widths.scores;
+    return this.loaded.widths.scores;
   }
 
   /** What the scores are of, as the model names it: `LABEL_0`, `LABEL_1`, … where it does not. */
   get labelNames(): readonly string[] {
-    const names = this.#model.config.labelNames;
+    const names = this.loaded.config.labelNames;
     return names?.length === this.labels
       ? names
       : Array.from({ length: this.labels }, (_, i) => `LABEL_${i}`);
-  }
-
-  /** Longest pair in tokens, special tokens included; of longer ones, the longer text is cut. */
-  get maxTokens(): number {
-    return this.#model.maxTokens ?? Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -133,15 +103,11 @@ export class CrossEncoder implements AsyncDisposable {
   async rank(query: string, documents: readonly string[], options?: RankOptions): Promise<RankedDocument[]> {
     const given = optionsObject<RankOptions>('options', options, [
       'activation',
-      'topK',
-      'returnDocuments',
+      ...RANKING_OPTIONS,
       ...CALL_OPTIONS,
     ]);
-    if (typeof query !== 'string') throw invalidArgument('query', 'a string', query);
-    if (!Array.isArray(documents)) throw invalidArgument('documents', 'an array of strings', documents);
-    const texts = textList('documents', documents);
-    const topK = optionalInteger('topK', given.topK, 1, MAX_TOP_K) ?? texts.length;
-    const withText = optionalBoolean('returnDocuments', given.returnDocuments) ?? false;
+    const ranking = checkRanking(query, documents, given);
+    const { texts } = ranking;
     if (this.labels !== 1) {
       throw new EmbedlaneError(
         'ERR_INVALID_ARG',
@@ -149,20 +115,7 @@ export class CrossEncoder implements AsyncDisposable {
       );
     }
     const scores = await this.#scores(new Array<string>(texts.length).fill(query), texts, given);
-    const order = Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
-    return order.slice(0, topK).map((corpusId) => {
-      const found = { corpusId, score: scores[corpusId] };
-      return withText ? { ...found, text: texts[corpusId] } : found;
-    });
-  }
-
-  /** Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. */
-  async close(): Promise<void> {
-    await this.#model.lane.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+    return rankDocuments(scores, ranking);
   }
 
   async #scores(
@@ -173,8 +126,8 @@ export class CrossEncoder implements AsyncDisposable {
     const { labels } = this;
     const wanted =
       options.activation === undefined ? undefined : oneOf('activation', options.activation, ACTIVATIONS);
-    const activation = wanted ?? this.#model.config.activation ?? (labels === 1 ? 'sigmoid' : 'identity');
-    const rows = await this.#model.lane.run(texts, seconds, checkCallOptions(options));
+    const activation = wanted ?? this.loaded.config.activation ?? (labels === 1 ? 'sigmoid' : 'identity');
+    const rows = await this.loaded.lane.run(texts, seconds, checkCallOptions(options));
     const out = new Float32Array(texts.length * labels);
     rows.forEach(({ scores }, i) => {
       out.set(activate(scores.values, activation), i * labels);

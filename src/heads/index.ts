@@ -2,7 +2,6 @@ export {
   CrossEncoder,
   type CrossEncoderActivation,
   type PredictOptions,
-  type RankedDocument,
   type RankOptions,
 } from './cross-encoder.js';
 export {
@@ -12,5 +11,6 @@ export {
 } from './late-interaction-embedder.js';
 export type { HeadLoadOptions } from './load.js';
 export { M3Embedder, type M3Embeddings, type M3Scores, type M3Weights } from './m3-embedder.js';
+export type { RankedDocument } from './ranking.js';
 export type { SparseVector } from './sparse.js';
 export { SparseEmbedder, type SparseEncodeOptions } from './sparse-embedder.js';

@@ -1,20 +1,18 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import { Embeddings, type Matrix } from '../core/embeddings.js';
-import { invalidArgument } from '../core/errors.js';
-import { optionalBoolean, optionalInteger, optionsObject, textList } from '../core/validate.js';
+import { optionsObject, textList } from '../core/validate.js';
 import type { Task } from '../text/config/index.js';
 import { resolvePrompt, TASK_PROMPTS } from '../text/options.js';
-import type { RankedDocument } from './cross-encoder.js';
+import { HeadModel } from './head-model.js';
 import { type LateInteractionConfig, readLateInteraction } from './late-interaction-config.js';
-import {
-  CALL_OPTIONS,
-  type CallOptions,
-  checkCallOptions,
-  type HeadLoadOptions,
-  type LoadedHead,
-  loadHead,
-} from './load.js';
+import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
 import { maxSim, tokenMatrices } from './max-sim.js';
+import {
+  checkRanking,
+  RANKING_OPTIONS,
+  type RankedDocument,
+  type RankingOptions,
+  rankDocuments,
+} from './ranking.js';
 
 /** Options of `encodeQuery` and `encodeDocument`. */
 export interface LateInteractionEncodeOptions extends CallOptions {
@@ -25,14 +23,7 @@ export interface LateInteractionEncodeOptions extends CallOptions {
 }
 
 /** Options of `rank`. */
-export interface LateInteractionRankOptions extends CallOptions {
-  /** How many documents to return. Default: all. */
-  topK?: number;
-  /** Return the documents' texts, too. */
-  returnDocuments?: boolean;
-}
-
-const MAX_TOP_K = 2 ** 32 - 1;
+export interface LateInteractionRankOptions extends CallOptions, RankingOptions {}
 
 /**
  * Turns texts into one vector per token and compares them token by token (ColBERT): nearly as exact as a
@@ -47,13 +38,7 @@ const MAX_TOP_K = 2 ** 32 - 1;
  * const scores = await model.similarity(await model.encodeQuery('Who naps a lot?'), documents);
  * await model.close();
  */
-export class LateInteractionEmbedder implements AsyncDisposable {
-  readonly #model: LoadedHead<LateInteractionConfig>;
-
-  private constructor(model: LoadedHead<LateInteractionConfig>) {
-    this.#model = model;
-  }
-
+export class LateInteractionEmbedder extends HeadModel<LateInteractionConfig> {
   /**
    * Loads a model with vectors per token.
    *
@@ -65,13 +50,9 @@ export class LateInteractionEmbedder implements AsyncDisposable {
     return new LateInteractionEmbedder(await loadHead(model, options, readLateInteraction, extra));
   }
 
-  get modelId(): string {
-    return this.#model.id;
-  }
-
   /** Width of a token's vector. */
   get dimensions(): number {
-    return this.#model.widths.tokens;
+    return this.loaded.widths.tokens;
   }
 
   /**
@@ -123,35 +104,17 @@ export class LateInteractionEmbedder implements AsyncDisposable {
     options?: LateInteractionRankOptions,
   ): Promise<RankedDocument[]> {
     const given = optionsObject<LateInteractionRankOptions>('options', options, [
-      'topK',
-      'returnDocuments',
+      ...RANKING_OPTIONS,
       ...CALL_OPTIONS,
     ]);
-    if (typeof query !== 'string') throw invalidArgument('query', 'a string', query);
-    if (!Array.isArray(documents)) throw invalidArgument('documents', 'an array of strings', documents);
-    const texts = textList('documents', documents);
-    const topK = optionalInteger('topK', given.topK, 1, MAX_TOP_K) ?? texts.length;
-    const withText = optionalBoolean('returnDocuments', given.returnDocuments) ?? false;
+    const ranking = checkRanking(query, documents, given);
     const { signal, onProgress, timeout } = checkCallOptions(given);
     const [queries, matrices] = await Promise.all([
-      this.encodeQuery(query, { signal, timeout }),
-      this.encodeDocument(texts, { signal, onProgress, timeout }),
+      this.encodeQuery(ranking.query, { signal, timeout }),
+      this.encodeDocument(ranking.texts, { signal, onProgress, timeout }),
     ]);
     const { data } = await maxSim(queries, matrices, 'sum', signal);
-    const order = Array.from(data.keys()).sort((a, b) => data[b] - data[a] || a - b);
-    return order.slice(0, topK).map((corpusId) => {
-      const found = { corpusId, score: data[corpusId] };
-      return withText ? { ...found, text: texts[corpusId] } : found;
-    });
-  }
-
-  /** Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. */
-  async close(): Promise<void> {
-    await this.#model.lane.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+    return rankDocuments(data, ranking);
   }
 
   async #encode(
@@ -159,7 +122,7 @@ export class LateInteractionEmbedder implements AsyncDisposable {
     options: LateInteractionEncodeOptions | undefined,
     task: Task,
   ): Promise<Embeddings[]> {
-    const { config, lane } = this.#model;
+    const { config, lane } = this.loaded;
     const list = textList('texts', texts);
     const given = optionsObject<LateInteractionEncodeOptions>('options', options, [
       'prompt',

@@ -1,4 +1,3 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import { join } from 'node:path';
 import { Embeddings, type Matrix } from '../core/embeddings.js';
 import { invalidArgument } from '../core/errors.js';
@@ -6,15 +5,9 @@ import { readJsonObject } from '../core/json-file.js';
 import { finiteNumber, optionsObject, textList } from '../core/validate.js';
 import { readModules } from '../text/config/modules.js';
 import { similarity } from '../vectors/index.js';
+import { HeadModel } from './head-model.js';
 import type { HeadParams } from './lane/protocol.js';
-import {
-  CALL_OPTIONS,
-  type CallOptions,
-  checkCallOptions,
-  type HeadLoadOptions,
-  type LoadedHead,
-  loadHead,
-} from './load.js';
+import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
 import { maxSim } from './max-sim.js';
 import { type SparseVector, sparseSimilarity } from './sparse.js';
 
@@ -67,13 +60,7 @@ const IGNORED = { cls_token: '<s>', eos_token: '</s>', pad_token: '<pad>', unk_t
  * (await model.score(query, documents)).hybrid;
  * await model.close();
  */
-export class M3Embedder implements AsyncDisposable {
-  readonly #model: LoadedHead<Config>;
-
-  private constructor(model: LoadedHead<Config>) {
-    this.#model = model;
-  }
-
+export class M3Embedder extends HeadModel<Config> {
   /**
    * @param model as for `TextEmbedder.load`
    * @throws {EmbedlaneError} what `TextEmbedder.load` throws
@@ -83,13 +70,9 @@ export class M3Embedder implements AsyncDisposable {
     return new M3Embedder(await loadHead(model, options, readConfig, extra));
   }
 
-  get modelId(): string {
-    return this.#model.id;
-  }
-
   /** Width of the dense vectors. */
   get dimensions(): number {
-    return this.#model.widths.dense;
+    return this.loaded.widths.dense;
   }
 
   /**
@@ -101,8 +84,8 @@ export class M3Embedder implements AsyncDisposable {
   async encode(texts: string | readonly string[], options?: CallOptions): Promise<M3Embeddings> {
     const list = textList('texts', texts);
     const given = checkCallOptions(optionsObject<CallOptions>('options', options, CALL_OPTIONS));
-    const rows = await this.#model.lane.run(list, undefined, given);
-    const { dense: dims, tokens: tokenDims } = this.#model.widths;
+    const rows = await this.loaded.lane.run(list, undefined, given);
+    const { dense: dims, tokens: tokenDims } = this.loaded.widths;
     const dense = new Float32Array(list.length * dims);
     rows.forEach((row, i) => {
       dense.set(row.dense.values, i * dims);
@@ -141,15 +124,6 @@ export class M3Embedder implements AsyncDisposable {
       (score, i) => (wDense * score + wSparse * sparse.data[i] + wColbert * colbert.data[i]) / total,
     );
     return { dense, sparse, colbert, hybrid: { ...dense, data } };
-  }
-
-  /** Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. */
-  async close(): Promise<void> {
-    await this.#model.lane.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 }
 

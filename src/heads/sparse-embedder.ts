@@ -1,4 +1,3 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import type { Matrix } from '../core/embeddings.js';
 import { EmbedlaneError } from '../core/errors.js';
 import { readJsonObject } from '../core/json-file.js';
@@ -6,15 +5,9 @@ import { integer, optionalInteger, optionsObject, textList } from '../core/valid
 import { type SentenceSettings, sentenceSettings, type Task } from '../text/config/index.js';
 import { readModules } from '../text/config/modules.js';
 import { resolvePrompt, TASK_PROMPTS } from '../text/options.js';
+import { HeadModel } from './head-model.js';
 import type { HeadParams } from './lane/protocol.js';
-import {
-  CALL_OPTIONS,
-  type CallOptions,
-  checkCallOptions,
-  type HeadLoadOptions,
-  type LoadedHead,
-  loadHead,
-} from './load.js';
+import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
 import { largestWeights, type SparseVector, sparseSimilarity, sparseVectors } from './sparse.js';
 
 /** Options of `encode`. */
@@ -47,13 +40,7 @@ const MAX_DIMS = 2 ** 32 - 1;
  * await model.decode(query, { topK: 5 }); // [{ token: 'cats', weight: 2.1 }, …]
  * await model.close();
  */
-export class SparseEmbedder implements AsyncDisposable {
-  readonly #model: LoadedHead<Config>;
-
-  private constructor(model: LoadedHead<Config>) {
-    this.#model = model;
-  }
-
+export class SparseEmbedder extends HeadModel<Config> {
   /**
    * Loads a model with logits per token over the vocabulary.
    *
@@ -64,18 +51,9 @@ export class SparseEmbedder implements AsyncDisposable {
     return new SparseEmbedder(await loadHead(model, options, readConfig));
   }
 
-  get modelId(): string {
-    return this.#model.id;
-  }
-
   /** Size of the vocabulary. */
   get dimensions(): number {
-    return this.#model.widths.sparse;
-  }
-
-  /** Longest text in tokens, special tokens included; longer texts are cut. */
-  get maxTokens(): number {
-    return this.#model.maxTokens ?? Number.POSITIVE_INFINITY;
+    return this.loaded.widths.sparse;
   }
 
   /**
@@ -125,17 +103,8 @@ export class SparseEmbedder implements AsyncDisposable {
     const count = topK === undefined ? indices.length : integer('topK', topK, 1, MAX_DIMS);
     const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);
     const best = order.slice(0, count);
-    const tokens = await this.#model.lane.spell(best.map((i) => indices[i]));
+    const tokens = await this.loaded.lane.spell(best.map((i) => indices[i]));
     return best.map((i, place) => ({ token: tokens[place], weight: values[i] }));
-  }
-
-  /** Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. */
-  async close(): Promise<void> {
-    await this.#model.lane.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   async #encode(
@@ -143,7 +112,7 @@ export class SparseEmbedder implements AsyncDisposable {
     options: SparseEncodeOptions | undefined,
     task?: Task,
   ): Promise<SparseVector[]> {
-    const { config, lane } = this.#model;
+    const { config, lane } = this.loaded;
     const list = textList('texts', texts);
     const given = optionsObject<SparseEncodeOptions>('options', options, [
       'maxActiveDims',
