@@ -1,4 +1,3 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import { join } from 'node:path';
 import { embedSounds } from '../audio/encode-job.js';
 import type { AudioInput, AudioStreamWindow, AudioWindows, PcmPiece } from '../audio/index.js';
@@ -7,11 +6,11 @@ import { finished, meanOfWindows, timedWindows } from '../audio/pool-windows.js'
 import { embedStream } from '../audio/stream.js';
 import { pickJoint } from '../clip/graphs.js';
 import type { LogitScale } from '../clip/lane/protocol.js';
-import type { ClipTextOptions, ZeroShotOptions } from '../clip/options.js';
-import { encodeTexts } from '../clip/text-job.js';
-import { checkZeroShot, rankLabels } from '../clip/zero-shot.js';
+import type { ZeroShotOptions } from '../clip/options.js';
+import { TwoTowers } from '../clip/two-towers.js';
+import { checkZeroShot } from '../clip/zero-shot.js';
 import { throwIfAborted } from '../core/abort.js';
-import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
+import type { Embeddings } from '../core/embeddings.js';
 import {
   type Dtype,
   listModelFiles,
@@ -22,8 +21,7 @@ import {
   resolveModel,
 } from '../hub/index.js';
 import { type Classification, softmax } from '../image/classify.js';
-import { DEFAULT_TOKEN_BUDGET, type Lane, openLane } from '../runtime/index.js';
-import { similarity } from '../vectors/index.js';
+import { DEFAULT_TOKEN_BUDGET, type Lane, type LaneHandle, openLane } from '../runtime/index.js';
 import { type ClapConfig, readClapConfig } from './config.js';
 import type { ClapLoaded, ClapLoadParams } from './lane/protocol.js';
 import {
@@ -38,6 +36,14 @@ const LANE = new URL('./lane/main.js', import.meta.url);
 /** What a label is put into unless the caller says otherwise: that of transformers' zero-shot pipeline for sounds. */
 const TEMPLATE = 'This is a sound of {}.';
 
+/** What {@link ClapEmbedder.load} found out about a model. */
+interface Model {
+  id: string;
+  config: ClapConfig;
+  dimensions: number;
+  logitScale: number | undefined;
+}
+
 /**
  * Turns texts and sounds into vectors of one space, so that words find sounds: CLAP.
  *
@@ -49,18 +55,12 @@ const TEMPLATE = 'This is a sound of {}.';
  * const hits = await topK(await clap.encodeText('a dog barks'), sounds, { k: 5 });
  * const [best] = await clap.classify('noise.wav', ['rain', 'traffic']);
  */
-export class ClapEmbedder implements AsyncDisposable {
-  readonly #lane: Lane<ClapLoaded>;
-  readonly #id: string;
-  readonly #config: ClapConfig;
-  readonly #dimensions: number;
-  #scale: Promise<number> | undefined;
+export class ClapEmbedder extends TwoTowers {
+  readonly #model: Model;
 
-  private constructor(lane: Lane<ClapLoaded>, id: string, config: ClapConfig, dimensions: number) {
-    this.#lane = lane;
-    this.#id = id;
-    this.#config = config;
-    this.#dimensions = dimensions;
+  private constructor(lane: Lane<unknown>, model: Model) {
+    super(lane);
+    this.#model = model;
   }
 
   /**
@@ -96,44 +96,32 @@ export class ClapEmbedder implements AsyncDisposable {
       session: runtime.session,
     };
     const { lane, loaded } = await openLane<ClapLoaded>(LANE, params, runtime.lanes, signal);
-    const embedder = new ClapEmbedder(lane, id, config, loaded.dimensions);
-    if (logitScale !== undefined) embedder.#scale = Promise.resolve(logitScale);
-    return embedder;
+    return new ClapEmbedder(lane, { id, config, dimensions: loaded.dimensions, logitScale });
   }
 
   /** The path that the model was loaded from, or its id. */
   get modelId(): string {
-    return this.#id;
+    return this.#model.id;
   }
 
   /** Width of an embedding, of texts and of sounds. */
   get dimensions(): number {
-    return this.#dimensions;
+    return this.#model.dimensions;
   }
 
   /** Longest text in tokens, special tokens included; longer texts are cut. */
   get maxTokens(): number {
-    return this.#config.tokenizer.maxTokens;
+    return this.#model.config.tokenizer.maxTokens;
   }
 
   /** Rate in Hz at which the model hears. */
   get sampleRate(): number {
-    return this.#config.features.sampleRate;
+    return this.#model.config.features.sampleRate;
   }
 
   /** Length of a window in seconds. */
   get windowSeconds(): number {
-    return this.#config.features.windowSamples / this.sampleRate;
-  }
-
-  /**
-   * Embeds texts.
-   *
-   * @returns one row per text, in the order of the texts
-   * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID`, `ERR_RUNTIME`
-   */
-  async encodeText(texts: string | readonly string[], options?: ClipTextOptions): Promise<Embeddings> {
-    return encodeTexts(this.#lane, texts, options, this.dimensions);
+    return this.#model.config.features.windowSamples / this.sampleRate;
   }
 
   /**
@@ -148,8 +136,8 @@ export class ClapEmbedder implements AsyncDisposable {
     options?: ClapAudioOptions,
   ): Promise<Embeddings> {
     const plan = this.#audioPlan(options);
-    const output = this.#config.features.fusion ? 'whole' : 'mean';
-    const sounds = await embedSounds(this.#lane, inputs, output, plan);
+    const output = this.#model.config.features.fusion ? 'whole' : 'mean';
+    const sounds = await embedSounds(this.lane, inputs, output, plan);
     return finished(meanOfWindows(sounds, this.dimensions), plan);
   }
 
@@ -159,7 +147,7 @@ export class ClapEmbedder implements AsyncDisposable {
     options?: ClapAudioOptions,
   ): Promise<AudioWindows[]> {
     const plan = this.#audioPlan(options);
-    const sounds = await embedSounds(this.#lane, inputs, 'mean', plan);
+    const sounds = await embedSounds(this.lane, inputs, 'mean', plan);
     return sounds.map((windows) => timedWindows(windows, this.dimensions, plan));
   }
 
@@ -169,7 +157,7 @@ export class ClapEmbedder implements AsyncDisposable {
     options: ClapStreamOptions,
   ): AsyncGenerator<AudioStreamWindow, void, undefined> {
     return embedStream(
-      this.#lane,
+      this.lane,
       samples,
       checkAudioStreamOptions(options, ['normalize'], this.windowSeconds),
     );
@@ -199,38 +187,15 @@ export class ClapEmbedder implements AsyncDisposable {
   ): Promise<Classification[] | Classification[][]> {
     const plan = checkZeroShot(labels, options, TEMPLATE);
     const { signal, timeout } = plan;
-    const [heard, texts, scale] = await Promise.all([
-      this.encodeAudio(sounds, { signal, timeout }),
-      this.encodeText(plan.prompts, { normalize: true, signal, timeout }),
-      this.#logitScale(),
-    ]);
-    const results = rankLabels(plan, heard, texts, { scale, bias: 0 }, softmax);
+    const results = await this.rank(this.encodeAudio(sounds, { signal, timeout }), plan, softmax);
     return Array.isArray(sounds) ? results : results[0];
   }
 
-  /** Cosine similarity of every row of `a` with every row of `b`. */
-  similarity(a: MatrixLike, b: MatrixLike): Matrix {
-    return similarity(a, b, { metric: 'cosine' });
-  }
-
-  /** Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. */
-  async close(): Promise<void> {
-    await this.#lane.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  /** Found out when it is first needed, and once. */
-  #logitScale(): Promise<number> {
-    this.#scale ??= this.#lane
-      .run((process) => process.call('scale', {}) as Promise<LogitScale | undefined>)
-      .then((found) => found?.scale ?? this.#config.initialScale);
-    this.#scale.catch(() => {
-      this.#scale = undefined;
-    });
-    return this.#scale;
+  protected async findScale(process: LaneHandle): Promise<LogitScale> {
+    const { logitScale, config } = this.#model;
+    if (logitScale !== undefined) return { scale: logitScale, bias: 0 };
+    const found = (await process.call('scale', {})) as LogitScale | undefined;
+    return found ?? { scale: config.initialScale, bias: 0 };
   }
 
   #audioPlan(options: ClapAudioOptions | undefined) {

@@ -1,7 +1,5 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import { join } from 'node:path';
 import { throwIfAborted } from '../core/abort.js';
-import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { listModelFiles, loadRepairing, type ModelLocation } from '../hub/index.js';
 import { type Classification, softmax } from '../image/classify.js';
@@ -16,20 +14,14 @@ import {
   type ImageEncodeStreamOptions,
 } from '../image/options.js';
 import { encodeImageStream } from '../image/stream.js';
-import { DEFAULT_TOKEN_BUDGET, type Lane, openLane } from '../runtime/index.js';
-import { similarity } from '../vectors/index.js';
+import { DEFAULT_TOKEN_BUDGET, type Lane, type LaneHandle, openLane } from '../runtime/index.js';
 import { type ClipConfig, readClipConfig } from './config.js';
 import { pickClipGraphs } from './graphs.js';
 import type { ClipLoaded, ClipLoadParams, LogitScale } from './lane/protocol.js';
-import {
-  type ClipLoadOptions,
-  type ClipTextOptions,
-  checkClipLoadOptions,
-  type ZeroShotOptions,
-} from './options.js';
+import { type ClipLoadOptions, checkClipLoadOptions, type ZeroShotOptions } from './options.js';
 import { resolveClip } from './repository.js';
-import { encodeTexts } from './text-job.js';
-import { checkZeroShot, DEFAULT_TEMPLATE, rankLabels, sigmoid, unknownScale } from './zero-shot.js';
+import { TwoTowers } from './two-towers.js';
+import { checkZeroShot, DEFAULT_TEMPLATE, sigmoid, unknownScale } from './zero-shot.js';
 
 const LANE = new URL('./lane/main.js', import.meta.url);
 
@@ -56,13 +48,11 @@ interface Model {
  * const hits = await topK(await clip.encodeText('a red car'), pictures, { k: 5 });
  * const [best] = await clip.classify('photo.jpg', ['a cat', 'a dog']);
  */
-export class ClipEmbedder implements AsyncDisposable {
-  readonly #lane: Lane<ClipLoaded>;
+export class ClipEmbedder extends TwoTowers {
   readonly #model: Model;
-  #scale: Promise<LogitScale> | undefined;
 
-  private constructor(lane: Lane<ClipLoaded>, model: Model) {
-    this.#lane = lane;
+  private constructor(lane: Lane<unknown>, model: Model) {
+    super(lane);
     this.#model = model;
   }
 
@@ -119,16 +109,6 @@ export class ClipEmbedder implements AsyncDisposable {
   }
 
   /**
-   * Embeds texts.
-   *
-   * @returns one row per text, in the order of the texts
-   * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID`, `ERR_RUNTIME`
-   */
-  async encodeText(texts: string | readonly string[], options?: ClipTextOptions): Promise<Embeddings> {
-    return encodeTexts(this.#lane, texts, options, this.dimensions);
-  }
-
-  /**
    * Embeds pictures, given as for `ImageEmbedder.encode`.
    *
    * @returns one row per picture, in their order
@@ -144,7 +124,7 @@ export class ClipEmbedder implements AsyncDisposable {
     this.#assertOpen();
     const dims = plan.truncateDim ?? this.dimensions;
     try {
-      const { data, indices, failures } = await new ImageJob(this.#lane, sources, plan, dims).run();
+      const { data, indices, failures } = await new ImageJob(this.lane, sources, plan, dims).run();
       return new ImageEmbeddings(data, dims, indices, failures);
     } catch (error) {
       throw withCallerStack(error);
@@ -188,50 +168,23 @@ export class ClipEmbedder implements AsyncDisposable {
   ): Promise<Classification[] | Classification[][]> {
     const plan = checkZeroShot(labels, options, DEFAULT_TEMPLATE);
     const { signal, timeout } = plan;
-    const [pictures, texts, scale] = await Promise.all([
-      this.encodeImage(images, { signal, timeout }),
-      this.encodeText(plan.prompts, { normalize: true, signal, timeout }),
-      this.#logitScale(),
-    ]);
     const probabilities = this.#model.config.probability === 'softmax' ? softmax : sigmoid;
-    const results = rankLabels(plan, pictures, texts, scale, probabilities);
+    const results = await this.rank(this.encodeImage(images, { signal, timeout }), plan, probabilities);
     return Array.isArray(images) ? results : results[0];
   }
 
-  /** Cosine similarity of every row of `a` with every row of `b`. */
-  similarity(a: MatrixLike, b: MatrixLike): Matrix {
-    return similarity(a, b, { metric: 'cosine' });
-  }
-
-  /** Ends the model's process. Calls in progress reject with `ERR_CLOSED`, as do later ones. */
-  async close(): Promise<void> {
-    await this.#lane.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  /** Found out when it is first needed, and once. */
-  #logitScale(): Promise<LogitScale> {
+  protected async findScale(process: LaneHandle): Promise<LogitScale> {
     const { logit, config } = this.#model;
-    if (logit) return Promise.resolve(logit);
+    if (logit) return logit;
     const withBias = config.probability === 'sigmoid';
-    this.#scale ??= this.#lane
-      .run((process) => process.call('scale', { withBias }) as Promise<LogitScale | undefined>)
-      .then((found) => {
-        if (found) return found;
-        if (withBias) throw unknownScale();
-        return { scale: OPENAI_SCALE, bias: 0 };
-      });
-    this.#scale.catch(() => {
-      this.#scale = undefined;
-    });
-    return this.#scale;
+    const found = (await process.call('scale', { withBias })) as LogitScale | undefined;
+    if (found) return found;
+    if (withBias) throw unknownScale();
+    return { scale: OPENAI_SCALE, bias: 0 };
   }
 
   #assertOpen(): void {
-    if (this.#lane.closed) {
+    if (this.lane.closed) {
       throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
     }
   }
