@@ -82,7 +82,7 @@ async function measure(mels, paths) {
     for (let round = 0; round < ROUNDS; round++) {
       for (const contender of list) {
         progress(`${mels} bands: round ${round + 1} of ${ROUNDS}, ${contender.name}`);
-        await contender.process.call('warm', { paths: few });
+        await contender.process.call('warm', { paths: round === 0 ? paths : few });
         contender.rounds.push(await contender.process.measure('round', { paths }));
       }
     }

