@@ -142,17 +142,22 @@ C* transform(const MelPlan& plan, C* data, C* other) {
   return data;
 }
 
+EMBEDLANE_INLINE F energy(const C& bin) { return bin.re * bin.re + bin.im * bin.im; }
+
 // Energies of the bins 0 … n / 2 of a real signal whose even and odd samples were transformed as one complex
-// signal.
+// signal. The halves of bin n / 2 - k are the conjugates of those of bin k.
 void energies(const MelPlan& plan, const C* z, F* out) {
   const size_t half = plan.fft_size / 2;
-  for (size_t k = 0; k <= half; k++) {
-    const C& a = z[k == half ? 0 : k];
+  for (size_t k = 0; k <= half / 2; k++) {
+    const C& a = z[k];
     const C& b = z[k == 0 ? 0 : half - k];
     const C even = {(a.re + b.re) * 0.5, (a.im - b.im) * 0.5};
     const C odd = {(a.im + b.im) * 0.5, (b.re - a.re) * 0.5};
-    const C bin = even + turn(odd, plan.split[2 * k], plan.split[2 * k + 1]);
-    out[k] = bin.re * bin.re + bin.im * bin.im;
+    const double* split = plan.split + 2 * k;
+    out[k] = energy(even + turn(odd, split[0], split[1]));
+    split = plan.split + 2 * (half - k);
+    const C mirrored = {odd.re * split[0] + odd.im * split[1], odd.re * split[1] - odd.im * split[0]};
+    out[half - k] = energy({even.re + mirrored.re, mirrored.im - even.im});
   }
 }
 
@@ -160,23 +165,24 @@ constexpr double kLog10Of2 = 0.30102999566398119521;
 constexpr double k2OverLn10 = 0.86858896380650365530;
 constexpr double kSqrt2 = 1.41421356237309504880;
 
-// log10 of a positive normal number: exponent, and the series of artanh for the mantissa in [√½, √2), whose
-// first neglected term is below 1e-13.
-EMBEDLANE_INLINE F log10_of(const F& x) {
-  F r;
-  for (size_t i = 0; i < kFrames; i++) {
+// log10 of numbers, at least that of `floor`, a positive normal one, in place: exponent, and the series of
+// artanh for the mantissa in [√½, √2), whose first neglected term is below 1e-13. All of a group's numbers at
+// once: compilers make vectors of a long loop, not of one over the frames.
+void log10_all(double* x, size_t count, double floor) {
+  for (size_t i = 0; i < count; i++) {
+    const double value = x[i] > floor ? x[i] : floor;
     uint64_t bits;
-    memcpy(&bits, &x.v[i], sizeof bits);
+    memcpy(&bits, &value, sizeof bits);
     // 2^52 + exponent, exactly, by the bits of a double of that size.
     const uint64_t exponent_bits = (bits >> 52) | 0x4330000000000000u;
     const uint64_t mantissa_bits = (bits & 0x000fffffffffffffu) | 0x3ff0000000000000u;
     double exponent, mantissa;
     memcpy(&exponent, &exponent_bits, sizeof exponent);
     memcpy(&mantissa, &mantissa_bits, sizeof mantissa);
-    exponent -= 4503599627370496.0 + 1023.0;
+    // Without branches, which would keep some compilers from making vectors.
     const bool upper = mantissa > kSqrt2;
-    mantissa = upper ? mantissa * 0.5 : mantissa;
-    exponent = upper ? exponent + 1 : exponent;
+    exponent = exponent - (4503599627370496.0 + 1023.0) + (upper ? 1.0 : 0.0);
+    mantissa *= upper ? 0.5 : 1.0;
     const double s = (mantissa - 1) / (mantissa + 1);
     const double z = s * s;
     double sum = 1.0 / 15;
@@ -187,9 +193,8 @@ EMBEDLANE_INLINE F log10_of(const F& x) {
     sum = sum * z + 1.0 / 5;
     sum = sum * z + 1.0 / 3;
     sum = sum * z + 1.0;
-    r.v[i] = exponent * kLog10Of2 + s * sum * k2OverLn10;
+    x[i] = exponent * kLog10Of2 + s * sum * k2OverLn10;
   }
-  return r;
 }
 
 // Samples times the window, [fft_size][kFrames].
@@ -215,10 +220,9 @@ void mel(const MelPlan& plan, const float* samples, double* scratch, double* out
     F sum = {};
     for (size_t i = 0; i < plan.counts[m]; i++) sum = sum + energy[plan.starts[m] + i] * weights[i];
     weights += plan.counts[m];
-    for (size_t i = 0; i < kFrames; i++) sum.v[i] = sum.v[i] > plan.floor ? sum.v[i] : plan.floor;
-    const F value = log10_of(sum);
-    memcpy(out + m * kFrames, &value, sizeof value);
+    memcpy(out + m * kFrames, &sum, sizeof sum);
   }
+  log10_all(out, plan.mels * kFrames, plan.floor);
 }
 
 }  // namespace

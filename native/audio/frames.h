@@ -30,9 +30,9 @@ struct MelPlan {
   double floor;            // least energy
 };
 
-// kFrames spectra at once, of samples that the first frame begins with. Without samples, `scratch` begins with what they
-// are multiplied by the window, [fft_size][kFrames]. `scratch` has room for 4 · fft_size · kFrames; `out` receives
-// log10(max(energy, floor)) as [mels][kFrames].
+// kFrames spectra at once, of samples that the first frame begins with. Without samples, `scratch` begins
+// with what they are multiplied by the window, [fft_size][kFrames]. `scratch` has room for 4 · fft_size ·
+// kFrames; `out` receives log10(max(energy, floor)) as [mels][kFrames].
 //
 // Double precision throughout, elementwise across frames and without fused multiply-adds: the same bits on
 // every instruction set and in the TypeScript fallback.
