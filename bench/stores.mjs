@@ -59,8 +59,7 @@ async function postgres() {
   assert(url, 'Run this through scripts/test-postgres.mjs, or set EMBEDLANE_TEST_POSTGRES.');
   const { default: pg } = await import('pg');
   const { from } = await import('pg-copy-streams');
-  const { copyBinary, jsonbField } = await import('#dist/stores/pg/copy-binary.js');
-  const { PG_TYPES } = await import('#dist/stores/pg/types.js');
+  const { copyBinary } = await import('#dist/stores/pg/copy-binary.js');
   const client = new pg.Client(url);
   await client.connect();
   console.log(`PostgreSQL with pgvector, ${rows.toLocaleString('en')} × ${DIMS}, no vector index`);
@@ -84,15 +83,11 @@ async function postgres() {
   await client.query('CHECKPOINT');
   const parts = [];
   for (let start = 0; start < rows; start += 5000) {
-    const batch = all
-      .slice(start, start + 5000)
-      .map((record) => [
-        Buffer.from(record.id),
-        PG_TYPES.f32.toBinary(record.vector, DIMS),
-        Buffer.from(record.document),
-        jsonbField(JSON.stringify(record.metadata)),
-      ]);
-    parts.push(copyBinary(batch));
+    const batch = all.slice(start, start + 5000).map((record) => ({
+      ...record,
+      metadataJson: JSON.stringify(record.metadata),
+    }));
+    parts.push(await copyBinary(batch, { dims: DIMS, metric: 'cosine', dtype: 'f32' }));
   }
   const copy = await timed(async () => {
     for (const bytes of parts) {

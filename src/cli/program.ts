@@ -13,6 +13,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   index: async () => (await import('./commands/build-index.js')).registerIndex,
   search: async () => (await import('./commands/search.js')).registerSearch,
   copy: async () => (await import('./commands/copy.js')).registerCopy,
+  import: async () => (await import('./commands/exchange.js')).registerImport,
+  export: async () => (await import('./commands/exchange.js')).registerExport,
   job: async () => (await import('./commands/job.js')).registerJob,
   similarity: async () => (await import('./commands/similarity.js')).registerSimilarity,
   pull: async () => (await import('./commands/pull.js')).registerPull,

@@ -50,6 +50,8 @@ export async function* readParquetColumn(path: string, column: string): AsyncGen
 export interface ParquetPart {
   /** Fields whose columns are read; dots reach into structs. @default all */
   fields?: readonly string[];
+  /** Whether byte arrays that do not say that they are texts are read as such. @default true */
+  utf8?: boolean;
   /** @default 0 */
   start?: number;
   /** @default the end */
@@ -64,7 +66,7 @@ export interface ParquetPart {
  */
 export async function* readParquetRows(
   path: string,
-  { fields, start = 0, end }: ParquetPart = {},
+  { fields, utf8 = true, start = 0, end }: ParquetPart = {},
 ): AsyncGenerator<Record<string, unknown>> {
   const { file, metadata } = await openParquet(path);
   const { parquetReadObjects, parquetSchema } = await import('hyparquet');
@@ -82,7 +84,7 @@ export async function* readParquetRows(
   for (let rowStart = start; rowStart < total; rowStart += ROWS) {
     const rowEnd = Math.min(total, rowStart + ROWS);
     yield* await reading(path, () =>
-      parquetReadObjects({ file, metadata, columns, rowStart, rowEnd, compressors: COMPRESSORS }),
+      parquetReadObjects({ file, metadata, columns, utf8, rowStart, rowEnd, compressors: COMPRESSORS }),
     );
   }
 }

@@ -15,8 +15,8 @@ export type WorkerEvent =
   | { type: 'stored'; job: string; shard: number; stored: number; aside: readonly PoisonItem[] }
   | { type: 'retry' | 'failed'; job: string; shard: number; attempt: number; error: unknown }
   | { type: 'returned'; job: string; shard: number }
-  /** Redis is gone; the worker waits for it. */
-  | { type: 'disconnected'; error: unknown };
+  /** Redis is gone, and is waited for; or a shard was taken over, because this worker had no time to say that it lives. */
+  | { type: 'queue'; error: unknown };
 
 export interface JobWorkerOptions {
   /** Where jobs' files are on this machine. @default where they were submitted */
@@ -114,7 +114,7 @@ export class JobWorker implements AsyncDisposable {
       runRetryDelay: 500,
       settings: { backoffStrategy: (attempts, _type, _error, job) => backoff(attempts, job?.opts.backoff) },
     });
-    this.#worker.on('error', (error) => this.#onEvent({ type: 'disconnected', error }));
+    this.#worker.on('error', (error) => this.#onEvent({ type: 'queue', error }));
   }
 
   /** Resolves when no shard is left in the queue, waiting, delayed or at any worker; or when this one is closed. */
@@ -167,6 +167,8 @@ export class JobWorker implements AsyncDisposable {
     const entry = await this.#ledger.read(job);
     // Cancelled or removed: nobody waits for it.
     if (entry === undefined || entry.state === 'cancelled') return;
+    // Taken over from a worker that had stored it.
+    if ((await this.#ledger.areDone(job, shard, 1))[0]) return;
     if (task.stalledCounter > MAX_STALLS) {
       await this.#fail(
         task,

@@ -1,5 +1,7 @@
 export { StoreError } from './base/error.js';
 export { type CopyStoreOptions, copyStore } from './copy.js';
+export { type ExportOptions, exportRecords } from './exchange/export.js';
+export { type ImportFields, type ImportOptions, importRecords } from './exchange/import.js';
 export type { StoreFilter, StoreRange } from './filter/expression.js';
 export { LocalStore, type LocalStoreOptions } from './local/local-store.js';
 export { MilvusStore, type MilvusStoreOptions } from './milvus/milvus-store.js';

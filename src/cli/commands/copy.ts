@@ -3,8 +3,7 @@ import { withoutPassword } from '../../stores/base/url.js';
 import { copyStore, openStore, type StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
 import { integerOption } from '../options.js';
-import { count, duration, rate } from '../output/format.js';
-import { type ProgressBar, startProgressBar } from '../output/progress-bar.js';
+import { report } from '../output/report.js';
 import { filterOption } from '../stores/passage-store.js';
 
 interface CopyFlags {
@@ -38,21 +37,7 @@ async function copy(from: string, to: string, flags: CopyFlags, { signal }: CliC
   const { json, ...options } = flags;
   await using source = await openStore(from, { readOnly: true });
   await using target = await openStore(to);
-  const started = performance.now();
-  let bar: ProgressBar | undefined;
-  const copied = await copyStore(source, target, {
-    ...options,
-    signal,
-    onProgress: ({ completed, total }) => {
-      bar ??= startProgressBar('Copying', 'records', total);
-      bar.update(completed);
-    },
-  }).finally(() => bar?.stop());
-  const elapsed = performance.now() - started;
-  const [source_, target_] = [withoutPassword(from), withoutPassword(to)];
-  process.stdout.write(
-    json
-      ? `${JSON.stringify({ from: source_, to: target_, records: copied, milliseconds: elapsed })}\n`
-      : `${count(copied)} records copied to ${target_} in ${duration(elapsed)} (${rate(copied / (elapsed / 1000))} records/s)\n`,
+  await report('Copying', { json }, { from: withoutPassword(from), to: withoutPassword(to) }, (onProgress) =>
+    copyStore(source, target, { ...options, signal, onProgress }),
   );
 }

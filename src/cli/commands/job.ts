@@ -1,19 +1,19 @@
 import { type Command, Option } from 'commander';
 import { DTYPES, type Dtype } from '../../hub/index.js';
 import { JobQueue, type JobRecord, type JobStatus, JobWorker, type WorkerEvent } from '../../jobs/index.js';
-import { STORE_DTYPES, STORE_INDEX_TYPES, type StoreDtype, type StoreIndexType } from '../../stores/types.js';
 import type { CliContext } from '../context.js';
 import { readTexts } from '../input/texts.js';
 import { DEFAULT_MODEL, integerOption, numberOption, repeated } from '../options.js';
 import { count, duration, rate } from '../output/format.js';
 import { type ProgressBar, startProgressBar } from '../output/progress-bar.js';
+import { type CollectionFlags, collectionOf, withCollection } from '../stores/collection-options.js';
 
 interface QueueFlags {
   queue: string;
   json?: boolean;
 }
 
-interface SubmitFlags extends QueueFlags {
+interface SubmitFlags extends QueueFlags, CollectionFlags {
   store: string;
   model: string;
   dtype: Dtype;
@@ -25,8 +25,6 @@ interface SubmitFlags extends QueueFlags {
   id?: string;
   shardRows?: number;
   attempts?: number;
-  storeDtype?: StoreDtype;
-  indexType?: StoreIndexType;
 }
 
 interface WorkFlags extends QueueFlags {
@@ -44,7 +42,7 @@ export function registerJob(program: Command, context: CliContext): void {
   const job = program
     .command('job')
     .description('Embed on many machines: shards of the input go through a queue (Redis) into a store.');
-  withQueue(job.command('submit'))
+  withCollection(withQueue(job.command('submit')))
     .description('Cut files into shards and queue them. The same command goes on with a job that is there.')
     .argument(
       '[files...]',
@@ -64,10 +62,6 @@ export function registerJob(program: Command, context: CliContext): void {
     .option('--id <id>', 'name of the job (default: made from what it is)')
     .option('--shard-rows <n>', 'most rows in a shard (default: 512)', integerOption(1, 100_000))
     .option('--attempts <n>', 'how often a shard is tried (default: 8)', integerOption(1, 1000))
-    .addOption(
-      new Option('--store-dtype <dtype>', 'how a new collection keeps its vectors').choices(STORE_DTYPES),
-    )
-    .addOption(new Option('--index-type <type>', "a new collection's index").choices(STORE_INDEX_TYPES))
     .addHelpText(
       'after',
       `
@@ -145,7 +139,7 @@ async function submit(files: string[], flags: SubmitFlags, { signal }: CliContex
           ? { records: carried(files, field) }
           : { inputs: files, fields: { text: field, id: idField, metadata } }),
         ...{ store, model, dtype, root, id, shardRows, attempts, signal },
-        collection: { dtype: flags.storeDtype, index: flags.indexType && { type: flags.indexType } },
+        collection: collectionOf(flags),
         onProgress: ({ completed }) => {
           bar ??= startProgressBar('Queueing', 'rows', 0);
           bar.update(completed);
@@ -191,8 +185,8 @@ function log(event: WorkerEvent, { json, quiet }: WorkFlags): void {
   const error = 'error' in event && event.error instanceof Error ? event.error.message : undefined;
   if (json) {
     process.stdout.write(`${JSON.stringify({ ...event, error })}\n`);
-  } else if (type === 'disconnected') {
-    process.stderr.write(`The queue does not answer: ${error}\n`);
+  } else if (type === 'queue') {
+    process.stderr.write(`Queue: ${error}\n`);
   } else if (type !== 'stored') {
     const said = { retry: 'will be tried again', failed: 'has failed', returned: 'is given back' }[type];
     process.stderr.write(`${event.job}: shard ${event.shard} ${said}${error ? `: ${error}` : ''}\n`);

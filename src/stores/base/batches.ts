@@ -9,6 +9,8 @@ import { type CheckedRecord, checkRecord, lastOfEachId, type RecordRules } from 
 export interface RecordBatch {
   /** Distinct ids. */
   readonly records: readonly PreparedRecord[];
+  /** What the engine has made of them. */
+  readonly encoded: unknown;
   /** How many records the caller gave for it. */
   readonly read: number;
 }
@@ -62,13 +64,15 @@ async function prepare(
   const vectors = checked.map(({ vector }) => vector);
   await fill(vectors, checked, 'text', 'document', rules, signal);
   await fill(vectors, checked, 'image', 'image', rules, signal);
-  const records = checked.map(({ id, document, metadata }, i) => ({
+  const records = checked.map(({ id, document, metadata, metadataJson }, i) => ({
     id,
     vector: vectors[i] as StoreVector,
     document,
     metadata,
+    metadataJson,
   }));
-  return { records: lastOfEachId(records), read: checked.length };
+  const distinct = lastOfEachId(records);
+  return { records: distinct, encoded: await rules.encode?.(distinct), read: checked.length };
 }
 
 async function fill(

@@ -33,6 +33,7 @@ export interface PreparedRecord {
   readonly vector: StoreVector;
   readonly document: string | undefined;
   readonly metadata: Metadata;
+  readonly metadataJson: string;
 }
 
 /** A checked `StoreIndexOptions`. */
@@ -88,7 +89,7 @@ export interface PageRequest {
  * Failures that may pass (a lost connection, a busy server) are thrown as `Transient`; others as `EmbedlaneError`. A
  * method that is aborted may stop or finish: its caller has been answered.
  */
-export interface StoreEngine {
+export interface StoreEngine<Encoded = unknown> {
   /** For messages: `PostgreSQL`. */
   readonly name: string;
   readonly limits: EngineLimits;
@@ -97,8 +98,10 @@ export interface StoreEngine {
   describe(signal: AbortSignal | undefined): Promise<CollectionInfo | undefined>;
   /** Makes the collection, which `describe` has not found. */
   create(info: CollectionInfo, index: IndexSpec, signal: AbortSignal | undefined): Promise<void>;
+  /** What `write` sends for these records: made while the records before them are being stored. */
+  encode?(records: readonly PreparedRecord[], context: EngineContext): Promise<Encoded> | Encoded;
   /** Stores records with distinct ids, replacing those that are there: all, or it throws. */
-  write(records: readonly PreparedRecord[], context: EngineContext): Promise<void>;
+  write(records: readonly PreparedRecord[], context: EngineContext, encoded: Encoded): Promise<void>;
   /** The `k` nearest records, best first, equal scores by id; scores as `StoreMetric` says. */
   search(request: VectorRequest, context: EngineContext): Promise<StoreHit[]>;
   /** The `k` records whose documents match the words best, best first. Absent where the engine has no full text. */

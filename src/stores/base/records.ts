@@ -3,7 +3,7 @@ import { optionsObject } from '../../core/validate.js';
 import type { ImageInput } from '../../image/index.js';
 import type { CollectionInfo, Metadata, StoreEmbedder, StoreRecord, StoreVector } from '../types.js';
 import { requireEncoder } from './embed.js';
-import type { EngineLimits, PreparedRecord } from './engine.js';
+import type { EngineLimits, PreparedRecord, StoreEngine } from './engine.js';
 import { metadataArgument, storableText } from './metadata.js';
 import { vectorArgument } from './vectors.js';
 
@@ -18,6 +18,7 @@ export interface CheckedRecord {
   readonly image: ImageInput | undefined;
   readonly document: string | undefined;
   readonly metadata: Metadata;
+  readonly metadataJson: string;
   /** About how much of a request it takes. */
   readonly bytes: number;
 }
@@ -27,6 +28,8 @@ export interface RecordRules {
   readonly info: CollectionInfo;
   readonly limits: EngineLimits;
   readonly embedder: StoreEmbedder | undefined;
+  /** See {@link StoreEngine.encode}. */
+  readonly encode?: (records: readonly PreparedRecord[]) => unknown;
 }
 
 /** Checks an id: 1 to 512 bytes of well-formed UTF-8 without U+0000. */
@@ -78,6 +81,7 @@ export function checkRecord(value: StoreRecord, place: number, rules: RecordRule
   const metadata =
     known.metadata === undefined ? {} : metadataArgument(`metadata of ${name}`, known.metadata);
   const vector = source === 'vector' ? vectorArgument(field, known.vector, rules.info) : undefined;
+  const metadataJson = JSON.stringify(metadata);
   return {
     id,
     vector,
@@ -85,7 +89,8 @@ export function checkRecord(value: StoreRecord, place: number, rules: RecordRule
     image: known.image as ImageInput | undefined,
     document: written,
     metadata,
-    bytes: recordBytes(name, id, vector, written, metadata, rules),
+    metadataJson,
+    bytes: recordBytes(name, id, vector, written, metadataJson, rules),
   };
 }
 
@@ -94,12 +99,12 @@ function recordBytes(
   id: string,
   vector: StoreVector | undefined,
   document: string | undefined,
-  metadata: Metadata,
+  metadataJson: string,
   { info, limits }: RecordRules,
 ): number {
   const documentBytes = document === undefined ? 0 : Buffer.byteLength(document);
   requireAtMost(limits.documentBytes, documentBytes, `the document of ${name}`);
-  const metadataBytes = Buffer.byteLength(JSON.stringify(metadata));
+  const metadataBytes = Buffer.byteLength(metadataJson);
   requireAtMost(limits.metadataBytes, metadataBytes, `the metadata of ${name} as JSON`);
   const values = vector && 'indices' in vector ? 2 * vector.indices.length : info.dims;
   const bytes = Buffer.byteLength(id) + documentBytes + metadataBytes + 4 * values;

@@ -28,7 +28,7 @@ import type {
 import { checkRecords, type RecordBatch, recordBatches } from './batches.js';
 import { collectionArguments, requireSame } from './collection.js';
 import { embedderArgument } from './embed.js';
-import type { EngineContext, StoreEngine } from './engine.js';
+import type { EngineContext, PreparedRecord, StoreEngine } from './engine.js';
 import { StoreError } from './error.js';
 import { recordId, recordIds } from './records.js';
 import { includeArgument, queryArgument, runSearch, searchArguments } from './search.js';
@@ -87,7 +87,11 @@ export abstract class CollectionStore implements VectorStore {
       throw invalidArgument('records', 'an array or another iterable of records', records);
     }
     const context = await this.#context(signal);
-    const rules = { info: context.info, limits, embedder: this.#embedder };
+    const encode = this.#engine.encode?.bind(this.#engine);
+    const rules = {
+      ...{ info: context.info, limits, embedder: this.#embedder },
+      encode: encode && ((batch: readonly PreparedRecord[]) => encode(batch, context)),
+    };
     if (Array.isArray(records)) await checkRecords(records, rules, signal);
     const batches = recordBatches(records, rules, Math.min(batchSize, limits.batchRecords), signal);
     let read = 0;
@@ -101,7 +105,7 @@ export abstract class CollectionStore implements VectorStore {
         read += batch.read;
         ahead = batches.next();
         ahead.catch(() => {});
-        await this.#run(signal, () => this.#engine.write(batch.records, context));
+        await this.#run(signal, () => this.#engine.write(batch.records, context, batch.encoded));
         stored += batch.read;
         onProgress?.({ completed: stored, total: Array.isArray(records) ? records.length : read });
       }

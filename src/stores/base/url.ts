@@ -1,4 +1,5 @@
-import { EmbedlaneError } from '../../core/errors.js';
+import { EmbedlaneError, invalidArgument } from '../../core/errors.js';
+import { oneOf } from '../../core/validate.js';
 import { collectionName } from './collection.js';
 
 /** The parts of `scheme://user:password@host:port/database/collection?parameter=value`. */
@@ -51,6 +52,23 @@ export function serverUrl(
     collection: collectionName(`the collection of ${name}`, segments[segments.length - 1]),
     parameters: given,
   };
+}
+
+/**
+ * A parameter that is a number: what options say counts more.
+ *
+ * @throws {EmbedlaneError} `ERR_INVALID_ARG`
+ */
+export function numberParameter({ parameters }: StoreUrl, key: string): number | undefined {
+  const value = parameters[key];
+  if (value === undefined || /^\d{1,10}$/.test(value)) return value === undefined ? undefined : Number(value);
+  throw invalidArgument(`${key} of url`, 'a number', value);
+}
+
+/** A parameter that is `true` or `false`. */
+export function booleanParameter({ parameters }: StoreUrl, key: string): boolean | undefined {
+  const value = parameters[key];
+  return value === undefined ? undefined : oneOf(`${key} of url`, value, ['true', 'false']) === 'true';
 }
 
 /** A store's URL for messages. */

@@ -1,13 +1,13 @@
 import { invalidArgument } from '../../core/errors.js';
 import {
+  integer,
   oneOf,
   optionalBoolean,
-  optionalInteger,
   optionalString,
   optionsObject,
 } from '../../core/validate.js';
 import { CollectionStore } from '../base/store.js';
-import { serverUrl } from '../base/url.js';
+import { booleanParameter, numberParameter, serverUrl } from '../base/url.js';
 import type { StoreOptions } from '../types.js';
 import { connect } from './client.js';
 import { CONSISTENCY_LEVELS, type MilvusConsistency } from './consistency.js';
@@ -32,6 +32,7 @@ export interface MilvusStoreOptions extends StoreOptions {
 }
 
 const SCHEMES = ['milvus', 'milvuss'];
+const PARAMETERS = ['consistency', 'partition', 'fullText', 'timeout'];
 const DEFAULT_PORT = 19_530;
 const DEFAULT_TIMEOUT = 60_000;
 const PARTITION = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
@@ -50,12 +51,14 @@ export class MilvusStore extends CollectionStore {
   /**
    * Connects to a server.
    *
-   * @param url `milvus://user:password@host:19530/database/collection`; `milvuss://` with TLS
+   * @param url `milvus://user:password@host:19530/database/collection`; `milvuss://` with TLS; with the parameters
+   * `consistency`, `partition`, `fullText` and `timeout`
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`; `ERR_NOT_FOUND` without the SDK; `ERR_REMOTE` without a server, or
    * if it refuses the credentials
    */
   static async open(url: string | URL, options?: MilvusStoreOptions): Promise<MilvusStore> {
-    const { scheme, host, port, user, password, database, collection } = serverUrl('url', url, SCHEMES, []);
+    const parsed = serverUrl('url', url, SCHEMES, PARAMETERS);
+    const { scheme, host, port, user, password, database, collection, parameters } = parsed;
     const known = optionsObject('options', options, [
       'embedder',
       'token',
@@ -65,13 +68,13 @@ export class MilvusStore extends CollectionStore {
       'timeout',
     ]);
     const token = optionalString('options.token', known.token);
-    const consistency = oneOf('options.consistency', known.consistency ?? 'strong', CONSISTENCY_LEVELS);
-    const partition = optionalString('options.partition', known.partition);
+    const consistency = oneOf('options.consistency', known.consistency ?? parameters.consistency ?? 'strong', CONSISTENCY_LEVELS);
+    const partition = optionalString('options.partition', known.partition ?? parameters.partition);
     if (partition !== undefined && !PARTITION.test(partition)) {
       throw invalidArgument('options.partition', "letters, digits and '_'", partition);
     }
-    const fullText = optionalBoolean('options.fullText', known.fullText) ?? false;
-    const timeout = optionalInteger('options.timeout', known.timeout, 1, 2 ** 31 - 1) ?? DEFAULT_TIMEOUT;
+    const fullText = optionalBoolean('options.fullText', known.fullText) ?? booleanParameter(parsed, 'fullText') ?? false;
+    const timeout = integer('options.timeout', known.timeout ?? numberParameter(parsed, 'timeout') ?? DEFAULT_TIMEOUT, 1, 2 ** 31 - 1);
     const connection = await connect({
       host,
       port: port ?? DEFAULT_PORT,

@@ -15,7 +15,7 @@ import { compareCodePoints } from '../filter/evaluate.js';
 import type { FilterNode } from '../filter/expression.js';
 import type { CollectionInfo, Metadata, StoredRecord, StoreHit } from '../types.js';
 import { type PgConnection, type PgSession, pgCode, type Rows } from './connection.js';
-import { copyBinary, jsonbField } from './copy-binary.js';
+import { copyBinary } from './copy-binary.js';
 import { pgCondition } from './filter.js';
 import { createTable, describeTable, quoted, type TableOptions, WORDS } from './schema.js';
 import { PG_DISTANCES, pgType } from './types.js';
@@ -70,9 +70,16 @@ export class PgEngine implements StoreEngine {
     return createTable(this.#connection, this.#options.collection, info, index, this.#options);
   }
 
-  async write(records: readonly PreparedRecord[], { info }: EngineContext): Promise<void> {
-    if (!this.#options.copy) return this.#insert(records, info);
-    const bytes = copyBinary(records.map((record) => binaryRow(record, info)));
+  encode(records: readonly PreparedRecord[], { info }: EngineContext): Promise<Buffer> | undefined {
+    return this.#options.copy ? copyBinary(records, info) : undefined;
+  }
+
+  async write(
+    records: readonly PreparedRecord[],
+    { info }: EngineContext,
+    bytes: Buffer | undefined,
+  ): Promise<void> {
+    if (bytes === undefined) return this.#insert(records, info);
     if (this.#isNew) {
       try {
         await this.#connection.session((session) => session.copy(copyInto(this.#table), bytes));
@@ -102,7 +109,7 @@ export class PgEngine implements StoreEngine {
         records.map(({ id }) => id),
         records.map(({ vector }) => type.toText(vector, info.dims)),
         records.map(({ document }) => document ?? null),
-        records.map(({ metadata }) => JSON.stringify(metadata)),
+        records.map(({ metadataJson }) => metadataJson),
       ],
     );
   }
@@ -193,18 +200,6 @@ export class PgEngine implements StoreEngine {
 }
 
 const copyInto = (table: string) => `COPY ${table} ${COLUMNS} FROM STDIN WITH (FORMAT binary)`;
-
-function binaryRow(
-  { id, vector, document, metadata }: PreparedRecord,
-  info: CollectionInfo,
-): (Buffer | null)[] {
-  return [
-    Buffer.from(id),
-    pgType(info).toBinary(vector, info.dims),
-    document === undefined ? null : Buffer.from(document),
-    jsonbField(JSON.stringify(metadata)),
-  ];
-}
 
 function columns({ vector, document, metadata }: Include): string {
   return ['id', vector && 'vector::text', document && 'document', metadata && 'metadata']

@@ -1,7 +1,7 @@
 import { retry } from '../../core/retry.js';
 import { integer, oneOf, optionalBoolean, optionsObject } from '../../core/validate.js';
 import { CollectionStore } from '../base/store.js';
-import { serverUrl } from '../base/url.js';
+import { booleanParameter, numberParameter, serverUrl } from '../base/url.js';
 import type { StoreOptions } from '../types.js';
 import { PgConnection } from './connection.js';
 import { PgEngine, requirePgVector } from './engine.js';
@@ -24,7 +24,15 @@ export interface PgVectorStoreOptions extends StoreOptions {
   metadataIndex?: boolean;
 }
 
-const PARAMETERS = ['sslmode', 'application_name', 'bulk'];
+const PARAMETERS = [
+  'sslmode',
+  'application_name',
+  'bulk',
+  'connections',
+  'connectTimeout',
+  'fullTextIndex',
+  'metadataIndex',
+];
 const SSL_MODES = ['disable', 'require', 'verify-full'] as const;
 
 /**
@@ -38,17 +46,13 @@ const SSL_MODES = ['disable', 'require', 'verify-full'] as const;
 export class PgVectorStore extends CollectionStore {
   /**
    * @param url `postgres://user:password@host:port/database/collection`, with the parameters `sslmode` ('disable',
-   * 'require', 'verify-full'), `application_name` and `bulk`
+   * 'require', 'verify-full'), `application_name`, and the options by their names
    * @throws {EmbedlaneError} `ERR_REMOTE` if the server cannot be reached or refuses the user, `ERR_VERSION` without
    * pgvector 0.8
    */
   static async open(url: string | URL, options?: PgVectorStoreOptions): Promise<PgVectorStore> {
-    const { host, port, user, password, database, collection, parameters } = serverUrl(
-      'url',
-      url,
-      ['postgres', 'postgresql'],
-      PARAMETERS,
-    );
+    const parsed = serverUrl('url', url, ['postgres', 'postgresql'], PARAMETERS);
+    const { host, port, user, password, database, collection, parameters } = parsed;
     const known = optionsObject('options', options, [
       'embedder',
       'connections',
@@ -57,15 +61,19 @@ export class PgVectorStore extends CollectionStore {
       'fullTextIndex',
       'metadataIndex',
     ]);
-    const max = integer('options.connections', known.connections ?? 4, 1, 1000);
-    const connectTimeout = integer('options.connectTimeout', known.connectTimeout ?? 10_000, 1, 2 ** 31 - 1);
+    const connections = known.connections ?? numberParameter(parsed, 'connections') ?? 4;
+    const max = integer('options.connections', connections, 1, 1000);
+    const patience = known.connectTimeout ?? numberParameter(parsed, 'connectTimeout') ?? 10_000;
+    const connectTimeout = integer('options.connectTimeout', patience, 1, 2 ** 31 - 1);
+    const isIndexed = (name: 'fullTextIndex' | 'metadataIndex') =>
+      optionalBoolean(`options.${name}`, known[name]) ?? booleanParameter(parsed, name) ?? false;
     const bulk = oneOf('options.bulk', known.bulk ?? parameters.bulk ?? 'copy', ['copy', 'insert']);
     const sslmode = oneOf('sslmode of url', parameters.sslmode ?? 'disable', SSL_MODES);
     const engineOptions = {
       collection,
       copy: bulk === 'copy',
-      fullTextIndex: optionalBoolean('options.fullTextIndex', known.fullTextIndex) ?? false,
-      metadataIndex: optionalBoolean('options.metadataIndex', known.metadataIndex) ?? false,
+      fullTextIndex: isIndexed('fullTextIndex'),
+      metadataIndex: isIndexed('metadataIndex'),
     };
     const connection = await PgConnection.open({
       host,

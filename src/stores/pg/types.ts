@@ -125,8 +125,9 @@ export const PG_DISTANCES: Record<StoreMetric, PgDistance> = {
 
 /** The header of a dense vector, and its values as they are here: little-endian on every platform that we build for. */
 function denseBytes(values: Float32Array | Uint16Array): Buffer {
-  const bytes = Buffer.alloc(4 + values.byteLength);
+  const bytes = Buffer.allocUnsafe(4 + values.byteLength);
   bytes.writeInt16BE(values.length);
+  bytes.writeInt16BE(0, 2);
   bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 4);
   return bytes;
 }

@@ -7,7 +7,7 @@ import {
   optionsObject,
 } from '../../core/validate.js';
 import { CollectionStore } from '../base/store.js';
-import { serverUrl } from '../base/url.js';
+import { booleanParameter, numberParameter, serverUrl } from '../base/url.js';
 import type { StoreOptions } from '../types.js';
 import { aiEmbedder } from './ai-embedder.js';
 import { SeekdbClient } from './client.js';
@@ -37,6 +37,7 @@ export interface SeekdbStoreOptions extends StoreOptions {
 }
 
 const SCHEMES = ['seekdb', 'oceanbase'];
+const PARAMETERS = ['fullText', 'aiModel', 'tls', 'connections', 'timeout'];
 const DEFAULT_PORT = 2881;
 const DEFAULT_TIMEOUT = 60_000;
 const DEFAULT_CONNECTIONS = 4;
@@ -54,12 +55,14 @@ export class SeekdbStore extends CollectionStore {
   /**
    * Connects to a server.
    *
-   * @param url `seekdb://user:password@host:2881/database/table`; without a user `root`, without a database `test`
+   * @param url `seekdb://user:password@host:2881/database/table`; without a user `root`, without a database `test`;
+   * with the parameters `fullText` (a parser), `aiModel`, `tls`, `connections` and `timeout`
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`; `ERR_NOT_FOUND` without mysql2; `ERR_REMOTE` without a server, or if
    * it refuses the credentials
    */
   static async open(url: string | URL, options?: SeekdbStoreOptions): Promise<SeekdbStore> {
-    const { host, port, user, password, database, collection } = serverUrl('url', url, SCHEMES, []);
+    const parsed = serverUrl('url', url, SCHEMES, PARAMETERS);
+    const { host, port, user, password, database, collection, parameters } = parsed;
     const known = optionsObject('options', options, [
       'embedder',
       'fullText',
@@ -68,11 +71,22 @@ export class SeekdbStore extends CollectionStore {
       'connections',
       'timeout',
     ]);
-    const parser = known.fullText ? oneOf('options.fullText', known.fullText, PARSERS) : undefined;
-    const aiModel = optionalString('options.aiModel', known.aiModel);
-    const tls = optionalBoolean('options.tls', known.tls) ?? false;
-    const connections = optionalInteger('options.connections', known.connections, 1, 1000);
-    const timeout = optionalInteger('options.timeout', known.timeout, 1, 2 ** 31 - 1);
+    const words = known.fullText ?? parameters.fullText;
+    const parser = words ? oneOf('options.fullText', words, PARSERS) : undefined;
+    const aiModel = optionalString('options.aiModel', known.aiModel ?? parameters.aiModel);
+    const tls = optionalBoolean('options.tls', known.tls) ?? booleanParameter(parsed, 'tls') ?? false;
+    const connections = optionalInteger(
+      'options.connections',
+      known.connections ?? numberParameter(parsed, 'connections'),
+      1,
+      1000,
+    );
+    const timeout = optionalInteger(
+      'options.timeout',
+      known.timeout ?? numberParameter(parsed, 'timeout'),
+      1,
+      2 ** 31 - 1,
+    );
     const client = await SeekdbClient.create({
       host,
       port: port ?? DEFAULT_PORT,
