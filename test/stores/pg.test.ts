@@ -63,6 +63,20 @@ describe('PgVectorStore', () => {
     await client.end();
   });
 
+  it('takes options from the URL', async () => {
+    const url = `${pglite.url}/by_url?fullTextIndex=true&metadataIndex=true&connections=1&connectTimeout=5000`;
+    await using store = await PgVectorStore.open(url);
+    await store.create({ dims: 3, index: { type: 'flat' } });
+    const client = new pg.Client(pglite.url);
+    await client.connect();
+    const { rows } = await client.query(
+      `SELECT indexdef FROM pg_indexes WHERE tablename = 'by_url' AND indexdef LIKE '% gin %'`,
+    );
+    await client.end();
+    expect(rows).toHaveLength(2);
+    await store.drop();
+  });
+
   it('refuses an index that pgvector cannot build', async () => {
     await using store = await PgVectorStore.open(`${pglite.url}/too_wide`);
     await expect(store.create({ dims: 2001, index: { type: 'hnsw' } })).rejects.toThrow(
