@@ -23,13 +23,16 @@ const values = (seed: number, dims: number) =>
   Float32Array.from({ length: dims }, (_, i) => ((seed * 31 + i * 17) % 64) / 32 - 1 + 1 / 64);
 
 const records = (count: number, dims: number): StoreRecord[] =>
-  Array.from({ length: count }, (_, i): StoreRecord => ({
-    id: `é-${i}\n"'`,
-    vector: values(i, dims),
-    document: i % 3 === 0 ? undefined : `Document ${i}\u2028`,
-    metadata:
-      i % 4 === 0 ? {} : { n: i, half: i / 2, tags: ['a', 'b'], flag: i % 2 === 0, 'a name': '{"x":1}' },
-  }));
+  Array.from(
+    { length: count },
+    (_, i): StoreRecord => ({
+      id: `é-${i}\n"'`,
+      vector: values(i, dims),
+      document: i % 3 === 0 ? undefined : `Document ${i}\u2028`,
+      metadata:
+        i % 4 === 0 ? {} : { n: i, half: i / 2, tags: ['a', 'b'], flag: i % 2 === 0, 'a name': '{"x":1}' },
+    }),
+  );
 
 async function open(name: string, options: CollectionOptions | undefined): Promise<LocalStore> {
   const store = await LocalStore.open(join(folder, name));

@@ -1,11 +1,5 @@
 import { invalidArgument } from '../../core/errors.js';
-import {
-  integer,
-  oneOf,
-  optionalBoolean,
-  optionalString,
-  optionsObject,
-} from '../../core/validate.js';
+import { integer, oneOf, optionalBoolean, optionalString, optionsObject } from '../../core/validate.js';
 import { CollectionStore } from '../base/store.js';
 import { booleanParameter, numberParameter, serverUrl } from '../base/url.js';
 import type { StoreOptions } from '../types.js';
@@ -68,13 +62,23 @@ export class MilvusStore extends CollectionStore {
       'timeout',
     ]);
     const token = optionalString('options.token', known.token);
-    const consistency = oneOf('options.consistency', known.consistency ?? parameters.consistency ?? 'strong', CONSISTENCY_LEVELS);
+    const consistency = oneOf(
+      'options.consistency',
+      known.consistency ?? parameters.consistency ?? 'strong',
+      CONSISTENCY_LEVELS,
+    );
     const partition = optionalString('options.partition', known.partition ?? parameters.partition);
     if (partition !== undefined && !PARTITION.test(partition)) {
       throw invalidArgument('options.partition', "letters, digits and '_'", partition);
     }
-    const fullText = optionalBoolean('options.fullText', known.fullText) ?? booleanParameter(parsed, 'fullText') ?? false;
-    const timeout = integer('options.timeout', known.timeout ?? numberParameter(parsed, 'timeout') ?? DEFAULT_TIMEOUT, 1, 2 ** 31 - 1);
+    const fullText =
+      optionalBoolean('options.fullText', known.fullText) ?? booleanParameter(parsed, 'fullText') ?? false;
+    const timeout = integer(
+      'options.timeout',
+      known.timeout ?? numberParameter(parsed, 'timeout') ?? DEFAULT_TIMEOUT,
+      1,
+      2 ** 31 - 1,
+    );
     const connection = await connect({
       host,
       port: port ?? DEFAULT_PORT,
