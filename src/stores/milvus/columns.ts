@@ -20,6 +20,7 @@ const VECTOR_TYPES: Record<StoreDtype, number> = {
 
 /** A message FieldData: one field of all records. */
 type Column = { type: number; field_name: string } & Record<string, unknown>;
+export type Columns = readonly Column[];
 
 /**
  * Records as the columns that Milvus' protocol has. The SDK makes them from rows, number by number, and holds up the
@@ -27,7 +28,7 @@ type Column = { type: number; field_name: string } & Record<string, unknown>;
  *
  * @throws {EmbedlaneError} `ERR_INVALID_ARG` that names the record, if its collection cannot hold it
  */
-export function columnsOf(records: readonly PreparedRecord[], info: CollectionInfo): Column[] {
+export function columnsOf(records: readonly PreparedRecord[], info: CollectionInfo): Columns {
   for (const { id, vector } of records) {
     requireFitting(`vector of the record with id ${JSON.stringify(id)}`, vector, info);
   }

@@ -17,7 +17,7 @@ import { translateFilter } from '../filter/translate.js';
 import type { CollectionInfo, StoredRecord, StoreHit } from '../types.js';
 import type { SharedClient } from './client.js';
 import { MilvusCollection, type MilvusCollectionOptions, requireFullText } from './collection.js';
-import { columnsOf } from './columns.js';
+import { type Columns, columnsOf } from './columns.js';
 import { CONSISTENCY } from './consistency.js';
 import { idIn, MILVUS_FILTER, stringLiteral } from './filter.js';
 import { decodeRow, outputFields, type Row } from './rows.js';
@@ -99,8 +99,11 @@ export class MilvusEngine implements StoreEngine {
     await this.describe();
   }
 
-  async write(records: readonly PreparedRecord[], { info }: EngineContext): Promise<void> {
-    const columns = columnsOf(records, info);
+  encode(records: readonly PreparedRecord[], { info }: EngineContext): Columns {
+    return columnsOf(records, info);
+  }
+
+  async write(records: readonly PreparedRecord[], _context: EngineContext, columns: Columns): Promise<void> {
     await this.#collection.send('store records in', 'Upsert', {
       ...(this.#partition === undefined ? {} : { partition_name: this.#partition }),
       num_rows: records.length,

@@ -89,8 +89,12 @@ export class SeekdbEngine implements StoreEngine {
     await this.describe();
   }
 
-  async write(records: readonly PreparedRecord[], { info }: EngineContext): Promise<void> {
-    await this.#client.change(`store records in '${this.#name}'`, upsert(this.#table, records, info));
+  encode(records: readonly PreparedRecord[], { info }: EngineContext): Sql {
+    return upsert(this.#table, records, info);
+  }
+
+  async write(_records: readonly PreparedRecord[], _context: EngineContext, statement: Sql): Promise<void> {
+    await this.#client.change(`store records in '${this.#name}'`, statement);
   }
 
   async search(request: VectorRequest, { info }: EngineContext): Promise<StoreHit[]> {

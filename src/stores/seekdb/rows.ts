@@ -31,9 +31,9 @@ function encodeVector(vector: StoreVector): Buffer | string {
 export function upsert(table: Sql, records: readonly PreparedRecord[], { dtype }: CollectionInfo): Sql {
   const isSparse = dtype === 'sparse';
   const columns = ['vector', 'document', 'metadata', ...(isSparse ? ['packed'] : [])];
-  const rows = records.map(({ id, vector, document, metadata }) => {
+  const rows = records.map(({ id, vector, document, metadataJson }) => {
     const more = isSparse ? sql`, ${packSparse(vector as SparseVector)}` : raw('');
-    return sql`(${Buffer.from(id)}, ${encodeVector(vector)}, ${document ?? null}, ${JSON.stringify(metadata)}${more})`;
+    return sql`(${Buffer.from(id)}, ${encodeVector(vector)}, ${document ?? null}, ${metadataJson}${more})`;
   });
   const update = columns.map((column) => `${column} = VALUES(${column})`).join(', ');
   return sql`INSERT INTO ${table} (${raw(['id', ...columns].join(', '))}) VALUES ${join(rows, ', ')}
