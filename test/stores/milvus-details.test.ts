@@ -40,7 +40,13 @@ const urlOf = (server: DatabaseServer, collection: string) =>
 
 describe('records for Milvus', () => {
   const record = (vector: number[]) => {
-    return { id: 'a', vector: Float32Array.from(vector), document: undefined, metadata: {} };
+    return {
+      id: 'a',
+      vector: Float32Array.from(vector),
+      document: undefined,
+      metadata: {},
+      metadataJson: '{}',
+    };
   };
   const info = { dims: 3, metric: 'dot', dtype: 'i8' } as const;
 
