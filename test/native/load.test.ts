@@ -176,6 +176,9 @@ describe('what the system says about a binary is explained', () => {
       'another C library',
       'npm ci',
     ],
+    ['libc.so: cannot open shared object file: No such file or directory', 'another C library', 'npm ci'],
+    // Where the headers of a C library are installed, its libc.so is a text for linkers.
+    ['/lib/x86_64-linux-gnu/libc.so: invalid ELF header', 'another C library', 'npm ci'],
     ['/x/embedlane.node: failed to map segment from shared object', 'noexec', 'EMBEDLANE_BINDING'],
     ['/x/embedlane.node: cannot open shared object file: Permission denied', 'may not be read', 'chmod'],
   ])('%s', (message, reason, help) => {
