@@ -1,14 +1,15 @@
 import { EmbedlaneError } from '../core/errors.js';
 import { describePlatform } from '../native/platform.js';
 
-/** The native packages that lanes need, and where there are binaries of each. */
+/** The native packages that lanes and threads need, and where there are binaries of each. */
 const PACKAGES: Record<string, string> = {
   'onnxruntime-node': 'Linux with glibc (x64, arm64), macOS (arm64) and Windows (x64, arm64)',
   tokenizers: 'Linux, macOS and Windows (x64, arm64)',
+  libsql: 'Linux (x64, arm64), macOS (x64, arm64) and Windows (x64)',
 };
 
 /**
- * What is missing, if a lane ended at its start because one of these packages is not installed or has no binary for
+ * What is missing, if a lane or thread ended at its start because one of these packages is not installed or has no binary for
  * this machine: it is imported before any of our code could catch that, so all there is is what Node printed.
  */
 export function dependencyError(died: Error): EmbedlaneError | undefined {
@@ -23,11 +24,12 @@ export function dependencyError(died: Error): EmbedlaneError | undefined {
       );
     }
     const own = new RegExp(`node_modules[\\\\/](\\.pnpm[\\\\/])?@?${name}`);
-    const reason = /^\s*(?:\w*Error)(?: \[\w+\])?: (.+)$/m.exec(printed)?.[1];
+    // Of much that is printed only the end is kept, and the error itself may be lost while its cause is there.
+    const reason = /^\s*(?:\[?cause\]?: )?\w*Error(?: \[\w+\])?: (.+)$/m.exec(printed)?.[1];
     if (
       own.test(printed) &&
       reason !== undefined &&
-      /native binding|\.node'|ERR_DLOPEN|shared librar|GLIBC/.test(printed)
+      /native binding|\.node'|find module '@|ERR_DLOPEN|shared librar|GLIBC/.test(printed)
     ) {
       return new EmbedlaneError(
         'ERR_NATIVE_LOAD',

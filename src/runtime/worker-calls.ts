@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { EmbedlaneError } from '../core/errors.js';
+import { dependencyError } from './dependency-error.js';
 import { fromWire, type WireError } from './protocol.js';
 
 /** What a worker answers: the question's number, and a result or an error. */
@@ -17,6 +18,8 @@ export class WorkerCalls {
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
   #ended = false;
+  /** Why the thread ended by itself. */
+  #failure: EmbedlaneError | undefined;
 
   /** @param owner whose thread it is, for messages: `The tokenizer` */
   constructor(worker: Worker, owner: string) {
@@ -30,7 +33,10 @@ export class WorkerCalls {
 
   /** Asks a question and waits for its answer. Those of one worker are answered in turn. */
   ask<T>(question: object): Promise<T> {
-    if (this.#ended) return Promise.reject(new EmbedlaneError('ERR_CLOSED', `${this.#owner} is closed`));
+    if (this.#ended) {
+      const closed = new EmbedlaneError('ERR_CLOSED', `${this.#owner} is closed`);
+      return Promise.reject(this.#failure ?? closed);
+    }
     return new Promise<T>((resolve, reject) => {
       const id = this.#nextId++;
       if (this.#pending.size === 0) this.#worker.ref();
@@ -56,8 +62,11 @@ export class WorkerCalls {
   }
 
   #fail(cause: unknown): void {
+    const wasClosed = this.#ended;
     this.#ended = true;
-    const error = new EmbedlaneError('ERR_RUNTIME', `${this.#owner}'s thread ended`, { cause });
+    const missing = cause instanceof Error ? dependencyError(new Error(cause.stack, { cause })) : undefined;
+    const error = missing ?? new EmbedlaneError('ERR_RUNTIME', `${this.#owner}'s thread ended`, { cause });
+    if (!wasClosed) this.#failure = error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }

@@ -29,6 +29,22 @@ Require stack:
     "Expected the package 'tokenizers' to load on",
     'npm ci',
   ],
+  'tokenizers, of whose error only the end was kept': [
+    `thESMLoader (node:internal/modules/run_main:117:5) {
+  [cause]: Error: Cannot find module 'tokenizers-linux-x64-gnu'
+  Require stack:
+  - /app/node_modules/tokenizers/index.js
+    cause: Error: Cannot find module './tokenizers.linux-x64-gnu.node'`,
+    "received: Cannot find module 'tokenizers-linux-x64-gnu'",
+    'npm ci',
+  ],
+  'libsql, node_modules copied from another platform': [
+    `Error: Cannot find module '@libsql/linux-x64-gnu'
+Require stack:
+- /app/node_modules/libsql/index.js`,
+    "Expected the package 'libsql' to load on",
+    'npm ci',
+  ],
 };
 
 describe('a lane that ends at its start because of its dependencies', () => {
