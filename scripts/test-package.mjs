@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CONSUMERS, TOOLS } from './package/consumers.mjs';
 import { checkContents } from './package/contents.mjs';
+import { testDamages } from './package/damages.mjs';
 import { testManagers } from './package/managers.mjs';
 import { packPackages } from './package/pack.mjs';
 
@@ -46,11 +47,19 @@ try {
   report('install', () => {
     // Compilers are hidden: whatever wants to build something fails.
     install(project, [code, textModel, imageModel], { PATH: pathWithoutCompilers() });
+    // For what follows without the tools of the other projects.
+    if (process.platform === 'linux') execFileSync('cp', ['-al', project, join(scratch, 'production')]);
     install(
       project,
       Object.entries(TOOLS).map(([name, version]) => `${name}@${version}`),
     );
   });
+  if (process.platform === 'linux') {
+    report('damaged', () => {
+      const consumer = join(consumers, 'damaged');
+      testDamages({ project: join(scratch, 'production'), consumer, scratch, env });
+    });
+  }
   report('publint', () => {
     for (const { filename } of packed) lint('publint/src/cli.js', ['run', filename, '--strict']);
   });

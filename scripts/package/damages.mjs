@@ -122,6 +122,6 @@ function cut(folder) {
     const content = readFileSync(file);
     rmSync(file);
     writeFileSync(file, content);
-    truncateSync(file, content.length / 2);
+    truncateSync(file, Math.floor(content.length / 2));
   }
 }

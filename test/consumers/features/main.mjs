@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FlatIndex, ImageEmbedder, TextEmbedder } from 'embedlane';
+import { aiSdkEmbeddingModel } from 'embedlane/adapters';
 import { OpenAIEmbedder } from 'embedlane/providers';
 import { createServer } from 'embedlane/server';
+import { LocalStore } from 'embedlane/stores';
 import { PCA } from 'embedlane/vectors';
 
 const images = await ImageEmbedder.load('efficientnet-lite0');
@@ -15,11 +17,19 @@ await images.close();
 
 const text = await TextEmbedder.load('sentence-transformers/all-MiniLM-L6-v2', { dtype: 'int8' });
 const rows = await text.encode(['one', 'two', 'three', 'four']);
+const { embeddings } = await aiSdkEmbeddingModel(text).doEmbed({ values: ['one'] });
+if (embeddings[0].length !== rows.dims) throw new Error(`the adapter gives ${embeddings[0].length} values`);
+const folder = await mkdtemp(join(tmpdir(), 'embedlane-features-'));
+const store = await LocalStore.open(join(folder, 'store'), { embedder: text });
+await store.create({ dims: rows.dims });
+await store.upsert(['one', 'two'].map((word) => ({ id: word, text: word })));
+const [hit] = await store.search('two', { k: 1 });
+if (hit.id !== 'two') throw new Error(`the store finds ${hit.id}`);
+await store.close();
 await text.close();
 const pca = await PCA.fit(rows, { components: 2 });
 const { dims } = await pca.transform(rows);
 
-const folder = await mkdtemp(join(tmpdir(), 'embedlane-features-'));
 const index = new FlatIndex({ dims: rows.dims });
 index.add(rows);
 await index.save(join(folder, 'index'));
