@@ -23,22 +23,30 @@ const STAGED = new Set(['dist', 'models', 'prebuilds']);
  */
 export async function stagePackages(folder, { local = false } = {}) {
   rmSync(folder, { recursive: true, force: true });
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const manifest = { ...JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')), ...repository() };
   const models = Object.entries(MODEL_PACKAGES).map(([model, { name }]) =>
     stageModel(folder, manifest, model, name),
   );
   return [...models, await stageCode(folder, manifest, local)];
 }
 
+/** npm's provenance demands that a package names the repository which its workflow belongs to. */
+function repository() {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = process.env;
+  return server && name ? { repository: { type: 'git', url: `git+${server}/${name}.git` } } : {};
+}
+
 function stageModel(folder, manifest, model, name) {
   const target = join(folder, name);
   cpSync(join(root, 'models', model), target, { recursive: true });
-  const { version, license, type, engines } = manifest;
+  const { version, license, type, engines, repository } = manifest;
   const description = `The model ${model} for embedlane, which loads it by that name.`;
   const exports = { './package.json': './package.json' };
   // Yarn's Plug'n'Play leaves other packages in their archives, where onnxruntime cannot read them.
   const preferUnplugged = true;
-  writeManifest(target, { name, version, description, license, type, engines, exports, preferUnplugged });
+  writeManifest(target, {
+    ...{ name, version, description, license, repository, type, engines, exports, preferUnplugged },
+  });
   return target;
 }
 
