@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { checkBinary } from './check-binary.mjs';
+import { loadWithMusl } from './musl-loader.mjs';
 import { runElsewhere } from './run-elsewhere.mjs';
 import { TARGETS } from './targets.mjs';
 
@@ -35,9 +36,8 @@ for (const platform of Object.keys(TARGETS)) {
     checkBinary(platform, file);
     const { ran, note } =
       platform === here ? { ran: true, note: 'tested below' } : runElsewhere(platform, file);
-    console.log(
-      `${ran ? '✓' : '?'} ${platform.padEnd(17)} ${ran ? note : `checked by its format only: ${note}`}`,
-    );
+    const said = ran ? note : `${await loaded(platform, file)}, never run: ${note}`;
+    console.log(`${ran ? '✓' : '?'} ${platform.padEnd(17)} ${said}`);
     if (!ran && options['require-all'] && !FORMAT_ONLY.has(platform)) problems.push(`${platform}: ${note}`);
   } catch (error) {
     problems.push(error.message);
@@ -57,3 +57,11 @@ if (problems.length === 0 && existsSync(own)) {
 }
 for (const problem of problems) console.error(`✗ ${problem}`);
 process.exitCode = problems.length > 0 ? 1 : 0;
+
+/** What can be said of a binary that no Node of its platform could run here. */
+async function loaded(platform, file) {
+  const musl = process.env.EMBEDLANE_MUSL_X86_64 ?? '/lib/ld-musl-x86_64.so.1';
+  if (platform !== 'linux-x64-musl' || here !== 'linux-x64' || !existsSync(musl))
+    return 'checked by its format';
+  return `loaded by a program linked with musl, which says ${await loadWithMusl(join(root, 'build-zig'), [musl], 'x86_64', file)}`;
+}

@@ -17,7 +17,8 @@ const CAUSES: { pattern: RegExp; help: string; reason?: string }[] = [
     help: 'Use a system or container image of glibc 2.28 or newer (Debian 10, Ubuntu 20.04, RHEL 8), or build the addon there',
   },
   {
-    pattern: /libc\.musl-|ld-musl-|ld-linux-[\w-]+\.so|libc\.so(\.6)?: (cannot open|invalid ELF header)|symbol not found/,
+    pattern:
+      /libc\.musl-|ld-musl-|ld-linux-[\w-]+\.so|libc\.so(\.6)?: (cannot open|invalid ELF header)|symbol not found/,
     reason: 'is linked with another C library (musl or glibc) than this Node',
     help: REINSTALL,
   },
