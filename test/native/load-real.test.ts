@@ -42,7 +42,7 @@ function tell(setup: string, env: NodeJS.ProcessEnv) {
   const [program, ...rest] = command === undefined ? node : [command, ...args, ...node];
   const child = spawn(program, rest, {
     cwd: ROOT,
-    env: { ...process.env, EMBEDLANE_BACKEND: '', EMBEDLANE_SIMD: '', ...env },
+    env: { ...process.env, EMBEDLANE_BACKEND: '', EMBEDLANE_REQUIRE_NATIVE: '', EMBEDLANE_SIMD: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   return outcome(child);

@@ -9,7 +9,7 @@ export function runNode(source: string, env: NodeJS.ProcessEnv = {}, flags: stri
   const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', source], {
     cwd: root,
     // Only what the test asks for: the run itself may have chosen a backend.
-    env: { ...process.env, EMBEDLANE_BACKEND: '', EMBEDLANE_SIMD: '', ...env },
+    env: { ...process.env, EMBEDLANE_BACKEND: '', EMBEDLANE_REQUIRE_NATIVE: '', EMBEDLANE_SIMD: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   return outcome(child);
