@@ -141,7 +141,7 @@ export class JobQueue implements AsyncDisposable {
    * Takes the shards that are waiting out of the queue and tells the workers to leave those that they are at. What is
    * stored stays; the same request goes on with the job.
    *
-   * @param options.remove forgets the job as well, and with it what was done: only then can its id mean another
+   * With `remove` the job is forgotten as well, and with it what was done: only then can its id mean another.
    */
   async cancel(id: string, { remove = false }: { remove?: boolean } = {}): Promise<void> {
     const { shards } = await this.#entry(id);

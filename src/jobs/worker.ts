@@ -132,7 +132,7 @@ export class JobWorker implements AsyncDisposable {
   /**
    * Takes no more shards, finishes those under way, and ends.
    *
-   * @param options.grace milliseconds after which they are given back instead, for other workers to begin anew
+   * After `grace` milliseconds they are given back instead, for other workers to begin anew.
    */
   close({ grace = 20_000 }: { grace?: number } = {}): Promise<void> {
     this.#closed ??= this.#end();

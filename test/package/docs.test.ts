@@ -103,6 +103,11 @@ describe('commands of the pages', () => {
       const { stdout, status } = await runProgram(['dist/cli/main.js', name, '--help']);
       expect(status, `embedlane ${name}`).toBe(0);
       options.set(name, new Set(stdout.match(/(?<![\w-])--?[a-z][\w-]*/g)));
+      const [, nested = ''] = stdout.split('\nCommands:\n');
+      for (const [, command] of nested.matchAll(/^ {2}([a-z]+)/gm)) {
+        const { stdout: help } = await runProgram(['dist/cli/main.js', name, command, '--help']);
+        options.set(`${name} ${command}`, new Set(help.match(/(?<![\w-])--?[a-z][\w-]*/g)));
+      }
     }
   });
 
@@ -111,9 +116,10 @@ describe('commands of the pages', () => {
       const typed = [program, ...args].join(' ');
       if (program === 'embedlane') {
         for (const option of args.filter((arg) => /^--?[a-z]/.test(arg)))
-          expect(options.get(args[0]) ?? new Set(['--version', '--help']), typed).toContain(
-            option.split('=')[0],
-          );
+          expect(
+            options.get(`${args[0]} ${args[1]}`) ?? options.get(args[0]) ?? new Set(['--version', '--help']),
+            typed,
+          ).toContain(option.split('=')[0]);
       } else if (program === 'npm' && args[0] === 'run') {
         expect(scripts, typed).toHaveProperty([args[1]]);
       } else if ((program === 'node' || program === 'python') && !args[0].startsWith('-')) {
