@@ -16,7 +16,7 @@ function run(command, args, env = {}) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-run(npx, ['node-gyp', 'rebuild', '--silent']);
+run(npx, ['node-gyp', 'rebuild', '--silent', '--jobs', 'max']);
 run(npx, ['vitest', 'run', 'test/native', 'test/vectors'], {
   EMBEDLANE_BINDING: join(root, 'build/Release/embedlane.node'),
 });
