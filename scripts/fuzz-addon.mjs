@@ -2,22 +2,9 @@
 // test/native/fuzz-arguments.mjs. Linux with gcc.
 //
 //   node scripts/fuzz-addon.mjs [--seed 1] [--calls 200000]
-import { execFileSync, spawnSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-
-function run(command, args, env = {}) {
-  const { status, signal, error } = spawnSync(command, args, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, ...env },
-  });
-  if (error) console.error(`${command}: ${error.message}`);
-  if (signal) console.error(`${command} ended by ${signal}`);
-  if (status !== 0) process.exit(status ?? 1);
-}
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { root, run } from './run.mjs';
 
 run(process.execPath, [join(root, 'scripts/build-native.mjs'), '--sanitize']);
 // Node itself is not instrumented, so the runtimes have to come first, and leaks of its own do not count.

@@ -7,14 +7,13 @@
 // --corpus    where inputs that reach something new are kept; else they are forgotten with the run
 //
 // The seeds, native/fuzz/seeds/, are what longer runs left, made small with libFuzzer's -merge=1.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { root, run } from './run.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '5' },
@@ -38,17 +37,6 @@ if (!existsSync(fileOf(`libclang_rt.fuzzer-${arch}.a`))) {
   process.exit(0);
 }
 
-function run(command, args, env = {}) {
-  const { status, signal, error } = spawnSync(command, args, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, ...env },
-  });
-  if (error) console.error(`${command}: ${error.message}`);
-  if (signal) console.error(`${command} ended by ${signal}`);
-  if (status !== 0) process.exit(status ?? 1);
-}
-
 const names = readdirSync(join(root, 'native/fuzz'))
   .filter((file) => file.endsWith('_fuzz.cc'))
   .map((file) => file.slice(0, -'_fuzz.cc'.length))
@@ -60,25 +48,22 @@ run('cmake', [
 run('cmake', ['--build', directory, '--parallel', String(availableParallelism())]);
 
 const found = mkdtempSync(join(tmpdir(), 'embedlane-fuzz-'));
-try {
-  for (const name of names) {
-    console.log(`\n--- ${name}`);
-    const corpus = join(options.corpus ?? found, name);
-    mkdirSync(corpus, { recursive: true });
-    const seeds = join(root, 'native/fuzz/seeds', name);
-    const args = [
-      ...[
-        `-max_total_time=${options.seconds}`,
-        `-seed=${options.seed}`,
-        '-max_len=4096',
-        '-timeout=60',
-        '-rss_limit_mb=4096',
-      ],
-      ...['-verbosity=1', '-print_final_stats=1', `-artifact_prefix=${root}/`],
-      ...[corpus, ...(existsSync(seeds) ? [seeds] : [])],
-    ];
-    run(join(directory, `${name}_fuzz`), args, { UBSAN_OPTIONS: 'print_stacktrace=1' });
-  }
-} finally {
-  rmSync(found, { recursive: true, force: true });
+process.on('exit', () => rmSync(found, { recursive: true, force: true }));
+for (const name of names) {
+  console.log(`\n--- ${name}`);
+  const corpus = join(options.corpus ?? found, name);
+  mkdirSync(corpus, { recursive: true });
+  const seeds = join(root, 'native/fuzz/seeds', name);
+  const args = [
+    ...[
+      `-max_total_time=${options.seconds}`,
+      `-seed=${options.seed}`,
+      '-max_len=4096',
+      '-timeout=60',
+      '-rss_limit_mb=4096',
+    ],
+    ...['-verbosity=1', '-print_final_stats=1', `-artifact_prefix=${root}/`],
+    ...[corpus, ...(existsSync(seeds) ? [seeds] : [])],
+  ];
+  run(join(directory, `${name}_fuzz`), args, { UBSAN_OPTIONS: 'print_stacktrace=1' });
 }

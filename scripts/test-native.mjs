@@ -3,14 +3,12 @@
 //   node scripts/test-native.mjs [--sanitize] [--werror]
 //
 // --sanitize   under AddressSanitizer and UndefinedBehaviorSanitizer
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { root, run } from './run.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values: options } = parseArgs({
   options: {
     sanitize: { type: 'boolean', default: false },
@@ -18,12 +16,6 @@ const { values: options } = parseArgs({
   },
 });
 const directory = join(root, options.sanitize ? 'build-native-tests-sanitize' : 'build-native-tests');
-
-function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
-  if (error) console.error(`${command}: ${error.message}`);
-  if (status !== 0) process.exit(status ?? 1);
-}
 
 run('cmake', [
   '-S',
