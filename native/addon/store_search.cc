@@ -8,9 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "../index/segment_search.h"
 #include "../kernels/dispatch.h"
-#include "../search/sign_search.h"
-#include "../search/topk.h"
 #include "args.h"
 #include "environment.h"
 #include "task.h"
@@ -23,18 +22,14 @@ class StoreSearch : public AsyncJob {
  public:
   StoreSearch(const SearchInput& input, const RowStore& store, size_t rows, const float* queries,
               const Span<uint32_t>& allowed)
-      : segments_(store.snapshot(rows)),
+      : query_count_(input.query_count),
+        segments_(store.snapshot(rows)),
         queries_(input.query_count * row_bytes(input.dtype, input.dims)),
         scales_(store.codec().has_scales() ? input.query_count : 0),
         allowed_(allowed.length / 2 + allowed.length % 2) {
     encode_queries(store.codec(), queries, input.query_count);
     if (allowed.length > 0) std::memcpy(allowed_.data(), allowed.data, allowed.length * sizeof(uint32_t));
-    const SearchInput whole = complete(input, store.acceleration());
-    if (whole.candidates > 0) {
-      search_ = std::make_unique<SignSearch>(whole, current_level());
-    } else {
-      search_ = std::make_unique<TopKSearch>(whole, current_level());
-    }
+    search_ = search_segments(complete(input), segments_, store.acceleration());
   }
 
   Search& search() { return *search_; }
@@ -87,39 +82,18 @@ class StoreSearch : public AsyncJob {
     }
   }
 
-  SearchInput complete(SearchInput input, Acceleration acceleration) {
+  SearchInput complete(SearchInput input) const {
     input.queries = queries_.data();
     if (!scales_.empty()) input.query_scales = scales_.data();
     input.allowed = allowed_.empty() ? nullptr : allowed_.data();
-    size_t first = 0;
-    for (const RowSegment& segment : segments_) {
-      RowBlock block;
-      block.rows = segment.rows;
-      block.scales = segment.scales;
-      if (segment.codes && acceleration == Acceleration::kInt8) {
-        block.norms = segment.codes->norms();
-        block.int8 = &segment.codes->int8;
-      } else if (segment.codes) {
-        block.signs = segment.codes->codes;
-        block.sign_stride = segment.codes->stride;
-      } else {
-        input.candidates = 0;
-      }
-      block.stride = segment.stride;
-      block.count = segment.count;
-      block.first_row = uint32_t(first);
-      input.blocks.push_back(block);
-      first += segment.count;
-    }
-    query_count_ = input.query_count;
     return input;
   }
 
+  size_t query_count_;
   std::vector<RowSegment> segments_;
   std::vector<uint8_t> queries_;
   std::vector<float> scales_;
   std::vector<uint64_t> allowed_;
-  size_t query_count_ = 0;
   std::unique_ptr<Search> search_;
   std::atomic<bool> finished_ = false;
 };

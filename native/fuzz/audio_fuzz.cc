@@ -65,14 +65,13 @@ void log_mel(FuzzedDataProvider& in) {
 }
 
 }  // namespace
-}  // namespace embedlane::fuzz
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  FuzzedDataProvider in(data, size);
+void run(FuzzedDataProvider& in) {
   if (in.ConsumeBool()) {
-    embedlane::fuzz::resample(in);
+    resample(in);
   } else {
-    embedlane::fuzz::log_mel(in);
+    log_mel(in);
   }
-  return 0;
 }
+
+}  // namespace embedlane::fuzz

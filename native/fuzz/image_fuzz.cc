@@ -28,6 +28,8 @@ ResizeAxis axis(FuzzedDataProvider& in) {
   return axis;
 }
 
+}  // namespace
+
 void run(FuzzedDataProvider& in) {
   Resize input;
   input.x = axis(in);
@@ -50,11 +52,4 @@ void run(FuzzedDataProvider& in) {
   }
 }
 
-}  // namespace
 }  // namespace embedlane::fuzz
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  FuzzedDataProvider in(data, size);
-  embedlane::fuzz::run(in);
-  return 0;
-}

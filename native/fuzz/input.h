@@ -8,6 +8,9 @@
 
 namespace embedlane::fuzz {
 
+// What a target does with one input.
+void run(FuzzedDataProvider& in);
+
 // Ends the process, which libFuzzer reports with the input that led here.
 inline void require(bool holds, const char* what) {
   if (holds) return;

@@ -12,8 +12,7 @@
 #include <system_error>
 
 #include "../index/row_store.h"
-#include "../search/sign_search.h"
-#include "../search/topk.h"
+#include "../index/segment_search.h"
 #include "../storage/crc32c.h"
 #include "input.h"
 
@@ -128,32 +127,7 @@ void search(FuzzedDataProvider& in, const RowStore& store) {
     input.candidates = in.ConsumeIntegralInRange<size_t>(1, 50);
   }
   const std::vector<RowSegment> segments = store.snapshot(rows);
-  size_t first = 0;
-  for (const RowSegment& segment : segments) {
-    RowBlock block;
-    block.rows = segment.rows;
-    block.scales = segment.scales;
-    if (segment.codes && store.acceleration() == Acceleration::kInt8) {
-      block.norms = segment.codes->norms();
-      block.int8 = &segment.codes->int8;
-    } else if (segment.codes) {
-      block.signs = segment.codes->codes;
-      block.sign_stride = segment.codes->stride;
-    } else {
-      input.candidates = 0;
-    }
-    block.stride = segment.stride;
-    block.count = segment.count;
-    block.first_row = uint32_t(first);
-    input.blocks.push_back(block);
-    first += segment.count;
-  }
-  std::unique_ptr<Search> job;
-  if (input.candidates > 0) {
-    job = std::make_unique<SignSearch>(input, current_level());
-  } else {
-    job = std::make_unique<TopKSearch>(input, current_level());
-  }
+  const std::unique_ptr<Search> job = search_segments(input, segments, store.acceleration());
   job->work();
   job->finish();
   for (size_t q = 0; q < input.query_count; q++) {
@@ -168,6 +142,8 @@ void search(FuzzedDataProvider& in, const RowStore& store) {
     }
   }
 }
+
+}  // namespace
 
 void run(FuzzedDataProvider& in) {
   const Dtype dtypes[] = {Dtype::kF32, Dtype::kF16, Dtype::kBf16, Dtype::kI8, Dtype::kB1};
@@ -200,11 +176,4 @@ void run(FuzzedDataProvider& in) {
   }
 }
 
-}  // namespace
 }  // namespace embedlane::fuzz
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  FuzzedDataProvider in(data, size);
-  embedlane::fuzz::run(in);
-  return 0;
-}

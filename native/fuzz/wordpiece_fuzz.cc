@@ -37,6 +37,8 @@ Texts vocabulary(FuzzedDataProvider& in, size_t most) {
   return texts;
 }
 
+}  // namespace
+
 void run(FuzzedDataProvider& in) {
   const Texts words = vocabulary(in, 30), added = vocabulary(in, 4);
   const Texts prefixes = vocabulary(in, 1);
@@ -68,11 +70,4 @@ void run(FuzzedDataProvider& in) {
   }
 }
 
-}  // namespace
 }  // namespace embedlane::fuzz
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  FuzzedDataProvider in(data, size);
-  embedlane::fuzz::run(in);
-  return 0;
-}
