@@ -7,7 +7,10 @@ import type { Priority } from './microbatch.js';
 import type { Device, LaneSettings } from './options.js';
 
 const ONE_LANE: LaneSettings = {
-  ...{ count: 1, teamKeepAlive: 0, keepAlive: Number.POSITIVE_INFINITY, isolation: undefined },
+  count: 1,
+  teamKeepAlive: 0,
+  keepAlive: Number.POSITIVE_INFINITY,
+  isolation: undefined,
 };
 
 /**

@@ -29,6 +29,8 @@ export interface ModelPlan {
   config: TextModelConfig;
   /** Longest text in tokens over all routes; undefined without a limit. */
   maxTokens: number | undefined;
+  /** Size of all graphs with their weights. */
+  bytes: number;
   params: LoadParams;
 }
 
@@ -68,6 +70,7 @@ export async function planModel({ id, folder }: ModelLocation, settings: LoadSet
       };
     }),
   );
+  const sizes = await Promise.all(encoders.map((encoder) => graphBytes(encoder.modelFile)));
   const limits = encoders.map((encoder) => encoder.maxTokens ?? Number.POSITIVE_INFINITY);
   const longest = Math.max(...limits);
   const params = {
@@ -83,20 +86,18 @@ export async function planModel({ id, folder }: ModelLocation, settings: LoadSet
     modelFile: encoders[encoder].modelFile,
     config,
     maxTokens: Number.isFinite(longest) ? longest : undefined,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
     params,
   };
 }
 
 /** Lets the lane of a small model start a team, if the caller said nothing about lanes and threads. */
-export async function allowTeam(
+export function allowTeam(
   lane: Lane<unknown>,
-  params: LoadParams,
+  { params, bytes }: Pick<ModelPlan, 'params' | 'bytes'>,
   { lanes }: RuntimeSettings,
-): Promise<void> {
-  if (lanes.teamKeepAlive === 0) return;
-  const sizes = await Promise.all(params.encoders.map(({ modelFile }) => graphBytes(modelFile)));
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  const team = planTeam(bytes);
+): void {
+  const team = lanes.teamKeepAlive === 0 ? undefined : planTeam(bytes);
   if (!team) return;
   const session = { ...params.session, threads: team.threads };
   lane.allowTeam(team.lanes, { ...params, session }, () => roomFor(team.lanes, bytes));

@@ -133,8 +133,8 @@ export class TextEmbedder implements Embedder {
     const plan = planModel(location, settings);
     const loadParams = plan.then(({ params }) => params);
     const { lane, loaded } = await openLane<Loaded>(LANE, loadParams, runtime.lanes, signal);
-    const { params, ...model } = await plan;
-    await allowTeam(lane, params, runtime);
+    const { params, bytes, ...model } = await plan;
+    allowTeam(lane, { params, bytes }, runtime);
     return new TextEmbedder(lane, {
       ...model,
       tokenBudget: params.tokenBudget,
