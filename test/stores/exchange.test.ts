@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -132,6 +132,10 @@ describe('export and import', () => {
     await fails('{"id": 1, ', /bad\.jsonl:5/, 'ERR_INVALID_ARG');
     await fails('{"vector": [1, 2]}', /field 'id' at .*bad\.jsonl:5/, 'ERR_INVALID_ARG');
     await fails('{"id": "a"}', /field 'vector' at .*bad\.jsonl:5/, 'ERR_INVALID_ARG');
+    for (const index of ['-1', '1.5', '"1"', 'null']) {
+      const line = `{"id": "a", "vector": {"indices": [0, ${index}], "values": [1, 2]}}`;
+      await fails(line, /indices\[1\] of field 'vector' at .*bad\.jsonl:5/, 'ERR_INVALID_ARG');
+    }
     await fails('{"id": "a", "vector": [1, 2, 3]}', /id "a"/, 'ERR_DIMENSION');
     await fails('{"id": "a", "vector": [1, 1e39]}', /id "a"/, 'ERR_INVALID_ARG');
     await fails('{"id": "a", "vector": [1, 2], "metadata": {"a": {}}}', /id \\?"a/, 'ERR_INVALID_ARG');
@@ -158,6 +162,14 @@ describe('export and import', () => {
         code('ERR_INVALID_ARG'),
       );
     }
+  });
+
+  it('leaves nothing behind where one of two files cannot be made', async () => {
+    await using store = await open('half', { dims: 2 });
+    await mkdir(join(folder, `half.npy.tmp-${process.pid}`));
+    await expect(exportRecords(store, join(folder, 'half.npy'))).rejects.toThrow(code('ERR_IO'));
+    const left = await readdir(folder);
+    expect(left.filter((name) => name.startsWith('half.'))).toEqual([`half.npy.tmp-${process.pid}`]);
   });
 
   it('refuses rows and lines that do not belong together', async () => {

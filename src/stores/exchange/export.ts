@@ -120,12 +120,13 @@ async function openParquet(path: string, { dtype }: CollectionInfo): Promise<Sin
     dtype === 'b1'
       ? [{ name: 'vector', type: 'BYTE_ARRAY', repetition_type: 'REQUIRED' }]
       : floatLists('vector');
-  const writer = await openParquetWriter(file, [
+  const columns = [
     text('id', 'REQUIRED', 'UTF8'),
     vector,
     text('document', 'OPTIONAL', 'UTF8'),
     text('metadata', 'REQUIRED', 'JSON'),
-  ]);
+  ];
+  const writer = await discardingOnError([file], () => openParquetWriter(file, columns));
   return {
     write: (records) =>
       writer.write(records.length, [
@@ -144,9 +145,9 @@ async function openParquet(path: string, { dtype }: CollectionInfo): Promise<Sin
 
 async function openNpy(path: string, { dims }: CollectionInfo): Promise<Sink> {
   const rest = await AtomicFile.create(companionOf(path));
-  const file = await AtomicFile.create(path);
+  const file = await discardingOnError([rest], () => AtomicFile.create(path));
+  await discardingOnError([file, rest], () => file.append(npyHeader(0, dims)));
   let rows = 0;
-  await file.append(npyHeader(0, dims));
   return {
     async write(records) {
       const values = new Float32Array(records.length * dims);
@@ -165,4 +166,14 @@ async function openNpy(path: string, { dims }: CollectionInfo): Promise<Sink> {
       await rest.discard();
     },
   };
+}
+
+/** Leaves nothing of `files` behind if `work` fails. */
+async function discardingOnError<T>(files: readonly AtomicFile[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await Promise.all(files.map((file) => file.discard()));
+    throw error;
+  }
 }

@@ -191,11 +191,17 @@ function toRecord(raw: unknown, fields: Fields, where: string): StoreRecord {
   if (!Array.isArray(vector.indices) || !Array.isArray(vector.values)) {
     return { ...record, vector: found as StoreVectorInput };
   }
-  const { indices, values } = vector as { indices: number[]; values: number[] };
-  return {
-    ...record,
-    vector: { indices: Uint32Array.from(indices), values: Float32Array.from(values) },
+  const sparse = {
+    indices: Uint32Array.from(vector.indices as number[]),
+    values: Float32Array.from(vector.values as number[]),
   };
+  // A typed array takes anything: 1.5 as 1, -1 as the largest, '7' as 7.
+  const wrong = (vector.indices as unknown[]).findIndex((index, i) => index !== sparse.indices[i]);
+  if (wrong >= 0) {
+    const name = `indices[${wrong}] of field '${fields.vector}' at ${where}`;
+    throw invalidArgument(name, 'an integer between 0 and 4294967295', vector.indices[wrong]);
+  }
+  return { ...record, vector: sparse };
 }
 
 function common(raw: unknown, fields: Omit<Fields, 'vector'>, where: string) {
