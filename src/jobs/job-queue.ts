@@ -3,7 +3,7 @@ import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
-import { optionalFunction, optionalSignal } from '../core/validate.js';
+import { optionalBoolean, optionalFunction, optionalSignal, optionsObject } from '../core/validate.js';
 import { withoutPassword } from '../stores/base/url.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import { asking, connectRedis, packages, QUEUE, queueAddress } from './redis.js';
@@ -143,7 +143,9 @@ export class JobQueue implements AsyncDisposable {
    *
    * With `remove` the job is forgotten as well, and with it what was done: only then can its id mean another.
    */
-  async cancel(id: string, { remove = false }: { remove?: boolean } = {}): Promise<void> {
+  async cancel(id: string, options?: { remove?: boolean }): Promise<void> {
+    const known = optionsObject('options', options, ['remove']);
+    const remove = optionalBoolean('options.remove', known.remove) ?? false;
     const { shards } = await this.#entry(id);
     await this.#ledger.setState(id, 'cancelled');
     for (let first = 0; first < shards; first += CHUNK) {

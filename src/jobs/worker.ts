@@ -118,7 +118,9 @@ export class JobWorker implements AsyncDisposable {
   }
 
   /** Resolves when no shard is left in the queue, waiting, delayed or at any worker; or when this one is closed. */
-  async drained({ poll = 500 }: { poll?: number } = {}): Promise<void> {
+  async drained(options?: { poll?: number }): Promise<void> {
+    const known = optionsObject('options', options, ['poll']);
+    const poll = integer('options.poll', known.poll ?? 500, 1, 3_600_000);
     const { prefix } = this.#worker.opts as { prefix: string };
     const queue = new this.#packages.bullmq.Queue(QUEUE, { connection: this.#redis, prefix });
     queue.on('error', () => {});
@@ -134,7 +136,9 @@ export class JobWorker implements AsyncDisposable {
    *
    * After `grace` milliseconds they are given back instead, for other workers to begin anew.
    */
-  close({ grace = 20_000 }: { grace?: number } = {}): Promise<void> {
+  async close(options?: { grace?: number }): Promise<void> {
+    const known = optionsObject('options', options, ['grace']);
+    const grace = integer('options.grace', known.grace ?? 20_000, 0, 2 ** 31 - 1);
     this.#closed ??= this.#end();
     if (!this.#giveBack.signal.aborted) {
       const timer = setTimeout(() => this.#giveBack.abort(), grace);

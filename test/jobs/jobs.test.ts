@@ -362,6 +362,16 @@ describe.skipIf(!hasRedis)('jobs', () => {
     });
   });
 
+  it('refuses options that make no sense', async () => {
+    const refused = { code: 'ERR_INVALID_ARG' };
+    await expect(jobs.cancel('a', { removed: true } as never)).rejects.toMatchObject(refused);
+    await expect(jobs.cancel('a', { remove: 'yes' } as never)).rejects.toMatchObject(refused);
+    await using worker = await JobWorker.start(url);
+    await expect(worker.drained({ poll: 0 })).rejects.toMatchObject(refused);
+    await expect(worker.close({ grace: -1 })).rejects.toMatchObject(refused);
+    await expect(worker.close({ grace: Number.NaN })).rejects.toMatchObject(refused);
+  });
+
   it('says that there is no such file', async () => {
     const request = { root: folder, inputs: ['nowhere.txt'], store: 's' };
     await expect(jobs.submit(request)).rejects.toMatchObject({ code: 'ERR_IO' });
