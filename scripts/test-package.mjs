@@ -3,7 +3,7 @@
 //
 //   node scripts/test-package.mjs [--all] [step…]      only these steps, by the names that it prints
 //
-// --all   also pnpm, Yarn, npm workspaces and other versions of Node, which download a lot and take minutes
+// --all   also pnpm, Yarn, npm workspaces, Next.js and other versions of Node, which download a lot and take minutes
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -91,7 +91,9 @@ try {
   if (options.all)
     testManagers({ scratch, consumers, packed: { code, textModel }, report, expectOutput, install, env });
   else
-    warn('Not run without --all: pnpm, Yarn (node_modules and PnP), npm workspaces, Node 22, 24 and newest.');
+    warn(
+      'Not run without --all: pnpm, Yarn (node_modules and PnP), npm workspaces, Next.js, Node 22, 24 and newest.',
+    );
   for (const { filename, files, size } of packed) {
     console.log(
       `${filename.slice(scratch.length + 1)}: ${files.length} files, ${(size / 1e6).toFixed(1)} MB packed`,

@@ -1,4 +1,4 @@
-// The package with other package managers and other versions of Node: downloads a lot, takes minutes.
+// The package with other package managers, other versions of Node, and Next.js: downloads a lot, takes minutes.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,6 +8,8 @@ const VECTORS = '2 1 native\n';
 
 /** What npm's packages of Node are called: their binaries, nothing else. */
 const NODES = ['20.19.0', '22', '24', 'latest'];
+
+const NEXT = ['next@16', 'react@19', 'react-dom@19'];
 
 const YARN_RC = 'enableGlobalCache: true\nenableTelemetry: false\nenableScripts: false\n';
 
@@ -43,6 +45,14 @@ export function testManagers({ scratch, consumers, packed, report, expectOutput,
       expectOutput(project, process.execPath, [yarn, 'node', 'main.mjs'], TEXT);
     });
   }
+  report('next', () => {
+    const project = copy('next', join(scratch, 'next'));
+    writeFileSync(join(project, 'package.json'), '{ "name": "next", "private": true }');
+    install(project, [packed.code, packed.textModel, ...NEXT]);
+    const output = join(scratch, 'next-standalone');
+    expectOutput(project, process.execPath, ['build.mjs', output], '');
+    expectOutput(project, process.execPath, ['main.mjs', output], TEXT);
+  });
   for (const version of process.platform === 'linux' && process.arch === 'x64' ? NODES : []) {
     report(`node-${version}`, () => {
       const folder = join(scratch, `node-${version}`);
