@@ -2,7 +2,9 @@
  * How long a program waits for `import`, each time in a fresh process: of nothing, of `embedlane/vectors` and of
  * `embedlane`, in turn. Wall time and processor time, because a busy machine stretches the first only.
  *
- *   node bench/imports.mjs [--rounds 15]
+ *   node bench/imports.mjs [--rounds 15] [--project folder]
+ *
+ * --project   where the packed package is installed, whose files are joined into few. Default: this checkout
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -10,7 +12,12 @@ import { describeMachine, machine } from './lib/machine.mjs';
 import { median, min } from './lib/stats.mjs';
 import { number, table } from './lib/table.mjs';
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '15' } } });
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '15' },
+    project: { type: 'string', default: import.meta.dirname },
+  },
+});
 
 const PROGRAM = `
 const cpu = process.cpuUsage();
@@ -25,7 +32,7 @@ const GOALS = { 'node:util': undefined, 'embedlane/vectors': 30, embedlane: 60 }
 
 function measure(name) {
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', PROGRAM, name], {
-    cwd: new URL('.', import.meta.url),
+    cwd: values.project,
     encoding: 'utf8',
   });
   if (stderr !== '') throw new Error(stderr);
