@@ -53,7 +53,7 @@ emulate('max', [join(build, 'embedlane_native_tests'), '--without', 'search_']);
 
 step('The addon in an arm64 Node against the TypeScript fallback');
 const node = fetchNode();
-// gcc's, and Zig's if `npm run prebuilds` made one.
+// gcc's, and Zig's if `npm run prebuild` made one.
 const addons = [join(build, 'embedlane.node'), join(root, 'prebuilds/linux-arm64/embedlane.node')];
 for (const addon of addons.filter(existsSync)) {
   for (const [cpu, levels] of [

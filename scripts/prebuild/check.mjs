@@ -1,7 +1,7 @@
 // The gate before publishing: every platform's binary is there and is what that platform can load, together they are
 // small; the one for this machine passes the native tests, and those that can be run elsewhere equal the fallback.
 //
-//   npm run prebuilds && npm run prepublish-check [-- --require-all]
+//   npm run prebuild && npm run prepublish-check [-- --require-all]
 //
 // --require-all   a platform that could be run here with something installed, and was not, is a failure
 import { spawnSync } from 'node:child_process';
@@ -28,7 +28,7 @@ let total = 0;
 for (const platform of Object.keys(TARGETS)) {
   const file = join(root, 'prebuilds', platform, 'embedlane.node');
   if (!existsSync(file)) {
-    problems.push(`${platform}: no binary; run 'npm run prebuilds'`);
+    problems.push(`${platform}: no binary; run 'npm run prebuild'`);
     continue;
   }
   total += statSync(file).size;

@@ -24,6 +24,11 @@ describe('package.json', () => {
     expect(manifest.binary).toEqual({ napi_versions: [8] });
   });
 
+  it('has no script that npm runs `prebuild` before, which takes minutes', () => {
+    expect(manifest.scripts).toHaveProperty('prebuild');
+    expect(manifest.scripts).not.toHaveProperty('build');
+  });
+
   it('lets users of vectors leave out what is large: none of it is a dependency that is always installed', () => {
     for (const name of ['onnxruntime-node', 'tokenizers', 'sharp']) {
       expect(manifest.optionalDependencies).toHaveProperty(name);
