@@ -60,6 +60,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["unpackBits"] = Napi::Function::New<unpack_bits>(env);
   exports["createWordPiece"] = Napi::Function::New<create_word_piece>(env);
   exports["encodeWordPiece"] = Napi::Function::New<encode_word_piece>(env);
+  exports["embedWordPiece"] = Napi::Function::New<embed_word_piece>(env);
   exports["bagMeans"] = Napi::Function::New<bag_means>(env);
   exports["topKSync"] = Napi::Function::New<top_k_sync>(env);
   exports["measureLimits"] = Napi::Function::New<measure_limits>(env);

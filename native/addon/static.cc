@@ -1,5 +1,6 @@
 #include "static.h"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,23 +18,33 @@ namespace {
 
 constexpr double kMost = 0xffffffff;
 
-// A tokenizer and its scratch memory: as many as jobs were ever in it at once.
+// What a thread needs to tokenise and may keep for the next job.
+struct Desk {
+  WordPiece::Scratch scratch;
+  std::vector<uint32_t> ids;
+};
+
+// Ids that stay on a desk: those of ordinary texts. One text of many megabytes must not hold memory for ever.
+constexpr size_t kKeptIds = size_t(1) << 16;
+
+// A tokenizer and the desks of its threads: as many as jobs were ever in it at once.
 struct SharedWordPiece {
   std::unique_ptr<const WordPiece> model;  // null until the job that makes it is over
   std::mutex mutex;
-  std::vector<std::unique_ptr<WordPiece::Scratch>> spare;
+  std::vector<std::unique_ptr<Desk>> spare;
 
-  std::unique_ptr<WordPiece::Scratch> borrow() {
+  std::unique_ptr<Desk> borrow() {
     std::lock_guard lock(mutex);
-    if (spare.empty()) return std::make_unique<WordPiece::Scratch>();
-    std::unique_ptr<WordPiece::Scratch> scratch = std::move(spare.back());
+    if (spare.empty()) return std::make_unique<Desk>();
+    std::unique_ptr<Desk> desk = std::move(spare.back());
     spare.pop_back();
-    return scratch;
+    return desk;
   }
 
-  void give_back(std::unique_ptr<WordPiece::Scratch> scratch) {
+  void give_back(std::unique_ptr<Desk> desk) {
+    if (desk->ids.size() > kKeptIds) desk->ids = {};
     std::lock_guard lock(mutex);
-    spare.push_back(std::move(scratch));
+    spare.push_back(std::move(desk));
   }
 };
 
@@ -104,31 +115,80 @@ class EncodeJob : public AsyncJob {
 
  protected:
   void work() override {
-    std::unique_ptr<WordPiece::Scratch> scratch = tokenizer->borrow();
+    std::unique_ptr<Desk> desk = tokenizer->borrow();
     uint32_t end = 0;
     for (size_t t = 0; t < texts.size() && !cancelled(); t++) {
       size_t count = 0;
-      known[t] = tokenizer->model->encode(texts[t], limits, *scratch, ids + end, &count);
+      known[t] = tokenizer->model->encode(texts[t], texts.readable(t), limits, desk->scratch, ids + end, &count);
       end += uint32_t(known[t] ? count : 0);
       ends[t] = end;
     }
-    tokenizer->give_back(std::move(scratch));
+    tokenizer->give_back(std::move(desk));
   }
+};
+
+// Tokenises texts and averages the rows of their tokens while the ids are still in the nearest cache.
+class EmbedJob : public AsyncJob {
+ public:
+  WordPieceHandle tokenizer;
+  Strings texts;
+  TokenLimits limits;
+  BagInput means;  // but for ids and ends
+  float* out;
+  uint32_t* counts;
+  uint8_t* known;
+
+ protected:
+  void work() override {
+    std::unique_ptr<Desk> desk = tokenizer->borrow();
+    for (size_t first = 0; first < texts.size() && !cancelled();) first = embed_group(first, *desk);
+    tokenizer->give_back(std::move(desk));
+  }
+
+ private:
+  static constexpr size_t kGroup = 64;
+
+  // As many texts as there is room for from `first` on; returns the next.
+  size_t embed_group(size_t first, Desk& desk) {
+    uint32_t ends[kGroup];
+    uint32_t end = 0;
+    size_t t = first;
+    for (; t < texts.size() && t - first < kGroup; t++) {
+      const size_t most = end + WordPiece::kMostPerUnit * texts[t].size();
+      if (most > desk.ids.size()) {
+        if (t > first) break;
+        desk.ids.resize(std::max(most, kKeptIds));
+      }
+      size_t count = 0;
+      known[t] = tokenizer->model->encode(texts[t], texts.readable(t), limits, desk.scratch, desk.ids.data() + end, &count);
+      counts[t] = uint32_t(known[t] ? count : 0);
+      ends[t - first] = end += counts[t];
+    }
+    BagInput group = means;
+    group.ids = desk.ids.data();
+    group.ends = ends;
+    group.bags = t - first;
+    bag_means(kernels_, mean_of_, group, out + first * means.kept);
+    return t;
+  }
+
+  const Kernels& kernels_ = current_kernels();
+  const BagMean mean_of_ = current_bag_mean();
 };
 
 class BagJob : public AsyncJob {
  public:
   BagJob(const BagInput& input, float* out)
-      : input_(input), out_(out), kernels_(current_kernels()), sums_(current_bag_sums()) {}
+      : input_(input), out_(out), kernels_(current_kernels()), mean_of_(current_bag_mean()) {}
 
  protected:
-  void work() override { bag_means(kernels_, sums_, input_, out_); }
+  void work() override { bag_means(kernels_, mean_of_, input_, out_); }
 
  private:
   BagInput input_;
   float* out_;
   const Kernels& kernels_;
-  BagSums sums_;
+  BagMean mean_of_;
 };
 
 }  // namespace
@@ -174,6 +234,33 @@ Napi::Value encode_word_piece(const Napi::CallbackInfo& info) {
   job->ends = ends.data;
   job->known = known.data;
   return start(info, job, 9);
+}
+
+Napi::Value embed_word_piece(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto job = std::make_shared<EmbedJob>();
+  job->tokenizer = handle(info, 0);
+  job->texts = strings(info, 1);
+  job->limits = {integer(info, 3, 1, kMost), boolean(info, 4), boolean(info, 5)};
+  const Span<float> table = floats(info, 6);
+  const size_t dims = integer(info, 7, 1, kMost);
+  const size_t kept = integer(info, 9, 1, double(dims));
+  job->means = {table.data, dims, nullptr, nullptr, 0, boolean(info, 8), kept, boolean(info, 10)};
+  const Span<float> out = floats(info, 11);
+  const Span<uint32_t> counts = words(info, 12);
+  const Span<uint8_t> known = bytes(info, 13);
+  if (job->tokenizer->model->highest_id() >= rows_of(env, table.length, dims)) {
+    throw_error(env, "ERR_INVALID_ARG", "Expected a row of the table for each token");
+  }
+  const size_t texts = job->texts.size();
+  if (product(env, job->texts.units.size(), WordPiece::kMostPerUnit) > kMost ||
+      out.length != product(env, texts, kept) || counts.length != texts || known.length != texts) {
+    throw_error(env, "ERR_DIMENSION", "Expected room for a mean, a count and a flag for each text");
+  }
+  job->out = out.data;
+  job->counts = counts.data;
+  job->known = known.data;
+  return start(info, job, 14);
 }
 
 Napi::Value bag_means(const Napi::CallbackInfo& info) {

@@ -4,10 +4,11 @@
 
 namespace embedlane {
 
-// NativeBinding.createWordPiece, encodeWordPiece and bagMeans, see src/native/binding.ts. The last two have
-// their results' arrays as last arguments. Each returns a promise.
+// NativeBinding.createWordPiece, encodeWordPiece, embedWordPiece and bagMeans, see src/native/binding.ts. All
+// but the first have their results' arrays as last arguments. Each returns a promise.
 Napi::Value create_word_piece(const Napi::CallbackInfo& info);
 Napi::Value encode_word_piece(const Napi::CallbackInfo& info);
+Napi::Value embed_word_piece(const Napi::CallbackInfo& info);
 Napi::Value bag_means(const Napi::CallbackInfo& info);
 
 }  // namespace embedlane

@@ -60,7 +60,7 @@ void run(FuzzedDataProvider& in) {
     if (!text.empty()) std::memcpy(text.data(), bytes.data(), 2 * text.size());
     std::vector<uint32_t> tokens(WordPiece::kMostPerUnit * text.size());
     size_t count = 0;
-    if (!model.encode(text, limits, scratch, tokens.data(), &count)) continue;
+    if (!model.encode(text, text.size(), limits, scratch, tokens.data(), &count)) continue;
     require(count <= std::min(limits.most, tokens.size()), "as many tokens as are wanted");
     for (size_t i = 0; i < count; i++) {
       const uint32_t id = tokens[i];

@@ -7,18 +7,17 @@
 
 namespace embedlane {
 
-void bag_means(const Kernels& kernels, BagSums sums, const BagInput& in, float* out) {
+void bag_means(const Kernels& kernels, BagMean mean_of, const BagInput& in, float* out) {
   // What is cut off has to be summed only if the length of the whole counts.
   const size_t dims = in.normalize ? in.dims : in.kept;
+  const size_t ids = in.bags > 0 ? in.ends[in.bags - 1] : 0;
   std::vector<float> whole(dims > in.kept ? dims : 0);
   size_t start = 0;
   for (size_t b = 0; b < in.bags; b++) {
     const size_t end = in.ends[b];
     float* row = out + b * in.kept;
     float* mean = whole.empty() ? row : whole.data();
-    sums(in.table, in.dims, in.ids + start, end - start, dims, mean);
-    const float count = end > start ? float(end - start) : 1.0f;
-    for (size_t d = 0; d < dims; d++) mean[d] /= count;
+    mean_of(in.table, in.dims, in.ids + start, end - start, ids - start, dims, mean);
     if (in.normalize) normalize_row(kernels, mean, dims);
     if (mean != row) std::memcpy(row, mean, in.kept * sizeof(float));
     if (in.normalize_kept) normalize_row(kernels, row, in.kept);

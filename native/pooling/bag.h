@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../kernels/bag_sums.h"
+#include "../kernels/bag_mean.h"
 #include "../kernels/kernels.h"
 
 namespace embedlane {
@@ -22,6 +22,6 @@ struct BagInput {
 // The mean of each bag's rows, as torch's EmbeddingBag has it; zeros for an empty bag. out: [bags][kept].
 //
 // Sums run in float32 over rows in order, as they do there, so every level gives the same bits.
-void bag_means(const Kernels& kernels, BagSums sums, const BagInput& input, float* out);
+void bag_means(const Kernels& kernels, BagMean mean_of, const BagInput& input, float* out);
 
 }  // namespace embedlane

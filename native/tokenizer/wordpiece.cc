@@ -36,7 +36,10 @@ inline size_t present_bit(uint64_t hash) { return hash >> (64 - kPresentBits); }
 
 WordPiece::WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<const uint16_t> prefix,
                      const Strings& added, const uint32_t* added_ids, const Options& options)
-    : characters_(options.fold ? BertCharacters::uncased() : BertCharacters::cased()), options_(options) {
+    : characters_(options.fold ? BertCharacters::uncased() : BertCharacters::cased()), options_(options),
+      highest_id_(options.unknown) {
+  for (size_t t = 0; t < vocabulary.size(); t++) highest_id_ = std::max(highest_id_, ids[t]);
+  for (size_t a = 0; a < added.size(); a++) highest_id_ = std::max(highest_id_, added_ids[a]);
   // A token with the prefix is two pieces: a text may contain it as it is.
   pieces_.assign(std::bit_ceil(4 * (vocabulary.size() + 1)), {0, 0, 0, kNone});
   present_.assign((size_t(1) << kPresentBits) / 64, 0);
@@ -56,15 +59,30 @@ WordPiece::WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<c
   }
   for (uint32_t code = 0; code < 128; code++) {
     const Character character = characters_[code];
-    const bool ends = character.kind == CharacterKind::kSpace || character.kind == CharacterKind::kIsolated;
-    ascii_[code] = character.kind == CharacterKind::kPart ? uint8_t(character.folded) : ends ? 0 : 128;
+    ascii_[code] = ascii_kind(character.kind);
+    isolated_ids_[code] = find_piece(extend(kWordSeed, character.folded), &character.folded, 1);
+    if (isolated_ids_[code] == kNone) isolated_ids_[code] = options_.unknown;
   }
-  // Packing looks for added tokens at the ends of words only.
-  packs_words_ = std::all_of(added_.begin(), added_.end(), [this](const Added& token) {
-    return token.characters[0] < 128 && ascii_[token.characters[0]] == 0;
-  });
+  // Between the characters of such words nobody looks for added tokens, and none of them is too long.
+  has_ascii_words_ = options_.most_characters >= AsciiWord::kMost &&
+                     std::all_of(added_.begin(), added_.end(), [this](const Added& token) {
+                       return token.characters[0] >= 128 || ascii_[token.characters[0]] != Ascii::kWord;
+                     });
   std::stable_sort(added_.begin(), added_.end(),
                    [](const Added& a, const Added& b) { return a.characters.size() > b.characters.size(); });
+}
+
+WordPiece::Ascii WordPiece::ascii_kind(CharacterKind kind) {
+  switch (kind) {
+    case CharacterKind::kPart:
+      return Ascii::kWord;
+    case CharacterKind::kSpace:
+      return Ascii::kSpace;
+    case CharacterKind::kIsolated:
+      return Ascii::kIsolated;
+    default:
+      return Ascii::kOther;
+  }
 }
 
 void WordPiece::add_piece(std::span<const uint16_t> piece, uint64_t seed, uint32_t id) {
@@ -92,6 +110,17 @@ uint32_t WordPiece::find_piece(uint64_t hash, const uint32_t* characters, size_t
       return piece.id;
     }
   }
+}
+
+AsciiWord WordPiece::ascii_word_at(std::span<const uint16_t> text, size_t i, size_t readable) const {
+  if (i + AsciiWord::kMost <= readable) return AsciiWord::read(&text[i], text.size() - i, options_.fold);
+  uint16_t rest[AsciiWord::kMost] = {};
+  std::memcpy(rest, &text[i], (text.size() - i) * sizeof(uint16_t));
+  return AsciiWord::read(rest, text.size() - i, options_.fold);
+}
+
+bool WordPiece::ends_ascii_word(std::span<const uint16_t> text, size_t i) const {
+  return i == text.size() || (text[i] < 128 && ascii_[text[i]] != Ascii::kOther);
 }
 
 const WordPiece::Added* WordPiece::added_at(std::span<const uint16_t> text) const {
@@ -138,20 +167,32 @@ class WordPiece::Encoder {
 
   bool in_word() const { return length_ > 0; }
 
-  // A whole word of up to kPackable ASCII characters, seven bits each, the last one lowest.
-  void add_packed_word(uint64_t packed, size_t length) {
-    Scratch::CachedWord& cached = scratch_.cache_[packed * kSpread >> (64 - Scratch::kCacheBits)];
-    if (cached.word == packed) {
-      add_token(cached.id);
+  // A whole word of fewer than AsciiWord::kMost characters.
+  void add_ascii_word(const AsciiWord& word) {
+    Scratch::CachedWord& cached = scratch_.cache_[cache_place(word)];
+    if (cached.bytes[0] == word.bytes[0] && cached.bytes[1] == word.bytes[1]) {
+      // There is room: a word has at least as many characters as pieces, and each room for three.
+      std::memcpy(ids_ + count_, cached.ids, sizeof cached.ids);
+      count_ += cached.count;
       return;
     }
     const size_t before = count_;
-    for (size_t i = length; i-- > 0;) add_character(packed >> 7 * i & 127);
+    uint8_t characters[AsciiWord::kMost];
+    std::memcpy(characters, word.bytes, sizeof characters);
+    for (size_t i = 0; i < word.length; i++) add_character(characters[i]);
     end_word();
-    if (count_ == before + 1) cached = {packed, ids_[before]};
+    const size_t pieces = count_ - before;
+    if (pieces > Scratch::CachedWord::kMostIds) return;
+    std::memcpy(cached.bytes, word.bytes, sizeof cached.bytes);
+    std::copy_n(ids_ + before, pieces, cached.ids);
+    cached.count = uint32_t(pieces);
   }
 
  private:
+  static size_t cache_place(const AsciiWord& word) {
+    return ((word.bytes[0] ^ std::rotl(word.bytes[1], 31) * kSpread) * kSpread) >> (64 - Scratch::kCacheBits);
+  }
+
   // False if the word is longer than any that has pieces: it stays unknown however it goes on.
   bool make_room() {
     if (length_ > model_.options_.most_characters) return false;
@@ -200,34 +241,33 @@ class WordPiece::Encoder {
   size_t count_ = 0;
 };
 
-bool WordPiece::encode(std::span<const uint16_t> text, const TokenLimits& limits, Scratch& scratch,
-                       uint32_t* ids, size_t* count) const {
+bool WordPiece::encode(std::span<const uint16_t> text, size_t readable, const TokenLimits& limits,
+                       Scratch& scratch, uint32_t* ids, size_t* count) const {
   Encoder encoder(*this, scratch, ids);
   // The last word may go beyond.
   const size_t enough = limits.from_end ? SIZE_MAX : limits.most;
   for (size_t i = 0; i < text.size() && encoder.count() < enough;) {
+    if (has_ascii_words_ && text[i] < 128 && !encoder.in_word()) {
+      // Most text is short ASCII words, which need not leave the registers, and what stands between them.
+      const uint16_t unit = text[i];
+      if (ascii_[unit] == Ascii::kWord) {
+        const AsciiWord word = ascii_word_at(text, i, readable);
+        if (word.length < AsciiWord::kMost && ends_ascii_word(text, i + word.length)) {
+          encoder.add_ascii_word(word);
+          i += word.length;
+          continue;
+        }
+      } else if (!may_start_added(unit) && ascii_[unit] != Ascii::kOther) {
+        if (ascii_[unit] == Ascii::kIsolated) encoder.add_token(isolated_ids_[unit]);
+        i++;
+        continue;
+      }
+    }
     if (const Added* added = may_start_added(text[i]) ? added_at(text.subspan(i)) : nullptr) {
       encoder.end_word();
       encoder.add_token(added->id);
       for (size_t c = 0; c < added->characters.size(); c++) next_character(text, i);
       continue;
-    }
-    if (packs_words_ && !encoder.in_word()) {
-      // Most words are short and ASCII: they need not leave the registers.
-      uint64_t packed = 0;
-      size_t end = i;
-      uint8_t folded = 0;
-      while (end < text.size() && end - i <= kPackable && text[end] < 128 &&
-             (folded = ascii_[text[end]]) < 128 && folded != 0) {
-        packed = packed << 7 | folded;
-        end++;
-      }
-      const bool ends = end == text.size() || (text[end] < 128 && ascii_[text[end]] == 0);
-      if (end > i && end - i <= kPackable && ends) {
-        encoder.add_packed_word(packed, end - i);
-        i = end;
-        continue;
-      }
     }
     const uint32_t code = next_character(text, i);
     const Character character = characters_[code];

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "ascii_word.h"
 #include "bert_characters.h"
 
 namespace embedlane {
@@ -16,9 +17,13 @@ struct Strings {
 
   size_t size() const { return ends.size(); }
   std::span<const uint16_t> operator[](size_t i) const {
-    const size_t start = i == 0 ? 0 : ends[i - 1];
-    return units.subspan(start, ends[i] - start);
+    return units.subspan(start(i), ends[i] - start(i));
   }
+  // Units from the first of string i to the last of all.
+  size_t readable(size_t i) const { return units.size() - start(i); }
+
+ private:
+  size_t start(size_t i) const { return i == 0 ? 0 : ends[i - 1]; }
 };
 
 // Which of a text's tokens are kept.
@@ -46,19 +51,24 @@ class WordPiece {
   WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<const uint16_t> prefix,
             const Strings& added, const uint32_t* added_ids, const Options& options);
 
+  uint32_t highest_id() const { return highest_id_; }
+
   // What encode() needs besides and may keep for the next text: one for each thread and tokenizer.
   class Scratch {
    public:
-    Scratch() : cache_(kCacheSize, {0, 0}) {}
+    Scratch() : cache_(kCacheSize) {}
 
    private:
     friend class WordPiece;
 
-    // A word of up to nine ASCII characters is one number, seven bits each. The pieces of nearly all text are
-    // a few thousand such words, which fit a nearer cache than the vocabulary does.
+    // Nearly all text is made of a few thousand short ASCII words, whose pieces fit a nearer cache than the
+    // vocabulary does. A new word takes the place of the one that was there.
     struct CachedWord {
-      uint64_t word;
-      uint32_t id;
+      static constexpr uint32_t kMostIds = 3;
+
+      uint64_t bytes[2] = {};  // as AsciiWord has them; zeros for none
+      uint32_t ids[kMostIds];
+      uint32_t count;
     };
     static constexpr int kCacheBits = 12;
     static constexpr size_t kCacheSize = size_t(1) << kCacheBits;
@@ -70,9 +80,9 @@ class WordPiece {
 
   // Writes the tokens of `text`, at most kMostPerUnit * text.size(), to `ids` and their number to `count`.
   // Returns false for a text with a character that it does not know to handle. Lone surrogates count as
-  // U+FFFD.
-  bool encode(std::span<const uint16_t> text, const TokenLimits& limits, Scratch& scratch, uint32_t* ids,
-              size_t* count) const;
+  // U+FFFD. `readable` units from the text's first on, at least its own, are memory that may be read.
+  bool encode(std::span<const uint16_t> text, size_t readable, const TokenLimits& limits, Scratch& scratch,
+              uint32_t* ids, size_t* count) const;
 
  private:
   struct Piece {
@@ -85,14 +95,19 @@ class WordPiece {
     uint32_t id;
   };
   class Encoder;
+  // How an ASCII character is handled between words.
+  enum class Ascii : uint8_t { kWord, kSpace, kIsolated, kOther };
 
   static constexpr uint32_t kNone = UINT32_MAX;
-  static constexpr size_t kPackable = 9;  // ASCII characters in 64 bits
 
+  static Ascii ascii_kind(CharacterKind kind);
   void add_piece(std::span<const uint16_t> piece, uint64_t seed, uint32_t id);
   // Id of the piece with these characters and this hash, or kNone.
   uint32_t find_piece(uint64_t hash, const uint32_t* characters, size_t length) const;
   bool may_start_added(uint16_t unit) const { return added_starts_ >> (unit & 63) & 1; }
+  AsciiWord ascii_word_at(std::span<const uint16_t> text, size_t i, size_t readable) const;
+  // Whether a word of letters and digits before i is complete.
+  bool ends_ascii_word(std::span<const uint16_t> text, size_t i) const;
   // The added token that `text` starts with, the longest; null if none.
   const Added* added_at(std::span<const uint16_t> text) const;
 
@@ -103,10 +118,11 @@ class WordPiece {
   std::vector<Piece> pieces_;
   std::vector<uint64_t> present_;
   std::vector<uint32_t> piece_characters_;
-  // What an ASCII character becomes if it is part of a word; 0 if it ends one, 128 if it does neither.
-  uint8_t ascii_[128];
-  bool packs_words_;
+  Ascii ascii_[128];
+  uint32_t isolated_ids_[128];
+  bool has_ascii_words_;  // whether words of letters and digits may be read as AsciiWord
   std::vector<Added> added_;   // longest first
+  uint32_t highest_id_;
   uint64_t added_starts_ = 0;  // the last six bits of their first units, as a set
 };
 

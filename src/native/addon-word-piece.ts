@@ -25,6 +25,22 @@ export interface AddonWordPiece {
     outEnds: Uint32Array,
     outKnown: Uint8Array,
   ): Promise<void>;
+  embedWordPiece(
+    tokenizer: WordPieceHandle,
+    units: Uint16Array,
+    ends: Uint32Array,
+    most: number,
+    fromEnd: boolean,
+    dropUnknown: boolean,
+    table: Float32Array,
+    dims: number,
+    normalize: boolean,
+    kept: number,
+    normalizeKept: boolean,
+    outMeans: Float32Array,
+    outCounts: Uint32Array,
+    outKnown: Uint8Array,
+  ): Promise<void>;
 }
 
 type Guard = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => (...args: A) => Promise<R>;
@@ -59,6 +75,24 @@ export function adaptWordPiece(
         dropUnknown,
         into.ids,
         into.ends,
+        into.known,
+      ),
+    ),
+    embedWordPiece: guard((tokenizer, { units, ends }, { most, fromEnd, dropUnknown }, table, plan, into) =>
+      native.embedWordPiece(
+        tokenizer,
+        units,
+        ends,
+        most,
+        fromEnd,
+        dropUnknown,
+        table,
+        plan.dims,
+        plan.normalize,
+        plan.kept,
+        plan.normalizeKept,
+        into.means,
+        into.counts,
         into.known,
       ),
     ),

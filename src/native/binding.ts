@@ -93,6 +93,28 @@ export interface TokenBags {
   known: Uint8Array;
 }
 
+/** How means of a table's rows are to come out. */
+export interface MeanPlan {
+  /** Values of a row. */
+  dims: number;
+  /** Divide each mean by max(‖x‖, 1e-12). */
+  normalize: boolean;
+  /** Leading values of each mean that are wanted. */
+  kept: number;
+  /** Divide what is kept by its length. */
+  normalizeKept: boolean;
+}
+
+/** The means of several texts' tokens. */
+export interface TextMeans {
+  /** Row-major `[texts, kept]`. */
+  means: Float32Array;
+  /** Tokens of each text. */
+  counts: Uint32Array;
+  /** As in {@link TokenBags}: a text that is not known has zeros. */
+  known: Uint8Array;
+}
+
 /** A search under way on native threads. */
 export interface TopKTask {
   promise: Promise<TopKArrays>;
@@ -215,6 +237,19 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     texts: Strings,
     limits: TokenLimits,
     into: TokenBags,
+  ): Promise<void>;
+  /**
+   * {@link encodeWordPiece} and {@link bagMeans} in one go, on one thread.
+   *
+   * @param table row-major, a row for each id of the tokenizer; must not change before the promise settles
+   */
+  embedWordPiece?(
+    tokenizer: WordPieceHandle,
+    texts: Strings,
+    limits: TokenLimits,
+    table: Float32Array,
+    plan: MeanPlan,
+    into: TextMeans,
   ): Promise<void>;
   /**
    * Mean of rows of a table, as torch's EmbeddingBag has it: zeros for an empty bag.

@@ -147,6 +147,7 @@ const FUNCTIONS = [
   'unpackBits',
   'createWordPiece',
   'encodeWordPiece',
+  'embedWordPiece',
   'bagMeans',
   'topKSync',
   'topK',

@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
-import type { OnProgress } from '../core/progress.js';
+import { Pace } from '../core/pace.js';
+import type { Progress } from '../core/progress.js';
 import type { NativeBinding, TokenLimits } from '../native/binding.js';
 import { loadBinding } from '../native/load.js';
 import { allocateFloats } from '../native/memory.js';
@@ -10,6 +11,7 @@ import type { Side } from '../text/config/index.js';
 import type { TruncationWish } from '../text/lane/protocol.js';
 import { readStaticConfig, type StaticLibrary, type StaticModelConfig } from './config.js';
 import { type EmbeddingTable, readTable } from './table.js';
+import { MeanOfTokens } from './text-means.js';
 import { StaticTokenizer, type TokenizedTexts, TokenRoom } from './tokenizer/index.js';
 import { type TextRange, textRanges } from './windows.js';
 
@@ -26,7 +28,8 @@ export interface StaticOutput {
   /** Width of a row. */
   dims: number;
   signal: AbortSignal | undefined;
-  onProgress: OnProgress | undefined;
+  /** Hears of the tokens too. */
+  onProgress: ((done: Required<Progress>) => void) | undefined;
   /** Where a call cuts texts, if not where the model does. */
   truncation?: TruncationWish;
 }
@@ -43,7 +46,7 @@ export class StaticModel {
   readonly config: StaticModelConfig;
   readonly #table: EmbeddingTable;
   readonly #tokenizer: StaticTokenizer;
-  readonly #binding: NativeBinding;
+  readonly #means: MeanOfTokens;
   readonly #limits: TokenLimits;
   /** model2vec cuts texts to so many characters before it tokenises them. */
   readonly #mostCharacters: number;
@@ -62,7 +65,7 @@ export class StaticModel {
     this.config = config;
     this.#table = table;
     this.#tokenizer = tokenizer;
-    this.#binding = binding;
+    this.#means = new MeanOfTokens(tokenizer, table, binding);
     const most = maxTokens ?? (model2vec ? config.maxTokens : facts.most);
     this.#limits = {
       most: most ?? MOST,
@@ -123,23 +126,29 @@ export class StaticModel {
     return this.#tokenizer.native;
   }
 
-  async embed(texts: readonly string[], output: StaticOutput): Promise<StaticRows> {
-    const out: StaticRows = {
-      data: allocateFloats(texts.length * output.dims),
-      lengths: new Uint32Array(texts.length),
-    };
+  /** @param data where the rows go; new memory by default */
+  async embed(
+    texts: readonly string[],
+    output: StaticOutput,
+    data = allocateFloats(texts.length * output.dims),
+  ): Promise<StaticRows> {
+    const out: StaticRows = { data, lengths: new Uint32Array(texts.length) };
     const ranges = textRanges(texts);
+    // Results arrive in one native callback after the other, between which no timer would ever run.
+    const pace = new Pace(output.signal);
     let completed = 0;
+    let tokens = 0;
     let stopped = false;
     const work = async () => {
       const room = new TokenRoom();
       for (const range of ranges) {
         throwIfAborted(output.signal);
         if (stopped) return;
-        await this.#embedRange(texts, range, output, out, room);
+        tokens += await this.#embedRange(texts, range, output, out, room);
         this.#assertOpen();
         completed += range.end - range.start;
-        if (!stopped) output.onProgress?.({ completed, total: texts.length });
+        if (!stopped) output.onProgress?.({ completed, total: texts.length, tokens });
+        if (pace.due) await pace.turn();
       }
     };
     const workers = Array.from({ length: this.#windows }, work);
@@ -177,31 +186,28 @@ export class StaticModel {
     this.#tokenizer.close();
   }
 
+  /** @returns tokens of these texts */
   async #embedRange(
     texts: readonly string[],
     { start, end }: TextRange,
     { prompt, normalize, dims, truncation }: StaticOutput,
     out: StaticRows,
     room: TokenRoom,
-  ): Promise<void> {
+  ): Promise<number> {
     let part = texts.slice(start, end);
     if (prompt !== '') part = part.map((text) => prompt + text);
     if (this.#mostCharacters !== Number.POSITIVE_INFINITY) part = part.map((text) => this.#cut(text));
-    const { ids, ends } = await this.#tokenizer.encode(part, this.#limitsOf(truncation), room);
-    ends.forEach((end, i) => {
-      out.lengths[start + i] = end - (ends[i - 1] ?? 0);
-    });
     const cut = dims < this.#table.dims;
-    await this.#binding.bagMeans(
-      this.#table.data,
-      this.#table.dims,
-      ids,
-      ends,
-      this.config.normalize || (normalize && !cut),
-      dims,
-      normalize && cut,
-      out.data.subarray(start * dims, end * dims),
-    );
+    const plan = {
+      dims: this.#table.dims,
+      normalize: this.config.normalize || (normalize && !cut),
+      kept: dims,
+      normalizeKept: normalize && cut,
+    };
+    const counts = out.lengths.subarray(start, end);
+    const into = { means: out.data.subarray(start * dims, end * dims), counts };
+    await this.#means.embed(part, this.#limitsOf(truncation), plan, into, room);
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   #limitsOf({ maxTokens = MOST, side }: Partial<TruncationWish> = {}): TokenLimits {

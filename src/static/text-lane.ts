@@ -1,31 +1,29 @@
 import { EmbedlaneError } from '../core/errors.js';
+import type { RuntimeMeter } from '../runtime/index.js';
 import { chunkTexts } from '../text/lane/chunks.js';
 import type {
-  CancelParams,
   ChunkParams,
   CountParams,
   DecodeParams,
-  EmbedParams,
-  EmbedResult,
-  EmbedRows,
   Loaded,
   TokenizeParams,
   TokenizeResult,
 } from '../text/lane/protocol.js';
 import { dropPieces, receivePiece, receiveTexts } from '../text/lane/texts.js';
-import type { TextLane, TextLaneCalls } from '../text/text-lane.js';
+import type { EncodePlan } from '../text/options.js';
+import type { RowSink } from '../text/rows.js';
+import type { TextJob, TextLane, TextLaneCalls } from '../text/text-lane.js';
 import type { StaticModel } from './model.js';
+import { StaticTextJob } from './text-job.js';
 
 /**
- * A static model in the place of a lane: it answers the same calls, in this process, where the addon's threads and
- * the tokenizer's worker do the work.
+ * A static model in the place of a lane, in this process: the addon's threads embed texts, and the tokenizer's worker
+ * answers what else a lane is asked.
  */
 export class StaticTextLane implements TextLane {
   readonly #model: StaticModel;
-  /** Jobs with calls here, by their number. */
-  readonly #jobs = new Map<number, { calls: number; stop: AbortController }>();
   readonly #calls: TextLaneCalls = {
-    call: (method, params, onEvent) => this.#answer(method, params, onEvent as (value: unknown) => void),
+    call: (method, params) => this.#answer(method, params),
     note: async (method, params) => this.note(method, params),
   };
 
@@ -78,17 +76,23 @@ export class StaticTextLane implements TextLane {
   note(method: string, params: unknown): void {
     if (method === 'piece') receivePiece(params as Parameters<typeof receivePiece>[0]);
     else if (method === 'drop') dropPieces(params as Parameters<typeof dropPieces>[0]);
-    else if (method === 'cancel') this.#jobs.get((params as CancelParams).job)?.stop.abort();
+  }
+
+  job<Result>(
+    texts: readonly string[],
+    plan: EncodePlan,
+    sink: RowSink<Result>,
+    meter: RuntimeMeter,
+  ): TextJob<Result> {
+    return new StaticTextJob(this.#model, texts, plan, sink, meter);
   }
 
   async close(): Promise<void> {
     this.#model.close();
   }
 
-  async #answer(method: string, params: unknown, report: (value: unknown) => void): Promise<unknown> {
+  async #answer(method: string, params: unknown): Promise<unknown> {
     switch (method) {
-      case 'embed':
-        return this.#embed(params as EmbedParams, report);
       case 'tokenize':
         return this.#tokenize(params as TokenizeParams);
       case 'count':
@@ -104,35 +108,6 @@ export class StaticTextLane implements TextLane {
           'ERR_RUNTIME',
           `Expected a call that a static model answers but received '${method}'`,
         );
-    }
-  }
-
-  async #embed(params: EmbedParams, report: (rows: EmbedRows) => void): Promise<EmbedResult> {
-    const { prompt, normalize, truncation, open } = params;
-    const texts = receiveTexts(params.texts);
-    const dims = Math.min(params.truncateDim ?? this.#model.dims, this.#model.dims);
-    // Of a text that is only begun, nobody here can tell whether it is enough.
-    const rows = Uint32Array.from(texts.keys()).filter((index) => !open.includes(index));
-    const { data, lengths } = await this.#during(params.job, (signal) =>
-      this.#model.embed(
-        Array.from(rows, (index) => texts[index]),
-        { prompt, normalize, dims, truncation, signal, onProgress: undefined },
-      ),
-    );
-    report({ rows, data, lengths, tokens: lengths.reduce((sum, length) => sum + length, 0) });
-    return { unfinished: open };
-  }
-
-  /** Runs a call of a job, which `cancel` aborts. */
-  async #during<T>(id: number, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const job = this.#jobs.get(id) ?? { calls: 0, stop: new AbortController() };
-    this.#jobs.set(id, job);
-    job.calls++;
-    try {
-      return await call(job.stop.signal);
-    } finally {
-      job.calls--;
-      if (job.calls === 0) this.#jobs.delete(id);
     }
   }
 

@@ -4,7 +4,7 @@ import type { CancelParams, EmbedParams, EmbedResult, EmbedRows } from './lane/p
 import type { EncodePlan } from './options.js';
 import type { RowSink } from './rows.js';
 import { dropTexts, sendTexts } from './send-texts.js';
-import type { TextLane, TextLaneCalls } from './text-lane.js';
+import type { TextJob, TextLane, TextLaneCalls } from './text-lane.js';
 import {
   HEAD_GROWTH,
   shareAmong,
@@ -23,7 +23,7 @@ const WINDOW = { texts: 2048, characters: 256 * 1024 };
 let nextJob = 0;
 
 /** One `encode` call: sends its texts window by window and puts the rows that come back in their places. */
-export class EncodeJob<Result> {
+export class EncodeJob<Result> implements TextJob<Result> {
   readonly #id = nextJob++;
   readonly #lane: TextLane;
   readonly #texts: readonly string[];
@@ -63,12 +63,10 @@ export class EncodeJob<Result> {
     this.#sources = [textWindows(texts, undefined, head, this.#window)];
   }
 
-  /** Tokens of each text, special tokens included, after truncation; known when {@link run} has resolved. */
   get lengths(): Uint32Array {
     return this.#lengths;
   }
 
-  /** @returns what the sink makes of all rows */
   async run(): Promise<Result> {
     const { signal } = this.#plan;
     const work = () => this.#lane.spread(WINDOWS_IN_FLIGHT, () => this.#sendWindows());

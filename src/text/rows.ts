@@ -5,6 +5,8 @@ import type { EncodePlan } from './options.js';
 
 /** Where the rows of a job go, in whatever order they come. A row may come twice, with the same values. */
 export interface RowSink<Result> {
+  /** Where one row per text lies after the other, for whoever can compute them in place. */
+  readonly matrix?: Float32Array<ArrayBuffer>;
   /** @param rows of the text at `index`: one, or one per token; a view of memory that may be shared */
   place(index: number, rows: Float32Array): void;
   finish(): Result;
@@ -25,6 +27,7 @@ export function sinkFor(
 export function matrixSink(texts: number, dims: number): RowSink<Embeddings> {
   const data = allocate(texts, dims);
   return {
+    matrix: data,
     place: (index, row) => data.set(row, index * dims),
     finish: () => new Embeddings(data, texts, dims),
   };
@@ -52,7 +55,7 @@ export function raggedSink(texts: number, dims: number): RowSink<Embeddings[]> {
   };
 }
 
-function allocate(rows: number, dims: number): Float32Array {
+function allocate(rows: number, dims: number): Float32Array<ArrayBuffer> {
   try {
     return new Float32Array(rows * dims);
   } catch (cause) {

@@ -37,7 +37,7 @@ import { listSink, type RowSink, sinkFor } from './rows.js';
 import { type EncodedText, SmallCalls } from './small-calls.js';
 import { isStaticFolder } from './static-models.js';
 import { encodeStream } from './stream.js';
-import type { TextLane } from './text-lane.js';
+import type { TextJob, TextLane } from './text-lane.js';
 import { closedError, oneText, TokenCalls } from './token-calls.js';
 import type { Tokenized } from './tokenize-job.js';
 import { headLength } from './windows.js';
@@ -372,7 +372,9 @@ export class TextEmbedder implements Embedder {
     return texts.map((_, i) => ({ rows: rows[i], tokens: job.lengths[i] }));
   }
 
-  #job<Result>(texts: string[], plan: EncodePlan, sink: RowSink<Result>): EncodeJob<Result> {
+  #job<Result>(texts: string[], plan: EncodePlan, sink: RowSink<Result>): TextJob<Result> {
+    const here = this.#lane.job?.(texts, plan, sink, this.#meter);
+    if (here) return here;
     const head = this.#head(plan.truncation?.side);
     return new EncodeJob(this.#lane, texts, plan, sink, head, this.#meter);
   }

@@ -1,4 +1,10 @@
-import type { NativeBinding, TokenLimits, WordPieceHandle } from '../../native/binding.js';
+import type {
+  MeanPlan,
+  NativeBinding,
+  TextMeans,
+  TokenLimits,
+  WordPieceHandle,
+} from '../../native/binding.js';
 import type { TokenRoom } from './room.js';
 import { joinTexts } from './strings.js';
 import type { TokenizerFacts } from './tokenizer-json.js';
@@ -67,6 +73,27 @@ export class StaticTokenizer {
     await encodeWordPiece(this.#wordPiece, strings, limits, bags);
     if (bags.known.includes(0)) return this.#complete(texts, limits, bags);
     return { ids: bags.ids.subarray(0, bags.ends.at(-1) ?? 0), ends: bags.ends };
+  }
+
+  /**
+   * {@link encode}, and the mean of the table's rows of each text's tokens, where the addon tokenises.
+   *
+   * @returns per text, 0 if it is left to the library; undefined if all are
+   */
+  async embed(
+    texts: readonly string[],
+    limits: TokenLimits,
+    table: Float32Array,
+    plan: MeanPlan,
+    into: Pick<TextMeans, 'means' | 'counts'>,
+    room: TokenRoom,
+  ): Promise<Uint8Array | undefined> {
+    const { embedWordPiece } = this.#binding;
+    if (!this.#wordPiece || !embedWordPiece) return undefined;
+    const known = new Uint8Array(texts.length);
+    const strings = await joinTexts(texts, room);
+    await embedWordPiece(this.#wordPiece, strings, limits, table, plan, { ...into, known });
+    return known;
   }
 
   async tokenize(texts: readonly string[], limits: TokenLimits): Promise<TokenizedTexts> {

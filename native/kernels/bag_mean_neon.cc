@@ -11,9 +11,11 @@ struct W {
   using F = float32x4_t;
   static constexpr int kF = 4;
   static F zero() { return vdupq_n_f32(0); }
+  static F set(float x) { return vdupq_n_f32(x); }
   static F load(const float* p) { return vld1q_f32(p); }
   static void store(float* p, F a) { vst1q_f32(p, a); }
   static F add(F a, F b) { return vaddq_f32(a, b); }
+  static F div(F a, F b) { return vdivq_f32(a, b); }
   static void prefetch(const float*) {}
   static constexpr int kBlock = 16;
 };
@@ -21,9 +23,9 @@ struct W {
 }  // namespace
 }  // namespace embedlane
 
-#include "bag_sums-inl.h"
+#include "bag_mean-inl.h"
 
-void embedlane::bag_sums_neon(const float* table, size_t stride, const uint32_t* ids, size_t count,
-                              size_t dims, float* out) {
-  sum_rows(table, stride, ids, count, dims, out);
+void embedlane::bag_mean_neon(const float* table, size_t stride, const uint32_t* ids, size_t count,
+                              size_t readable, size_t dims, float* out) {
+  mean_rows(table, stride, ids, count, readable, dims, out);
 }
