@@ -61,6 +61,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["createWordPiece"] = Napi::Function::New<create_word_piece>(env);
   exports["encodeWordPiece"] = Napi::Function::New<encode_word_piece>(env);
   exports["embedWordPiece"] = Napi::Function::New<embed_word_piece>(env);
+  exports["preferLargePages"] = Napi::Function::New<prefer_large_pages>(env);
   exports["bagMeans"] = Napi::Function::New<bag_means>(env);
   exports["topKSync"] = Napi::Function::New<top_k_sync>(env);
   exports["measureLimits"] = Napi::Function::New<measure_limits>(env);

@@ -9,6 +9,7 @@
 
 #include "../kernels/dispatch.h"
 #include "../pooling/bag.h"
+#include "../storage/large_pages.h"
 #include "../tokenizer/wordpiece.h"
 #include "args.h"
 #include "environment.h"
@@ -119,7 +120,8 @@ class EncodeJob : public AsyncJob {
     uint32_t end = 0;
     for (size_t t = 0; t < texts.size() && !cancelled(); t++) {
       size_t count = 0;
-      known[t] = tokenizer->model->encode(texts[t], texts.readable(t), limits, desk->scratch, ids + end, &count);
+      known[t] =
+          tokenizer->model->encode(texts[t], texts.readable(t), limits, desk->scratch, ids + end, &count);
       end += uint32_t(known[t] ? count : 0);
       ends[t] = end;
     }
@@ -160,7 +162,8 @@ class EmbedJob : public AsyncJob {
         desk.ids.resize(std::max(most, kKeptIds));
       }
       size_t count = 0;
-      known[t] = tokenizer->model->encode(texts[t], texts.readable(t), limits, desk.scratch, desk.ids.data() + end, &count);
+      known[t] = tokenizer->model->encode(texts[t], texts.readable(t), limits, desk.scratch,
+                                          desk.ids.data() + end, &count);
       counts[t] = uint32_t(known[t] ? count : 0);
       ends[t - first] = end += counts[t];
     }
@@ -261,6 +264,12 @@ Napi::Value embed_word_piece(const Napi::CallbackInfo& info) {
   job->counts = counts.data;
   job->known = known.data;
   return start(info, job, 14);
+}
+
+Napi::Value prefer_large_pages(const Napi::CallbackInfo& info) {
+  const Span<float> data = floats(info, 0);
+  prefer_large_pages(data.data, data.length * sizeof(float));
+  return info.Env().Undefined();
 }
 
 Napi::Value bag_means(const Napi::CallbackInfo& info) {

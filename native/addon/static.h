@@ -11,4 +11,7 @@ Napi::Value encode_word_piece(const Napi::CallbackInfo& info);
 Napi::Value embed_word_piece(const Napi::CallbackInfo& info);
 Napi::Value bag_means(const Napi::CallbackInfo& info);
 
+// NativeBinding.preferLargePages.
+Napi::Value prefer_large_pages(const Napi::CallbackInfo& info);
+
 }  // namespace embedlane

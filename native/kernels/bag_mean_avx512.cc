@@ -28,6 +28,6 @@ struct W {
 #include "bag_mean-inl.h"
 
 void embedlane::bag_mean_avx512(const float* table, size_t stride, const uint32_t* ids, size_t count,
-                              size_t readable, size_t dims, float* out) {
+                                size_t readable, size_t dims, float* out) {
   mean_rows(table, stride, ids, count, readable, dims, out);
 }

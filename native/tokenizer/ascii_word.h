@@ -14,8 +14,8 @@
 
 namespace embedlane {
 
-// The ASCII letters and digits that a text goes on with, as bytes: a short word is two registers, which can be
-// compared and hashed as such. The instructions are those that every x86-64 and every ARM64 has.
+// The ASCII letters and digits that a text goes on with, as bytes: a short word is two registers, which can
+// be compared and hashed as such. The instructions are those that every x86-64 and every ARM64 has.
 struct AsciiWord {
   static constexpr size_t kMost = 16;  // units that are looked at
 
@@ -64,8 +64,7 @@ inline AsciiWord AsciiWord::read(const uint16_t* units, size_t count, bool lower
   const uint8x16_t in_word = vorrq_u8(vcleq_u8(vsubq_u8(lower, vdupq_n_u8('a')), vdupq_n_u8(25)),
                                       vcleq_u8(vsubq_u8(bytes, vdupq_n_u8('0')), vdupq_n_u8(9)));
   // Four bits per byte.
-  const uint64_t mask =
-      vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(in_word), 4)), 0);
+  const uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(in_word), 4)), 0);
   AsciiWord word;
   word.length = std::min(size_t(std::countr_one(mask)) / 4, count);
   const uint8x16_t kept = vld1q_u8(ascii_word::kKept + kMost - word.length);

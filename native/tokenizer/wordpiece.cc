@@ -28,6 +28,15 @@ inline uint64_t extend(uint64_t hash, uint32_t character) {
   return hash ^ hash >> 29;
 }
 
+inline uint64_t hash_of(const AsciiWord& word) {
+  const uint64_t mixed = (word.bytes[0] ^ std::rotl(word.bytes[1], 31) * kSpread) * kSpread;
+  return mixed ^ mixed >> 32;
+}
+
+inline bool same(const uint64_t* bytes, const AsciiWord& word) {
+  return ((bytes[0] ^ word.bytes[0]) | (bytes[1] ^ word.bytes[1])) == 0;
+}
+
 constexpr int kPresentBits = 20;
 
 inline size_t present_bit(uint64_t hash) { return hash >> (64 - kPresentBits); }
@@ -36,15 +45,18 @@ inline size_t present_bit(uint64_t hash) { return hash >> (64 - kPresentBits); }
 
 WordPiece::WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<const uint16_t> prefix,
                      const Strings& added, const uint32_t* added_ids, const Options& options)
-    : characters_(options.fold ? BertCharacters::uncased() : BertCharacters::cased()), options_(options),
+    : characters_(options.fold ? BertCharacters::uncased() : BertCharacters::cased()),
+      options_(options),
       highest_id_(options.unknown) {
   for (size_t t = 0; t < vocabulary.size(); t++) highest_id_ = std::max(highest_id_, ids[t]);
   for (size_t a = 0; a < added.size(); a++) highest_id_ = std::max(highest_id_, added_ids[a]);
   // A token with the prefix is two pieces: a text may contain it as it is.
   pieces_.assign(std::bit_ceil(4 * (vocabulary.size() + 1)), {0, 0, 0, kNone});
+  words_.assign(pieces_.size() / 2, {{0, 0}, kNone});
   present_.assign((size_t(1) << kPresentBits) / 64, 0);
   for (size_t t = 0; t < vocabulary.size(); t++) {
     const std::span<const uint16_t> token = vocabulary[t];
+    add_word(token, ids[t]);
     add_piece(token, kWordSeed, ids[t]);
     if (token.size() > prefix.size() && std::equal(prefix.begin(), prefix.end(), token.begin())) {
       add_piece(token.subspan(prefix.size()), kContinuationSeed, ids[t]);
@@ -82,6 +94,25 @@ WordPiece::Ascii WordPiece::ascii_kind(CharacterKind kind) {
       return Ascii::kIsolated;
     default:
       return Ascii::kOther;
+  }
+}
+
+void WordPiece::add_word(std::span<const uint16_t> token, uint32_t id) {
+  uint16_t units[AsciiWord::kMost] = {};
+  if (token.empty() || token.size() >= AsciiWord::kMost) return;
+  std::copy(token.begin(), token.end(), units);
+  const AsciiWord word = AsciiWord::read(units, token.size(), false);
+  if (word.length < token.size()) return;
+  size_t slot = hash_of(word) & (words_.size() - 1);
+  for (; words_[slot].id != kNone; slot = (slot + 1) & (words_.size() - 1)) {
+    if (same(words_[slot].bytes, word)) return;
+  }
+  words_[slot] = {{word.bytes[0], word.bytes[1]}, id};
+}
+
+uint32_t WordPiece::find_word(const AsciiWord& word) const {
+  for (size_t slot = hash_of(word) & (words_.size() - 1);; slot = (slot + 1) & (words_.size() - 1)) {
+    if (same(words_[slot].bytes, word) || words_[slot].id == kNone) return words_[slot].id;
   }
 }
 
@@ -169,11 +200,16 @@ class WordPiece::Encoder {
 
   // A whole word of fewer than AsciiWord::kMost characters.
   void add_ascii_word(const AsciiWord& word) {
-    Scratch::CachedWord& cached = scratch_.cache_[cache_place(word)];
-    if (cached.bytes[0] == word.bytes[0] && cached.bytes[1] == word.bytes[1]) {
+    if (const uint32_t id = model_.find_word(word); id != kNone) {
+      add_token(id);
+      return;
+    }
+    Scratch::CachedPair& pair = scratch_.cache_[hash_of(word) & (Scratch::kCacheSize - 1)];
+    for (const Scratch::CachedWord* cached : {&pair.newer, &pair.older}) {
+      if (!same(cached->bytes, word)) continue;
       // There is room: a word has at least as many characters as pieces, and each room for three.
-      std::memcpy(ids_ + count_, cached.ids, sizeof cached.ids);
-      count_ += cached.count;
+      std::memcpy(ids_ + count_, cached->ids, sizeof cached->ids);
+      count_ += cached->count;
       return;
     }
     const size_t before = count_;
@@ -183,16 +219,13 @@ class WordPiece::Encoder {
     end_word();
     const size_t pieces = count_ - before;
     if (pieces > Scratch::CachedWord::kMostIds) return;
-    std::memcpy(cached.bytes, word.bytes, sizeof cached.bytes);
-    std::copy_n(ids_ + before, pieces, cached.ids);
-    cached.count = uint32_t(pieces);
+    pair.older = pair.newer;
+    std::memcpy(pair.newer.bytes, word.bytes, sizeof word.bytes);
+    std::copy_n(ids_ + before, pieces, pair.newer.ids);
+    pair.newer.count = uint32_t(pieces);
   }
 
  private:
-  static size_t cache_place(const AsciiWord& word) {
-    return ((word.bytes[0] ^ std::rotl(word.bytes[1], 31) * kSpread) * kSpread) >> (64 - Scratch::kCacheBits);
-  }
-
   // False if the word is longer than any that has pieces: it stays unknown however it goes on.
   bool make_room() {
     if (length_ > model_.options_.most_characters) return false;

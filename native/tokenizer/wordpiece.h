@@ -16,9 +16,7 @@ struct Strings {
   std::span<const uint32_t> ends;
 
   size_t size() const { return ends.size(); }
-  std::span<const uint16_t> operator[](size_t i) const {
-    return units.subspan(start(i), ends[i] - start(i));
-  }
+  std::span<const uint16_t> operator[](size_t i) const { return units.subspan(start(i), ends[i] - start(i)); }
   // Units from the first of string i to the last of all.
   size_t readable(size_t i) const { return units.size() - start(i); }
 
@@ -61,8 +59,8 @@ class WordPiece {
    private:
     friend class WordPiece;
 
-    // Nearly all text is made of a few thousand short ASCII words, whose pieces fit a nearer cache than the
-    // vocabulary does. A new word takes the place of the one that was there.
+    // Short ASCII words that are not in the vocabulary, with their pieces. A new one takes the place of the
+    // older of the two that were there.
     struct CachedWord {
       static constexpr uint32_t kMostIds = 3;
 
@@ -70,10 +68,13 @@ class WordPiece {
       uint32_t ids[kMostIds];
       uint32_t count;
     };
+    struct alignas(64) CachedPair {
+      CachedWord newer, older;
+    };
     static constexpr int kCacheBits = 12;
     static constexpr size_t kCacheSize = size_t(1) << kCacheBits;
 
-    std::vector<CachedWord> cache_;
+    std::vector<CachedPair> cache_;
     std::vector<uint32_t> word_;
     std::vector<uint64_t> hashes_;
   };
@@ -90,6 +91,10 @@ class WordPiece {
     uint32_t start, length;  // in piece_characters_; length 0 for a free slot
     uint32_t id;
   };
+  struct Word {
+    uint64_t bytes[2];  // as AsciiWord has them; zeros for a free slot
+    uint32_t id;
+  };
   struct Added {
     std::vector<uint32_t> characters;
     uint32_t id;
@@ -101,6 +106,9 @@ class WordPiece {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   static Ascii ascii_kind(CharacterKind kind);
+  void add_word(std::span<const uint16_t> token, uint32_t id);
+  // Id of the token that a whole word is, or kNone.
+  uint32_t find_word(const AsciiWord& word) const;
   void add_piece(std::span<const uint16_t> piece, uint64_t seed, uint32_t id);
   // Id of the piece with these characters and this hash, or kNone.
   uint32_t find_piece(uint64_t hash, const uint32_t* characters, size_t length) const;
@@ -113,15 +121,17 @@ class WordPiece {
 
   const BertCharacters& characters_;
   Options options_;
-  // The pieces, in an open-addressing hash table. Most questions have no answer: a set of bits, small enough
+  // Tokens that are short ASCII words, as most words of most texts are: an open-addressing hash table.
+  std::vector<Word> words_;
+  // All pieces, in an open-addressing hash table. Most questions have no answer: a set of bits, small enough
   // for the caches, says so without a look at the table.
   std::vector<Piece> pieces_;
   std::vector<uint64_t> present_;
   std::vector<uint32_t> piece_characters_;
   Ascii ascii_[128];
   uint32_t isolated_ids_[128];
-  bool has_ascii_words_;  // whether words of letters and digits may be read as AsciiWord
-  std::vector<Added> added_;   // longest first
+  bool has_ascii_words_;      // whether words of letters and digits may be read as AsciiWord
+  std::vector<Added> added_;  // longest first
   uint32_t highest_id_;
   uint64_t added_starts_ = 0;  // the last six bits of their first units, as a set
 };

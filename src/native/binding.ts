@@ -271,6 +271,8 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     normalizeKept: boolean,
     out: Float32Array,
   ): Promise<void>;
+  /** Hints that megabytes of new memory, not yet written, are better had in large pages. */
+  preferLargePages(data: Float32Array): void;
 
   /**
    * Measures what this machine can do at most with `threads` threads: float32 operations a second, and bytes a

@@ -11,8 +11,8 @@ import type { Side } from '../text/config/index.js';
 import type { TruncationWish } from '../text/lane/protocol.js';
 import { readStaticConfig, type StaticLibrary, type StaticModelConfig } from './config.js';
 import { type EmbeddingTable, readTable } from './table.js';
-import { MeanOfTokens } from './text-means.js';
-import { StaticTokenizer, type TokenizedTexts, TokenRoom } from './tokenizer/index.js';
+import { MeanOfTokens, type PreparedTexts } from './text-means.js';
+import { StaticTokenizer, TextRoom, type TokenizedTexts } from './tokenizer/index.js';
 import { type TextRange, textRanges } from './windows.js';
 
 export interface StaticModelOptions {
@@ -41,6 +41,8 @@ export interface StaticRows {
   lengths: Uint32Array;
 }
 
+type PreparedRange = PreparedTexts & TextRange;
+
 /** A tokenizer and a table of vectors: a text's vector is the mean of its tokens'. */
 export class StaticModel {
   readonly config: StaticModelConfig;
@@ -50,7 +52,7 @@ export class StaticModel {
   readonly #limits: TokenLimits;
   /** model2vec cuts texts to so many characters before it tokenises them. */
   readonly #mostCharacters: number;
-  readonly #windows: number;
+  readonly #threads: number;
   #closed = false;
 
   private constructor(
@@ -74,8 +76,7 @@ export class StaticModel {
     };
     this.#mostCharacters =
       model2vec && most !== undefined ? most * facts.medianTokenLength : Number.POSITIVE_INFINITY;
-    // One more than there are threads, so that each finds the next window ready.
-    this.#windows = (threads ?? availableParallelism()) + 1;
+    this.#threads = threads ?? availableParallelism();
   }
 
   /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if a file is missing, malformed, or does not fit another */
@@ -133,6 +134,7 @@ export class StaticModel {
     data = allocateFloats(texts.length * output.dims),
   ): Promise<StaticRows> {
     const out: StaticRows = { data, lengths: new Uint32Array(texts.length) };
+    this.#means.makeRoom(data);
     const ranges = textRanges(texts);
     // Results arrive in one native callback after the other, between which no timer would ever run.
     const pace = new Pace(output.signal);
@@ -140,18 +142,27 @@ export class StaticModel {
     let tokens = 0;
     let stopped = false;
     const work = async () => {
-      const room = new TokenRoom();
-      for (const range of ranges) {
+      // While the addon computes one range, the next is made ready in the other room.
+      const rooms = [new TextRoom(), new TextRoom()];
+      const prepare = () => {
+        const { value: range } = ranges.next();
+        return range && this.#prepare(texts, range, output, rooms.reverse()[0]);
+      };
+      for (let next = prepare(); next; ) {
+        const range = await next;
         throwIfAborted(output.signal);
         if (stopped) return;
-        tokens += await this.#embedRange(texts, range, output, out, room);
+        const embedded = this.#embedRange(range, output, out);
+        next = prepare();
+        next?.catch(() => {}); // heard when it is awaited, or nobody's any more
+        tokens += await embedded;
         this.#assertOpen();
         completed += range.end - range.start;
         if (!stopped) output.onProgress?.({ completed, total: texts.length, tokens });
         if (pace.due) await pace.turn();
       }
     };
-    const workers = Array.from({ length: this.#windows }, work);
+    const workers = Array.from({ length: this.#threads }, work);
     try {
       await Promise.all(workers);
     } catch (error) {
@@ -166,7 +177,7 @@ export class StaticModel {
   /** Tokens of each whole text. */
   async count(texts: readonly string[]): Promise<number[]> {
     this.#assertOpen();
-    const { ends } = await this.#tokenizer.encode(texts, { ...this.#limits, most: MOST }, new TokenRoom());
+    const { ends } = await this.#tokenizer.encode(texts, { ...this.#limits, most: MOST });
     return Array.from(ends, (end, i) => end - (ends[i - 1] ?? 0));
   }
 
@@ -186,17 +197,25 @@ export class StaticModel {
     this.#tokenizer.close();
   }
 
-  /** @returns tokens of these texts */
-  async #embedRange(
+  async #prepare(
     texts: readonly string[],
     { start, end }: TextRange,
-    { prompt, normalize, dims, truncation }: StaticOutput,
-    out: StaticRows,
-    room: TokenRoom,
-  ): Promise<number> {
+    { prompt }: StaticOutput,
+    room: TextRoom,
+  ): Promise<PreparedRange> {
     let part = texts.slice(start, end);
     if (prompt !== '') part = part.map((text) => prompt + text);
     if (this.#mostCharacters !== Number.POSITIVE_INFINITY) part = part.map((text) => this.#cut(text));
+    return { start, end, ...(await this.#means.prepare(part, room)) };
+  }
+
+  /** @returns tokens of these texts */
+  async #embedRange(
+    range: PreparedRange,
+    { normalize, dims, truncation }: StaticOutput,
+    out: StaticRows,
+  ): Promise<number> {
+    const { start, end } = range;
     const cut = dims < this.#table.dims;
     const plan = {
       dims: this.#table.dims,
@@ -206,7 +225,7 @@ export class StaticModel {
     };
     const counts = out.lengths.subarray(start, end);
     const into = { means: out.data.subarray(start * dims, end * dims), counts };
-    await this.#means.embed(part, this.#limitsOf(truncation), plan, into, room);
+    await this.#means.embed(range, this.#limitsOf(truncation), plan, into);
     return counts.reduce((sum, count) => sum + count, 0);
   }
 

@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { EmbedlaneError } from '../core/errors.js';
 import { widenBfloat16, widenFloat16 } from '../core/float16.js';
 import { Safetensors, type TensorEntry } from '../hub/safetensors.js';
+import { loadBinding } from '../native/load.js';
 import { allocateFloats } from '../native/memory.js';
 
 /** One vector per token id, row-major. */
@@ -78,6 +79,7 @@ async function readFloats(
   const numbers = NUMBERS[dtype];
   if (!numbers) throw invalid(file, `numbers in '${name}'`, dtype);
   const out = allocateFloats(shape.reduce((product, size) => product * size, 1));
+  loadBinding().preferLargePages(out);
   for (let done = 0, next = 0; done < bytes; ) {
     const piece = Buffer.from(new ArrayBuffer(Math.min(PIECE, bytes - done)));
     await fill(handle, file, piece, begin + done);
@@ -117,6 +119,7 @@ async function fold(
     throw invalid(file, `${tokens} values in 'weights', one per token,`, `${weights.length}`);
   }
   const out = allocateFloats(tokens * dims);
+  loadBinding().preferLargePages(out);
   for (let token = 0; token < tokens; token++) {
     const row = mapping ? mapping[token] : token;
     if (!(row >= 0 && row < rows)) throw invalid(file, `rows below ${rows} in 'mapping'`, `${row}`);

@@ -1,9 +1,18 @@
-import type { MeanPlan, NativeBinding, TextMeans, TokenLimits } from '../native/binding.js';
+import type { MeanPlan, NativeBinding, Strings, TextMeans, TokenLimits } from '../native/binding.js';
 import type { EmbeddingTable } from './table.js';
-import type { StaticTokenizer, TokenRoom } from './tokenizer/index.js';
+import type { StaticTokenizer, TextRoom } from './tokenizer/index.js';
+
+/** Bytes from which large pages can be had. */
+const LARGE = 4 * 1024 * 1024;
 
 /** Where the means of some texts and the numbers of their tokens go. */
 export type MeanRows = Pick<TextMeans, 'means' | 'counts'>;
+
+/** Texts, ready for the addon where that tokenises them. */
+export interface PreparedTexts {
+  texts: readonly string[];
+  strings: Strings | undefined;
+}
 
 /** The mean of the vectors of a text's tokens: all in the addon where that tokenises, else from the library's ids. */
 export class MeanOfTokens {
@@ -17,16 +26,24 @@ export class MeanOfTokens {
     this.#binding = binding;
   }
 
-  /** @param room memory for the texts; one of these calls at a time may use it */
+  /** Prepares memory for many rows, which nobody has written to. */
+  makeRoom(rows: Float32Array): void {
+    if (rows.byteLength >= LARGE) this.#binding.preferLargePages(rows);
+  }
+
+  /** @param room memory for the texts, in use until {@link embed} is done with them */
+  async prepare(texts: readonly string[], room: TextRoom): Promise<PreparedTexts> {
+    return { texts, strings: await this.#tokenizer.join(texts, room) };
+  }
+
   async embed(
-    texts: readonly string[],
+    { texts, strings }: PreparedTexts,
     limits: TokenLimits,
     plan: MeanPlan,
     into: MeanRows,
-    room: TokenRoom,
   ): Promise<void> {
-    const known = await this.#tokenizer.embed(texts, limits, this.#table.data, plan, into, room);
-    if (known === undefined) return this.#fromIds(texts, limits, plan, into, room);
+    if (!strings) return this.#fromIds(texts, limits, plan, into);
+    const known = await this.#tokenizer.embed(strings, limits, this.#table.data, plan, into);
     if (!known.includes(0)) return;
     const rest = Array.from(known.keys()).filter((i) => known[i] === 0);
     const part: MeanRows = {
@@ -34,7 +51,7 @@ export class MeanOfTokens {
       counts: new Uint32Array(rest.length),
     };
     const open = rest.map((i) => texts[i]);
-    await this.#fromIds(open, limits, plan, part, room);
+    await this.#fromIds(open, limits, plan, part);
     rest.forEach((place, i) => {
       into.means.set(part.means.subarray(i * plan.kept, (i + 1) * plan.kept), place * plan.kept);
       into.counts[place] = part.counts[i];
@@ -46,9 +63,8 @@ export class MeanOfTokens {
     limits: TokenLimits,
     { dims, normalize, kept, normalizeKept }: MeanPlan,
     { means, counts }: MeanRows,
-    room: TokenRoom,
   ): Promise<void> {
-    const { ids, ends } = await this.#tokenizer.encode(texts, limits, room);
+    const { ids, ends } = await this.#tokenizer.encode(texts, limits);
     ends.forEach((end, i) => {
       counts[i] = end - (ends[i - 1] ?? 0);
     });

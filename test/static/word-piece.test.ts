@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Tokenizer } from 'tokenizers';
 import { describe, expect, it } from 'vitest';
+import { MOST_TOKENS_PER_UNIT } from '#dist/native/binding.js';
 import { loadBinding } from '#dist/native/load.js';
-import { StaticTokenizer, TokenRoom } from '#dist/static/tokenizer/index.js';
+import { StaticTokenizer } from '#dist/static/tokenizer/index.js';
 import { joinStrings } from '#dist/static/tokenizer/strings.js';
 import { wordPieceSpec } from '#dist/static/tokenizer/word-piece-spec.js';
 import { fixture, readGolden } from '../text/goldens.js';
@@ -40,7 +41,7 @@ function fuzz(count: number): string[] {
 }
 
 async function natively(tokenizer: StaticTokenizer, texts: string[], limits = WHOLE): Promise<number[][]> {
-  const { ids, ends } = await tokenizer.encode(texts, limits, new TokenRoom());
+  const { ids, ends } = await tokenizer.encode(texts, limits);
   return texts.map((_, i) => Array.from(ids.subarray(ends[i - 1] ?? 0, ends[i])));
 }
 
@@ -109,7 +110,11 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
       const handle = await binding.createWordPiece?.(spec as NonNullable<typeof spec>);
       const texts = sources.map((character) => `${character} x${character}x`);
       const strings = joinStrings(texts);
-      const room = new TokenRoom().bags(texts.length, strings.units.length);
+      const room = {
+        ids: new Uint32Array(strings.units.length * MOST_TOKENS_PER_UNIT),
+        ends: new Uint32Array(texts.length),
+        known: new Uint8Array(texts.length),
+      };
       await binding.encodeWordPiece?.(handle as NonNullable<typeof handle>, strings, WHOLE, room);
       const library = Tokenizer.fromString(JSON.stringify(own));
       const encodings = await library.encodeBatch(texts, { addSpecialTokens: false });

@@ -37,6 +37,7 @@ export function createFallback(): NativeBinding {
     pool,
     ...conversions,
     bagMeans,
+    preferLargePages: () => {},
     topKSync: (queries, corpus, dims, k, metric, _, dtype) =>
       topKSync(queries, corpus, dims, k, metric, dtype),
     topK: (queries, corpus, dims, k, metric, _, dtype) => topK(queries, corpus, dims, k, metric, dtype),

@@ -1,17 +1,21 @@
 import type {
   MeanPlan,
   NativeBinding,
+  Strings,
   TextMeans,
+  TokenBags,
   TokenLimits,
   WordPieceHandle,
 } from '../../native/binding.js';
-import type { TokenRoom } from './room.js';
+import { MOST_TOKENS_PER_UNIT } from '../../native/binding.js';
+import { allocateWords } from '../../native/memory.js';
+import { TextRoom } from './room.js';
 import { joinTexts } from './strings.js';
 import type { TokenizerFacts } from './tokenizer-json.js';
 import type { Encoded, TokenizedTexts } from './worker-protocol.js';
 import { WorkerTokenizer } from './worker-tokenizer.js';
 
-export { TokenRoom } from './room.js';
+export { TextRoom } from './room.js';
 export type { TokenizerFacts } from './tokenizer-json.js';
 export type { Encoded, TokenizedTexts } from './worker-protocol.js';
 
@@ -63,36 +67,48 @@ export class StaticTokenizer {
     return this.#wordPiece !== undefined;
   }
 
-  /** @param room memory for the result, which is valid until the room is used again */
-  async encode(texts: readonly string[], limits: TokenLimits, room: TokenRoom): Promise<Encoded> {
+  async encode(texts: readonly string[], limits: TokenLimits): Promise<Encoded> {
     const { encodeWordPiece } = this.#binding;
     if (!this.#wordPiece || !encodeWordPiece)
       return (await this.#library()).encode(wellFormed(texts), limits);
-    const strings = await joinTexts(texts, room);
-    const bags = room.bags(texts.length, strings.units.length);
+    const strings = await joinTexts(texts, new TextRoom());
+    const bags: TokenBags = {
+      ids: allocateWords(Uint32Array, strings.units.length * MOST_TOKENS_PER_UNIT),
+      ends: new Uint32Array(texts.length),
+      known: new Uint8Array(texts.length),
+    };
     await encodeWordPiece(this.#wordPiece, strings, limits, bags);
     if (bags.known.includes(0)) return this.#complete(texts, limits, bags);
     return { ids: bags.ids.subarray(0, bags.ends.at(-1) ?? 0), ends: bags.ends };
   }
 
   /**
-   * {@link encode}, and the mean of the table's rows of each text's tokens, where the addon tokenises.
+   * Copies texts to where the addon reads them; undefined if they are the library's.
    *
-   * @returns per text, 0 if it is left to the library; undefined if all are
+   * @param room memory for it, in use until {@link embed} is done
+   */
+  async join(texts: readonly string[], room: TextRoom): Promise<Strings | undefined> {
+    return this.native ? joinTexts(texts, room) : undefined;
+  }
+
+  /**
+   * The mean of the table's rows of each text's tokens.
+   *
+   * @param texts from {@link join}
+   * @returns per text, 0 if it is left to {@link encode}
    */
   async embed(
-    texts: readonly string[],
+    texts: Strings,
     limits: TokenLimits,
     table: Float32Array,
     plan: MeanPlan,
     into: Pick<TextMeans, 'means' | 'counts'>,
-    room: TokenRoom,
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<Uint8Array> {
+    const known = new Uint8Array(texts.ends.length);
     const { embedWordPiece } = this.#binding;
-    if (!this.#wordPiece || !embedWordPiece) return undefined;
-    const known = new Uint8Array(texts.length);
-    const strings = await joinTexts(texts, room);
-    await embedWordPiece(this.#wordPiece, strings, limits, table, plan, { ...into, known });
+    if (this.#wordPiece && embedWordPiece) {
+      await embedWordPiece(this.#wordPiece, texts, limits, table, plan, { ...into, known });
+    }
     return known;
   }
 

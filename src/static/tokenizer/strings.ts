@@ -1,5 +1,5 @@
 import type { Strings } from '../../native/binding.js';
-import type { TokenRoom } from './room.js';
+import type { TextRoom } from './room.js';
 
 /** Units that are copied before the event loop may turn: about a millisecond. */
 const PIECE = 512 * 1024;
@@ -13,7 +13,7 @@ export function joinStrings(texts: readonly string[]): Strings {
 }
 
 /** {@link joinStrings} into `room`, letting the event loop turn while it copies long texts. */
-export async function joinTexts(texts: readonly string[], room: TokenRoom): Promise<Strings> {
+export async function joinTexts(texts: readonly string[], room: TextRoom): Promise<Strings> {
   const ends = stringEnds(texts);
   const total = ends.at(-1) ?? 0;
   const units = room.units(total);
