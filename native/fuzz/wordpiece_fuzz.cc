@@ -1,6 +1,7 @@
 // The tokenizer: any text in UTF-16, ill-formed too, with any well-formed vocabulary.
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 
 #include "../tokenizer/wordpiece.h"
@@ -56,16 +57,28 @@ void run(FuzzedDataProvider& in) {
     limits.from_end = in.ConsumeBool();
     limits.drop_unknown = in.ConsumeBool();
     const std::string bytes = in.ConsumeRandomLengthString(512);
-    std::vector<uint16_t> text(bytes.size() / 2);
-    if (!text.empty()) std::memcpy(text.data(), bytes.data(), 2 * text.size());
+    std::vector<uint16_t> units(bytes.size() / 2);
+    if (!units.empty()) std::memcpy(units.data(), bytes.data(), 2 * units.size());
+    // What follows the text in memory is not its own.
+    const std::span<const uint16_t> text =
+        std::span(units).first(in.ConsumeIntegralInRange<size_t>(0, units.size()));
     std::vector<uint32_t> tokens(WordPiece::kMostPerUnit * text.size());
     size_t count = 0;
-    if (!model.encode(text, text.size(), limits, scratch, tokens.data(), &count)) continue;
+    const bool known = model.encode(text, units.size(), limits, scratch, tokens.data(), &count);
+    const std::vector<uint16_t> copy(text.begin(), text.end());
+    std::vector<uint32_t> alone(tokens.size());
+    size_t alone_count = 0;
+    WordPiece::Scratch fresh;
+    require(model.encode(copy, copy.size(), limits, fresh, alone.data(), &alone_count) == known,
+            "the same texts are known");
+    if (!known) continue;
+    require(count == alone_count && std::equal(alone.begin(), alone.begin() + count, tokens.begin()),
+            "the same ids, whatever follows and was seen before");
     require(count <= std::min(limits.most, tokens.size()), "as many tokens as are wanted");
     for (size_t i = 0; i < count; i++) {
       const uint32_t id = tokens[i];
-      const bool known = id < ids.size() || (id >= 1000 && id - 1000 < added_ids.size());
-      require(known || (id == unknown && !limits.drop_unknown), "ids of the vocabulary");
+      const bool ours = id < ids.size() || (id >= 1000 && id - 1000 < added_ids.size());
+      require(ours || (id == unknown && !limits.drop_unknown), "ids of the vocabulary");
     }
   }
 }

@@ -155,7 +155,8 @@ export class StaticModel {
         const embedded = this.#embedRange(range, output, out);
         next = prepare();
         next?.catch(() => {}); // heard when it is awaited, or nobody's any more
-        tokens += await embedded;
+        const found = await embedded;
+        tokens += found;
         this.#assertOpen();
         completed += range.end - range.start;
         if (!stopped) output.onProgress?.({ completed, total: texts.length, tokens });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { MOST_TOKENS_PER_UNIT, type NativeBinding, type WordPieceHandle } from '#dist/native/binding.js';
 import { createFallback } from '#dist/native/fallback/index.js';
 import { loadBinding } from '#dist/native/load.js';
+import { joinStrings } from '#dist/static/tokenizer/strings.js';
 import { implementations } from './levels.js';
 
 const TABLE_ROWS = 50;
@@ -55,8 +57,105 @@ describe.each(implementations())('bagMeans at level $name', ({ use }) => {
   );
 });
 
-describe.skipIf(loadBinding().backend !== 'native')('the addon', () => {
+const levels = implementations().filter(({ use }) => use().embedWordPiece !== undefined);
+const hasAddon = levels.length > 0;
+
+/** A tokenizer of a few words and their pieces, the ids of which are rows of a table. */
+async function fewWords(addon: NativeBinding) {
+  const vocabulary = ['[UNK]', 'cat', 'cats', 'dog', '##s', '##ma', 'a', '.', 'fifteen15letter', '##x'];
+  const tokenizer = await addon.createWordPiece?.({
+    vocabulary: joinStrings(vocabulary),
+    ids: Uint32Array.from(vocabulary.keys()),
+    added: joinStrings(['[SEP]']),
+    addedIds: Uint32Array.from([vocabulary.length]),
+    prefix: joinStrings(['##']).units,
+    fold: true,
+    unknown: 0,
+    mostCharacters: 100,
+  });
+  return { tokenizer: tokenizer as WordPieceHandle, rows: vocabulary.length + 1 };
+}
+
+describe.skipIf(!hasAddon).each(levels)('embedWordPiece at level $name', ({ use }) => {
+  // The fourth has a mark whose tokens depend on its neighbours, which the addon leaves to others.
+  const words = ['Cats dogs', '', 'cat [SEP] fifteen15letterx.', '\u302e cat', 'dogmas a'];
+  const texts = Array.from({ length: 700 }, (_, i) => words[i % words.length].repeat(1 + (i % 9)));
+
+  it.each([
+    [false, 33, false, { most: 2 ** 32 - 1, fromEnd: false, dropUnknown: false }],
+    [true, 20, false, { most: 3, fromEnd: true, dropUnknown: false }],
+    [false, 20, true, { most: 3, fromEnd: false, dropUnknown: true }],
+  ])(
+    'gives the bits of encodeWordPiece and bagMeans: normalize %s, kept %i, then %s, %j',
+    async (normalize, kept, normalizeKept, limits) => {
+      const addon = use();
+      const { tokenizer, rows } = await fewWords(addon);
+      const dims = 33;
+      const table = Float32Array.from({ length: rows * dims }, (_, i) => Math.sin(i + 1));
+      const strings = joinStrings(texts);
+      const bags = {
+        ids: new Uint32Array(strings.units.length * MOST_TOKENS_PER_UNIT),
+        ends: new Uint32Array(texts.length),
+        known: new Uint8Array(texts.length),
+      };
+      await addon.encodeWordPiece?.(tokenizer, strings, limits, bags);
+      const ids = bags.ids.subarray(0, bags.ends.at(-1));
+      const expected = new Float32Array(texts.length * kept);
+      await addon.bagMeans(table, dims, ids, bags.ends, normalize, kept, normalizeKept, expected);
+      const into = {
+        means: new Float32Array(texts.length * kept).fill(7),
+        counts: new Uint32Array(texts.length).fill(7),
+        known: new Uint8Array(texts.length).fill(7),
+      };
+      const plan = { dims, normalize, kept, normalizeKept };
+      await addon.embedWordPiece?.(tokenizer, strings, limits, table, plan, into);
+      expect(into.known).toEqual(bags.known);
+      expect(into.known.filter((known) => known === 0)).toHaveLength(140);
+      expect(into.counts).toEqual(bags.ends.map((end, i) => end - (bags.ends[i - 1] ?? 0)));
+      expect(new Uint32Array(into.means.buffer)).toEqual(new Uint32Array(expected.buffer));
+    },
+  );
+});
+
+describe.skipIf(!hasAddon)('the addon', () => {
   const addon = loadBinding();
+
+  it('refuses tables without a row for each token, and results of another size', async () => {
+    const { tokenizer, rows } = await fewWords(addon);
+    const strings = joinStrings(['cat', 'dog']);
+    const limits = { most: 10, fromEnd: false, dropUnknown: false };
+    const call = (tableRows: number, means: number, counts: number, known: number) =>
+      addon.embedWordPiece?.(
+        tokenizer,
+        strings,
+        limits,
+        new Float32Array(tableRows * 2),
+        { dims: 2, normalize: false, kept: 2, normalizeKept: false },
+        {
+          means: new Float32Array(means),
+          counts: new Uint32Array(counts),
+          known: new Uint8Array(known),
+        },
+      );
+    await expect(call(rows - 1, 4, 2, 2)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
+    for (const [means, counts, known] of [
+      [3, 2, 2],
+      [4, 1, 2],
+      [4, 2, 1],
+    ]) {
+      await expect(call(rows, means, counts, known)).rejects.toMatchObject({ code: 'ERR_DIMENSION' });
+    }
+    await expect(call(rows, 4, 2, 2)).resolves.toBeUndefined();
+  });
+
+  it('takes memory of any size and place for large pages, which changes nothing in it', () => {
+    for (const length of [0, 1, 3 * 2 ** 20]) {
+      const data = new Float32Array(length + 1).subarray(1).fill(5);
+      addon.preferLargePages(data);
+      expect(data.every((value) => value === 5)).toBe(true);
+    }
+    expect(() => addon.preferLargePages(new Uint8Array(8) as never)).toThrow();
+  });
 
   it('refuses ids and ends that lead outside', async () => {
     const table = new Float32Array(8);

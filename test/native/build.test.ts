@@ -148,7 +148,7 @@ describe('the list of native sources', () => {
           // One function: it returns the table of the others, or is the only one.
           expect(symbols.trim(), source).toMatch(
             new RegExp(
-              `^\\S+ T embedlane::(${name}_(kernels|tiles|resample)\\(\\)|(bag_sums_${name}|${name}_mel)\\(.*\\))$`,
+              `^\\S+ T embedlane::(${name}_(kernels|tiles|resample)\\(\\)|(bag_mean_${name}|${name}_mel)\\(.*\\))$`,
             ),
           );
         }

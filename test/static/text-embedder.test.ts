@@ -139,6 +139,62 @@ describe('TextEmbedder with a static model', () => {
     },
   );
 
+  it('lets the event loop turn all the while, tells its progress, and keeps the order', async () => {
+    const many = Array.from({ length: 60_000 }, (_, i) => `text ${i % 1000} of many`);
+    let over = false;
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      if (!over) setImmediate(turn);
+    };
+    const seen: { completed: number; tokens?: number; turns: number }[] = [];
+    const encoding = model.encode(many, {
+      onProgress: ({ completed, tokens }) => seen.push({ completed, tokens, turns }),
+    });
+    setImmediate(turn);
+    const { data } = await encoding;
+    over = true;
+    const first = Buffer.from((await own.encode(many.slice(0, 1000))).data.buffer);
+    for (let start = 0; start < data.byteLength; start += first.length) {
+      expect(first.equals(Buffer.from(data.buffer, start, first.length))).toBe(true);
+    }
+    expect(seen.at(-1)).toMatchObject({ completed: many.length });
+    expect(seen.map(({ completed }) => completed)).toEqual(
+      seen.map(({ completed }) => completed).sort((a, b) => a - b),
+    );
+    let tokens = 0;
+    await model.encode(many, { onUsage: (usage) => (tokens = usage.tokens) });
+    expect(seen.at(-1)?.tokens).toBe(tokens);
+    // Nowhere did a quarter of the work go by in one turn.
+    const quarter = many.length / 4;
+    for (const { completed, turns: before } of seen) {
+      const after = seen.find((later) => later.completed > completed + quarter);
+      if (after) expect(after.turns).toBeGreaterThan(before);
+    }
+  });
+
+  it('stops between slices when it is aborted, and passes on what the progress function throws', async () => {
+    const many = Array.from({ length: 60_000 }, (_, i) => `text ${i}`);
+    const stop = new AbortController();
+    let most = 0;
+    const aborted = model.encode(many, {
+      signal: stop.signal,
+      onProgress: ({ completed }) => {
+        most = completed;
+        setImmediate(() => stop.abort());
+      },
+    });
+    await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(most).toBeLessThan(many.length);
+    const failing = model.encode(many, {
+      onProgress: () => {
+        throw new RangeError('mine');
+      },
+    });
+    await expect(failing).rejects.toThrow(new RangeError('mine'));
+    expect(model.stats().active).toBe(0);
+  });
+
   it('is aborted and closed as any other', async () => {
     const many = Array.from({ length: 200_000 }, (_, i) => `words of text ${i}`);
     const stop = new AbortController();

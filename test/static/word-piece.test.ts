@@ -36,7 +36,47 @@ function fuzz(count: number): string[] {
       const part = parts[below(3) === 0 ? below(parts.length) : 0];
       text += below(20) === 0 ? String.fromCodePoint(below(0x2fff) + 1) : part[below(part.length)];
     }
-    return (text as string & { toWellFormed(): string }).toWellFormed();
+    return wellFormed(text);
+  });
+}
+
+function wellFormed(text: string): string {
+  return (text as string & { toWellFormed(): string }).toWellFormed();
+}
+
+/** Words of letters and digits around the length that the tokenizer takes at once, and what may stand next to them. */
+function words(count: number): string[] {
+  const whole = ['the', 'Computer', 'INTERNATIONAL', 'x86', '2024', 'unbelievably', 'straightforward'];
+  const neighbours = [
+    ' ',
+    ' ',
+    '.',
+    "'",
+    '-',
+    '[SEP]',
+    '[',
+    '\u0000',
+    '\u0301',
+    'é',
+    '漢',
+    '\ud800',
+    '\n',
+    '€',
+  ];
+  let state = 11;
+  const below = (n: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % n;
+  };
+  const letters = 'abcdefghijklmnopqrstuvwxyzABCXYZ0189';
+  return Array.from({ length: count }, () => {
+    let text = '';
+    for (let parts = 1 + below(6); parts > 0; parts--) {
+      if (below(2) === 0) text += whole[below(whole.length)];
+      else for (let length = 1 + below(20); length > 0; length--) text += letters[below(letters.length)];
+      if (parts > 1 || below(2) === 0) text += neighbours[below(neighbours.length)];
+    }
+    return text;
   });
 }
 
@@ -63,6 +103,53 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
     expect(tokenizer.native).toBe(true);
     expect(await natively(tokenizer, texts)).toEqual(await byLibrary(file, texts));
     tokenizer.close();
+  });
+
+  it.each(MODELS)('gives the same ids for words that it has seen, next to whatever: %s', async (name) => {
+    const file = fixture(`models/${name}/tokenizer.json`);
+    const tokenizer = await StaticTokenizer.open(file, loadBinding());
+    const some = words(3000);
+    const expected = await byLibrary(file, some.map(wellFormed));
+    for (let round = 0; round < 2; round++) expect(await natively(tokenizer, some)).toEqual(expected);
+    // Each of them as the last of all, with nothing behind it.
+    for (const i of [0, 1, 2, 3, 4, 5, 6, 7]) {
+      expect(await natively(tokenizer, [some[i]])).toEqual([expected[i]]);
+    }
+    tokenizer.close();
+  });
+
+  it('looks for added tokens in the middle of words, and has no room for longer words', async () => {
+    const json = JSON.parse(readFileSync(fixture('models/tiny-static/tokenizer.json'), 'utf8'));
+    const some = words(500).map((text) => `${text} the10char abqxcd ☃the`);
+    const changes: { added?: string; most?: number }[] = [{ added: 'qx' }, { added: '☃' }, { most: 6 }];
+    for (const { added, most } of changes) {
+      const own = structuredClone(json);
+      if (added)
+        own.added_tokens.push({
+          ...json.added_tokens[0],
+          id: Object.keys(json.model.vocab).length,
+          content: added,
+        });
+      if (most) own.model.max_input_chars_per_word = most;
+      const spec = wordPieceSpec(own);
+      const binding = loadBinding();
+      const handle = await binding.createWordPiece?.(spec as NonNullable<typeof spec>);
+      const strings = joinStrings(some);
+      const room = {
+        ids: new Uint32Array(strings.units.length * MOST_TOKENS_PER_UNIT),
+        ends: new Uint32Array(some.length),
+        known: new Uint8Array(some.length),
+      };
+      await binding.encodeWordPiece?.(handle as NonNullable<typeof handle>, strings, WHOLE, room);
+      const library = Tokenizer.fromString(JSON.stringify(own));
+      library.disableTruncation();
+      library.disablePadding();
+      const encodings = await library.encodeBatch(some.map(wellFormed), { addSpecialTokens: false });
+      encodings.forEach((encoding, i) => {
+        const ids = Array.from(room.ids.subarray(room.ends[i - 1] ?? 0, room.ends[i]));
+        expect(ids, some[i]).toEqual(encoding.getIds());
+      });
+    }
   });
 
   it.each([

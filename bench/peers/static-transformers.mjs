@@ -1,0 +1,57 @@
+/** transformers.js with a static model, as model2vec's documentation shows it. */
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { AutoModel, AutoTokenizer, env, Tensor } from '@huggingface/transformers';
+import { watchLoop } from '../lib/loop.mjs';
+import { serve } from '../lib/serve.mjs';
+
+/** The fastest of 64, 256, 1024 and 4096. */
+const BATCH = 256;
+
+let model;
+let tokenizer;
+let texts;
+
+async function encode(all) {
+  let result;
+  for (let start = 0; start < all.length; start += BATCH) {
+    const { input_ids: lists } = await tokenizer(all.slice(start, start + BATCH), {
+      add_special_tokens: false,
+      return_tensor: false,
+    });
+    const offsets = [0];
+    for (const ids of lists.slice(0, -1)) offsets.push(offsets.at(-1) + ids.length);
+    const ids = lists.flat();
+    const { embeddings } = await model({
+      input_ids: new Tensor('int64', ids, [ids.length]),
+      offsets: new Tensor('int64', offsets, [offsets.length]),
+    });
+    const dims = embeddings.dims[1];
+    result ??= new Float32Array(all.length * dims);
+    result.set(embeddings.data, start * dims);
+  }
+  return result;
+}
+
+serve({
+  async init({ folder }) {
+    env.allowRemoteModels = false;
+    env.localModelPath = dirname(folder);
+    const id = basename(folder);
+    model = await AutoModel.from_pretrained(id, { config: { model_type: 'model2vec' }, dtype: 'fp32' });
+    tokenizer = await AutoTokenizer.from_pretrained(id);
+    texts = JSON.parse(await readFile(join(folder, 'texts.json'), 'utf8'));
+    return { version: env.version };
+  },
+  vectors: async ({ count }) => ({ vectors: await encode(texts.slice(0, count)) }),
+  async round() {
+    let seconds;
+    const { loop } = await watchLoop(async () => {
+      const started = performance.now();
+      await encode(texts);
+      seconds = (performance.now() - started) / 1000;
+    });
+    return { seconds, loop };
+  },
+  close: () => model?.dispose(),
+});
