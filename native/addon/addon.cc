@@ -75,7 +75,6 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["lockFile"] = Napi::Function::New<lock_file>(env);
   exports["RowStore"] = RowStoreObject::define(env);
   exports["logMel"] = Napi::Function::New<log_mel>(env);
-  exports["whisperScale"] = Napi::Function::New<whisper_scale>(env);
   exports["resample"] = Napi::Function::New<resample>(env);
   return exports;
 }

@@ -20,6 +20,12 @@ double number(const Napi::Object& object, const char* name) {
   throw_error(object.Env(), "ERR_INVALID_ARG", std::string("Expected a number for ") + name);
 }
 
+bool boolean(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value();
+  throw_error(object.Env(), "ERR_INVALID_ARG", std::string("Expected a boolean for ") + name);
+}
+
 size_t whole(const Napi::Object& object, const char* name, double min) {
   const double value = number(object, name);
   if (value >= min && value <= kMost && value == std::floor(value)) return size_t(value);
@@ -63,6 +69,7 @@ Napi::Value log_mel(const Napi::CallbackInfo& info) {
   input.hop = whole(spec, "hop", 1);
   input.frames = whole(spec, "frames", 1);
   input.floor = number(spec, "floor");
+  input.whisper = boolean(spec, "whisper");
   input.window = window.data;
   input.mels = starts.length;
   input.starts = starts.data;
@@ -80,11 +87,6 @@ Napi::Value log_mel(const Napi::CallbackInfo& info) {
   }
   check_bands(env, input, weights.length);
   return start_work<LogMel>(info, threads, input);
-}
-
-void whisper_scale(const Napi::CallbackInfo& info) {
-  const Span<float> values = floats(info, 0);
-  if (values.length > 0) whisper_scale(values.data, values.length);
 }
 
 Napi::Value resample(const Napi::CallbackInfo& info) {

@@ -6,8 +6,6 @@ namespace embedlane {
 
 // logMel(samples, spec, window, starts, counts, weights, threads, out) → task
 Napi::Value log_mel(const Napi::CallbackInfo& info);
-// whisperScale(values)
-void whisper_scale(const Napi::CallbackInfo& info);
 // resample(samples, bank, spec, threads, out) → task
 Napi::Value resample(const Napi::CallbackInfo& info);
 

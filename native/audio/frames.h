@@ -5,24 +5,26 @@
 
 namespace embedlane {
 
-// Frames that a kernel transforms at once, one per element of its vectors.
+// Frames that a kernel is given at once: a multiple of the elements of every instruction set's vectors.
 constexpr size_t kFrames = 8;
 
-// One pass of the Fourier transform: radix 2, 3, 4 or 5, with (radix - 1) twiddle factors (cosine, sine) for
-// each of n / radix butterflies, where n is the length that the pass starts from.
+// One or two passes of the Fourier transform, of radix 2, 3, 4 or 5, and the twiddle factors (cosine, sine)
+// behind them: radix - 1 for each of the length / radix butterflies, where length is what the pass starts
+// from. The pairs are (4, 4), (4, 2) and (5, 5); `second` is 1 for a single pass.
 struct FftPass {
-  size_t radix;
+  size_t radix, second;
   const double* twiddles;
+  const double* second_twiddles;
 };
 
-// What turns samples into log-mel values, and where the results go.
+// What turns samples into log-mel values.
 struct MelPlan {
   size_t fft_size;        // n, even
-  size_t hop;             // samples from frame to frame
-  const double* window;   // [fft_size]
+  const double* window;   // [fft_size], half of what the samples are to be multiplied with
   const FftPass* passes;  // of a complex transform of n / 2
   size_t pass_count;
-  const double* split;  // cosine and sine of -2πk / n for k = 0 … n / 2
+  const uint32_t* order;  // [n / 2]: where the transform leaves each frequency
+  const double* split;    // cosine and sine of -2πk / n for k = 0 … n / 4
   size_t mels;
   const uint32_t* starts;  // first frequency bin of each mel band
   const uint32_t* counts;  // number of bins of each mel band
@@ -30,17 +32,20 @@ struct MelPlan {
   double floor;            // least energy
 };
 
-// kFrames spectra at once, of samples that the first frame begins with. Without samples, `scratch` begins
-// with what they are multiplied by the window, [fft_size][kFrames]. `scratch` has room for 4 · fft_size ·
-// kFrames; `out` receives log10(max(energy, floor)) as [mels][kFrames].
+// Doubles of scratch memory, aligned to 64 bytes, that a kernel needs.
+constexpr size_t mel_scratch(size_t fft_size) { return kFrames * (fft_size + fft_size / 2 + 1); }
+
+// log10(max(energy, floor)) of the mel bands of kFrames frames that begin `hop` samples after each other, as
+// [mels][kFrames] with `stride` values from band to band. `most` is raised to the largest of each frame.
 //
 // Double precision throughout, elementwise across frames and without fused multiply-adds: the same bits on
-// every instruction set and in the TypeScript fallback.
-using MelKernel = void (*)(const MelPlan& plan, const float* samples, double* scratch, double* out);
+// every instruction set.
+using MelKernel = void (*)(const MelPlan& plan, const float* samples, size_t hop, double* scratch, float* out,
+                           size_t stride, double* most);
 
-void scalar_mel(const MelPlan& plan, const float* samples, double* scratch, double* out);
-void avx2_mel(const MelPlan& plan, const float* samples, double* scratch, double* out);
-void avx512_mel(const MelPlan& plan, const float* samples, double* scratch, double* out);
-void neon_mel(const MelPlan& plan, const float* samples, double* scratch, double* out);
+void scalar_mel(const MelPlan&, const float*, size_t, double*, float*, size_t, double*);
+void avx2_mel(const MelPlan&, const float*, size_t, double*, float*, size_t, double*);
+void avx512_mel(const MelPlan&, const float*, size_t, double*, float*, size_t, double*);
+void neon_mel(const MelPlan&, const float*, size_t, double*, float*, size_t, double*);
 
 }  // namespace embedlane

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <vector>
 
 #include "frames.h"
@@ -22,6 +23,7 @@ struct MelInput {
   const uint32_t* counts;
   const double* weights;
   double floor;
+  bool whisper;   // whether the result is scaled as Whisper does: x = (max(x, most - 8) + 4) / 4, in float32
   size_t frames;  // at most total / hop + 1
   float* out;     // [mels][frames]
 };
@@ -40,28 +42,38 @@ class LogMel {
   // Takes frames until none are left or `cancelled`. Throws std::bad_alloc.
   void work(const std::atomic<bool>& cancelled);
 
-  void finish() {}
+  void finish();
 
  private:
-  static constexpr size_t kUnitFrames = 32 * kFrames;
+  static constexpr size_t kUnitFrames = 8 * kFrames;
 
-  double sample(ptrdiff_t index) const;
+  // What one thread needs.
+  struct Bench {
+    double* scratch;
+    std::vector<float> samples;  // of kFrames frames that reach over an end
+    std::vector<float> values;   // of fewer frames than kFrames
+    double most[kFrames];
+  };
+
+  float sample(ptrdiff_t index) const;
   bool silent(size_t frame) const;
   const float* inside(size_t frame) const;
-  void gather(size_t frame, double* windowed) const;
-  void compute(size_t frame, size_t count, double* scratch, double* values) const;
+  size_t fill_silent(size_t frame, size_t end) const;
+  void compute(size_t frame, size_t count, Bench& bench) const;
+  void raise(double most);
 
   MelInput input_;
   MelKernel kernel_;
+  std::vector<double> half_window_;
   std::vector<std::vector<double>> twiddles_;
   std::vector<FftPass> passes_;
+  std::vector<uint32_t> order_;
   std::vector<double> split_;
   MelPlan plan_;
   double quiet_;  // log10 of the floor
   std::atomic<size_t> next_{0};
+  std::mutex mutex_;
+  double most_;  // largest value of all frames
 };
-
-// What Whisper does with the spectrogram: x = (max(x, most - 8) + 4) / 4, in float32.
-void whisper_scale(float* values, size_t count);
 
 }  // namespace embedlane

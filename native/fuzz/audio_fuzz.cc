@@ -60,8 +60,10 @@ void log_mel(FuzzedDataProvider& in) {
   input.weights = weights.data();
   input.floor = 1e-10;
   input.out = out.data();
-  LogMel(input).work(kGoOn);
-  whisper_scale(out.data(), out.size());
+  input.whisper = in.ConsumeBool();
+  LogMel work(input);
+  work.work(kGoOn);
+  work.finish();
 }
 
 }  // namespace

@@ -140,6 +140,8 @@ export interface MelSpec {
   frames: number;
   /** Least energy of a band. */
   floor: number;
+  /** Whether the result is scaled as Whisper does: (max(x, largest − 8) + 4) / 4. */
+  whisper: boolean;
 }
 
 /** Where the outputs of a rate conversion lie: output n at (first + n · step) / denominator input samples. */
@@ -346,8 +348,6 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     threads: number,
     out: Float32Array,
   ): NativeTask;
-  /** Whisper's scaling of a log-mel spectrogram, in place: (max(x, largest − 8) + 4) / 4. */
-  whisperScale(values: Float32Array): void;
   /**
    * Rate conversion with a bank of filters, `[phases + 1, taps]`.
    *

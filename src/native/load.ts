@@ -162,7 +162,6 @@ const FUNCTIONS = [
   'lockFile',
   'endWithParent',
   'logMel',
-  'whisperScale',
   'resample',
 ] as const satisfies readonly (keyof Addon)[];
 
@@ -229,7 +228,6 @@ function wrap(native: Addon): NativeBinding {
     lockFile: guard(native.lockFile),
     endWithParent: guard(native.endWithParent),
     logMel: guard((...args) => translated(native.logMel(...args))),
-    whisperScale: guard(native.whisperScale),
     resample: guard((...args) => translated(native.resample(...args))),
   };
 }

@@ -69,7 +69,7 @@ export class ClapFeatureExtractor {
     const { mels, fftSize, hop } = this.config;
     const { starts, counts, weights } = this.#filters;
     const bands = new Float32Array(mels * frames);
-    const spec = { total, fftSize, hop, frames, floor: FLOOR };
+    const spec = { total, fftSize, hop, frames, floor: FLOOR, whisper: false };
     await loadBinding().logMel(samples, spec, this.#window, starts, counts, weights, threads, bands).promise;
     const values = new Float32Array(mels * frames);
     for (let m = 0; m < mels; m++) {

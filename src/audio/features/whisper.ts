@@ -57,10 +57,8 @@ export class WhisperFeatureExtractor {
     const frames = Math.floor(windowSamples / hop);
     const values = new Float32Array(mels * frames);
     const { starts, counts, weights } = this.#filters;
-    const binding = loadBinding();
-    const spec = { total: windowSamples, fftSize, hop, frames, floor: FLOOR };
-    await binding.logMel(samples, spec, this.#window, starts, counts, weights, threads, values).promise;
-    binding.whisperScale(values);
+    const spec = { total: windowSamples, fftSize, hop, frames, floor: FLOOR, whisper: true };
+    await loadBinding().logMel(samples, spec, this.#window, starts, counts, weights, threads, values).promise;
     return { values, frames, validFrames: Math.min(frames, Math.ceil(samples.length / hop)) };
   }
 }

@@ -8,9 +8,8 @@ const FRAMES = 32;
 const OUTPUTS = 2048;
 
 /** The addon's audio functions, native/audio/, with the same operations. */
-export const audio: Pick<NativeBinding, 'logMel' | 'whisperScale' | 'resample'> = {
+export const audio: Pick<NativeBinding, 'logMel' | 'resample'> = {
   logMel,
-  whisperScale,
   resample,
 };
 
@@ -24,7 +23,7 @@ function logMel(
   _threads: number,
   out: Float32Array,
 ): NativeTask {
-  const { total, fftSize, hop, frames, floor } = spec;
+  const { total, fftSize, hop, frames, floor, whisper } = spec;
   const fft = new Fft(fftSize);
   const windowed = new Float64Array(fftSize);
   return runInSlices(steps());
@@ -41,6 +40,7 @@ function logMel(
       }
       if ((frame + 1) % FRAMES === 0) yield;
     }
+    if (whisper) whisperScale(out);
   }
 
   function sample(at: number): number {

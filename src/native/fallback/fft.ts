@@ -39,8 +39,11 @@ export class Fft {
       length /= radix;
     }
     this.#split = Float64Array.from({ length: size + 2 }, (_, i) => {
-      const angle = (-2 * Math.PI * (i >> 1)) / size;
-      return i % 2 === 0 ? Math.cos(angle) : Math.sin(angle);
+      const k = i >> 1;
+      // The second half mirrors the first, exactly.
+      const angle = (-2 * Math.PI * Math.min(k, this.#half - k)) / size;
+      if (i % 2 === 1) return Math.sin(angle);
+      return k <= this.#half / 2 ? Math.cos(angle) : -Math.cos(angle);
     });
     const buffers = (): Buffers => [new Float64Array(this.#half), new Float64Array(this.#half)];
     this.#data = buffers();
