@@ -34,7 +34,7 @@ ResizeAxis axis_of(Napi::Env env, const Napi::Value& value) {
   axis.image = size_t(field(object, "image", 1, most));
   axis.canvas = size_t(field(object, "canvas", double(axis.image), most));
   axis.offset = size_t(field(object, "offset", 0, double(axis.canvas - axis.image)));
-  axis.resized = size_t(field(object, "resized", 1, most));
+  axis.resized = size_t(field(object, "resized", 1, double(kMaxResizedSide)));
   axis.window_start = ptrdiff_t(field(object, "windowStart", -most, most));
   axis.window = size_t(field(object, "window", 1, most));
   return axis;

@@ -11,8 +11,11 @@ namespace embedlane {
 enum class Filter { kNearest, kLanczos, kBilinear, kBicubic, kBox, kHamming };
 constexpr size_t kFilterCount = 6;
 
-// Largest width or height of an image, a canvas and a resized image: sums of sizes stay far from overflow.
+// Largest width or height of an image and a canvas: sums of sizes stay far from overflow.
 constexpr size_t kMaxImageSide = 0x7fffffff;
+
+// Largest width or height of a resized image: nearest neighbours are counted one by one from its edge.
+constexpr size_t kMaxResizedSide = size_t(1) << 26;
 
 // One direction of a resize, in pixels. The image lies at `offset` on a black canvas (a padded image; without
 // padding the canvas is the image), the canvas is resized, and a window is cut out of the result. What of the

@@ -4,11 +4,13 @@ import type { Preprocessing, TargetSize } from './config/preprocessor.js';
 
 /** Most pixels of a network's input; what is larger comes from a picture that is a line. */
 const MAX_INPUT_PIXELS = 2 ** 26;
+/** Longest side after resizing: as a line of 65,535 pixels has that is made 1024 thick. Pillow counts such a side out. */
+const MAX_RESIZED_SIDE = 2 ** 26;
 
 /**
  * Where each pixel of a network's input comes from, in transformers' arithmetic.
  *
- * @throws {EmbedlaneError} `ERR_IMAGE` if the picture's shape would make the input huge
+ * @throws {EmbedlaneError} `ERR_IMAGE` if the picture's shape would make the input, or what it is cut out of, huge
  */
 export function inputGeometry(
   { squarePad, resize, crop, filter }: Preprocessing,
@@ -19,6 +21,12 @@ export function inputGeometry(
   const side = Math.max(width, height);
   const canvas = squarePad ? { width: side, height: side } : { width, height };
   const resized = resize === undefined ? canvas : targetSize(resize, canvas.width, canvas.height);
+  if (Math.max(resized.width, resized.height) > MAX_RESIZED_SIDE) {
+    throw new EmbedlaneError(
+      'ERR_IMAGE',
+      `Expected a picture whose sides have at most ${MAX_RESIZED_SIDE} pixels after resizing but received one of ${width} × ${height}, which becomes ${resized.width} × ${resized.height}`,
+    );
+  }
   const window = crop ?? resized;
   if (window.width * window.height > MAX_INPUT_PIXELS) {
     throw new EmbedlaneError(

@@ -57,6 +57,15 @@ describe('sizes', () => {
     expect(() => inputGeometry(parse(config), 1, 60_000, true)).toThrow(
       expect.objectContaining({ code: 'ERR_IMAGE' }),
     );
+    const cropped = { ...config, do_center_crop: true, size: { shortest_edge: 1024 } };
+    expect(inputGeometry(parse(cropped), 1, 65_535, true).y.resized).toBe(1024 * 65_535);
+    cropped.size.shortest_edge++;
+    expect(() => inputGeometry(parse(cropped), 1, 65_535, true)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_IMAGE',
+        message: expect.stringMatching(/after resizing .* becomes 1025 × 67173375/) as string,
+      }),
+    );
   });
 });
 

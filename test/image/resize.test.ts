@@ -103,6 +103,7 @@ describe.each(implementations())('$name', ({ use }) => {
     expect(() => resize({ heightFirst: 1 })).toThrow(code('ERR_INVALID_ARG'));
     expect(() => resize({ x: undefined })).toThrow(code('ERR_INVALID_ARG'));
     expect(() => resize({ x: { ...axis, resized: 0 } })).toThrow(code('ERR_INVALID_ARG'));
+    expect(() => resize({ x: { ...axis, resized: 2 ** 26 + 1 } })).toThrow(code('ERR_INVALID_ARG'));
     expect(() => resize({ x: { ...axis, canvas: 3 } })).toThrow(code('ERR_INVALID_ARG'));
     expect(() => resize({ x: { ...axis, offset: 1 } })).toThrow(code('ERR_INVALID_ARG'));
     expect(() => resize({ y: { ...axis, window: Number.NaN } })).toThrow(code('ERR_INVALID_ARG'));
