@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FfmpegError, type FfmpegTask, runFfmpeg } from '#dist/runtime/ffmpeg.js';
-import { surroundings } from '../fake-ffmpeg.js';
+import { running, surroundings } from '../fake-ffmpeg.js';
 
-const { fakeFfmpeg: program, hideFfmpeg, leftovers } = surroundings();
+const { fakeFfmpeg: program, hideFfmpeg, leftovers, path } = surroundings();
 
 async function run(source: string | Uint8Array, task: Partial<FfmpegTask> = {}): Promise<string> {
   const pieces: Uint8Array[] = [];
@@ -31,19 +31,51 @@ describe.skipIf(process.platform === 'win32')('runFfmpeg', () => {
     expect(leftovers()).toEqual([]);
   });
 
-  it('does not take a slow consumer for a program that hangs', async () => {
-    program('printf a; sleep 0.2; printf b');
-    let text = '';
-    for await (const piece of runFfmpeg('x', { after: [], patience: 4000 })) {
-      text += Buffer.from(piece).toString();
-      if (text === 'a') await sleep(4500);
-    }
-    expect(text).toBe('ab');
-  });
+  describe('that says nothing', () => {
+    // Its patience is a timer: seconds pass when a test says so, and however long the machine takes.
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
 
-  it('takes words for a sign of life', async () => {
-    program('for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.5; echo "frame= $i" >&2; done; printf done');
-    expect(await run('x', { patience: 4000 })).toBe('done');
+    it('is ended', async () => {
+      const sleep = `sleep 603.${process.pid}`;
+      program(`echo "frame= 1" >&2; exec ${sleep}`);
+      const outcome = run('x', { patience: 4000, onLine: () => vi.advanceTimersByTime(3999) });
+      const ended = expect(outcome).rejects.toMatchObject({ reason: 'hung', message: /4 s/ });
+      await expect.poll(() => running(sleep)).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(4000);
+      await ended;
+      expect(running(sleep)).toEqual([]);
+    });
+
+    it('is not, while nobody waits for it', async () => {
+      program('printf a; sleep 0.2; printf b');
+      let text = '';
+      for await (const piece of runFfmpeg('x', { after: [], patience: 4000 })) {
+        text += Buffer.from(piece).toString();
+        if (text === 'a') await vi.advanceTimersByTimeAsync(4500);
+      }
+      expect(text).toBe('ab');
+    });
+
+    it('is not, if it does have words', async () => {
+      const go = path('go');
+      program(`for i in 1 2 3 4; do while [ ! -e ${go}$i ]; do sleep 0.02; done; echo "frame= $i" >&2; done`);
+      writeFileSync(`${go}1`, '');
+      const seen: string[] = [];
+      await run('x', {
+        patience: 4000,
+        onLine(line) {
+          seen.push(line);
+          vi.advanceTimersByTime(3000);
+          writeFileSync(`${go}${seen.length + 1}`, '');
+        },
+      });
+      expect(seen).toHaveLength(4);
+    });
   });
 
   it('says why nothing came', async () => {
