@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -259,7 +260,10 @@ describe('URLs', () => {
       if (request.url === '/loop') response.writeHead(302, { location: '/loop' }).end();
       else if (request.url === '/away')
         response.writeHead(302, { location: `http://example.com/x.png` }).end();
-      else if (request.url === '/there') response.writeHead(302, { location: '/x.png' }).end();
+      else if (request.url?.startsWith('/to-')) {
+        const location = `http://${request.url.slice(4)}.example:${port}/x.png`;
+        response.writeHead(302, { location }).end();
+      } else if (request.url === '/there') response.writeHead(302, { location: '/x.png' }).end();
       else if (request.url === '/x.png') response.end(imageBytes('png_tiny_32x32.png'));
       else response.writeHead(404).end();
     });
@@ -315,6 +319,29 @@ describe('URLs', () => {
     expect(secret.filter(isPublic)).toEqual([]);
     const open = ['1.1.1.1', '172.32.0.1', '100.128.0.1', '2606:4700::1111', '::ffff:1.1.1.1'];
     expect(open.filter((address) => !isPublic(address))).toEqual([]);
+  });
+
+  it('are refused where a redirect leads to a name with an address that is not public', async () => {
+    const hook = fileURLToPath(new URL('fake-names.pnp.cjs', import.meta.url));
+    const { NODE_OPTIONS } = process.env;
+    process.env.NODE_OPTIONS = `--require "${hook.replaceAll('\\', '\\\\')}"`;
+    try {
+      await using model = await open({ hosts: ['open.example', 'secret.example', 'both.example'] });
+      expect((await model.encode(`http://open.example:${port}/x.png`)).rows).toBe(1);
+      for (const host of ['secret', 'both']) {
+        await expect(model.encode(`http://open.example:${port}/to-${host}`)).rejects.toThrow(
+          expect.objectContaining({
+            code: 'ERR_IMAGE',
+            message: expect.stringMatching(
+              `public address for ${host}.example .* but received 10.0.0`,
+            ) as string,
+          }),
+        );
+      }
+    } finally {
+      if (NODE_OPTIONS === undefined) delete process.env.NODE_OPTIONS;
+      else process.env.NODE_OPTIONS = NODE_OPTIONS;
+    }
   });
 
   it('are refused where the name or the address is that of this machine', async () => {
