@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decode } from '#dist/image/decode/decode.js';
+import { decode, inspect } from '#dist/image/decode/decode.js';
 import { ImageEmbedder } from '#dist/image/index.js';
 import { fixture } from '../text/goldens.js';
 import { childrenOf, expectGone, hasProc, startProgram } from '../text/processes.js';
@@ -130,8 +130,9 @@ describe('threads that decode', () => {
       starting = false;
     })();
     const bytes = imageBytes('jpeg_progressive.jpg');
+    const picture = await inspect(bytes, undefined, DECODE);
     const decodings = [1, 2, 3, 4].map(async () => {
-      while (starting) await decode(bytes, undefined, DECODE, () => () => {});
+      while (starting) await decode(picture, DECODE, () => () => {});
     });
     await Promise.all([starts, ...decodings]);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { JsonObject } from '#dist/core/json-file.js';
 import { parsePreprocessing } from '#dist/image/config/preprocessor.js';
-import { decode } from '#dist/image/decode/decode.js';
+import { decode, inspect } from '#dist/image/decode/decode.js';
 import type { DecodeSettings, Pixels } from '#dist/image/decode/settings.js';
 import { inputGeometry } from '#dist/image/geometry.js';
 import { loadBinding } from '#dist/native/load.js';
@@ -17,8 +17,8 @@ function pixelsOf(name: string): Promise<Pixels> {
   return known;
 }
 
-function decodeWith(name: string, settings: DecodeSettings): Promise<Pixels> {
-  return decode(imageBytes(name), undefined, settings, () => () => {});
+async function decodeWith(name: string, settings: DecodeSettings): Promise<Pixels> {
+  return decode(await inspect(imageBytes(name), undefined, settings), settings, () => () => {});
 }
 
 describe('decoding, against Pillow', () => {

@@ -8,53 +8,78 @@ import { type ImageFormat, sniff } from './sniff.js';
 /** Allows the decoding of a picture of so many pixels, and waits until there is memory for it. */
 export type Admit = (pixels: number) => () => void;
 
+/** A picture whose header was read and may be decoded. */
+export interface Inspected {
+  bytes: Uint8Array;
+  metadata: Metadata;
+  /** What the picture is, for messages. */
+  description: string;
+}
+
 /**
- * Decodes a picture to the pixels that Pillow's `convert('RGB')` gives, bit for bit: no colour profile is
- * applied, transparency is dropped and not blended, CMYK is converted by Pillow's formula.
- *
- * Of animated pictures and documents of several pages the first is taken.
+ * Looks at a picture's header.
  *
  * @param bytes the encoded picture
  * @param declared what a data URI or a server says the format is, if it says it
- * @throws {Error} whose message continues "Expected a picture but received …"
+ * @throws {EmbedlaneError} `ERR_IMAGE` if it is none that may be decoded
  */
-export async function decode(
+export async function inspect(
   bytes: Uint8Array,
   declared: ImageFormat | undefined,
   settings: DecodeSettings,
-  admit: Admit,
-): Promise<Pixels> {
+): Promise<Inspected> {
   const { format, description } = sniff(bytes);
   if (format === undefined || (format === 'svg' && !settings.svg)) throw notDecoded(description, format);
   if (declared !== undefined && declared !== format) {
     throw badImage(`Expected the declared format, ${declared},`, `${description}`);
   }
   const sharp = await loadSharp();
-  const open = () =>
-    sharp(bytes, {
+  const metadata = await told(description, sharp(bytes, { limitInputPixels: false }).metadata());
+  checkReader(metadata, format);
+  checkSize(metadata, settings);
+  return { bytes, metadata, description };
+}
+
+/**
+ * Decodes a picture to the pixels that Pillow's `convert('RGB')` gives, bit for bit: no colour profile is
+ * applied, transparency is dropped and not blended, CMYK is converted by Pillow's formula.
+ *
+ * Of animated pictures and documents of several pages the first is taken.
+ *
+ * @throws {EmbedlaneError} `ERR_IMAGE` if it is damaged
+ */
+export async function decode(
+  { bytes, metadata, description }: Inspected,
+  settings: DecodeSettings,
+  admit: Admit,
+): Promise<Pixels> {
+  const sharp = await loadSharp();
+  const release = admit(metadata.width * metadata.height);
+  try {
+    const image = sharp(bytes, {
       failOn: 'error',
       ignoreIcc: true,
       limitInputPixels: settings.maxPixels,
       sequentialRead: true,
     });
-  let release: (() => void) | undefined;
+    const oriented = settings.autoOrient ? image.autoOrient() : image;
+    return await told(description, decodeAs(metadata, oriented, settings));
+  } finally {
+    release();
+  }
+}
+
+/** Says of which picture the decoder complains. */
+async function told<T>(description: string, work: Promise<T>): Promise<T> {
   try {
-    const metadata = await sharp(bytes, { limitInputPixels: false }).metadata();
-    checkReader(metadata, format);
-    checkSize(metadata, settings);
-    release = admit(metadata.width * metadata.height);
-    const oriented = settings.autoOrient ? open().autoOrient() : open();
-    return await decodeAs(metadata, oriented, settings);
+    return await work;
   } catch (cause) {
-    if (cause instanceof EmbedlaneError) throw cause;
-    const reason = (cause as Error).message.split('\n')[0];
+    const [reason] = (cause as Error).message.split('\n');
     throw badImage(
       'Expected a picture that can be decoded',
       `${description} of which the decoder says: ${reason}`,
       cause,
     );
-  } finally {
-    release?.();
   }
 }
 

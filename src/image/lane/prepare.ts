@@ -1,8 +1,8 @@
 import { EmbedlaneError } from '../../core/errors.js';
 import type { NativeBinding } from '../../native/binding.js';
-import { type Admit, decode } from '../decode/decode.js';
+import { type Admit, decode, type Inspected, inspect } from '../decode/decode.js';
 import { toRgb } from '../decode/raw.js';
-import type { Pixels } from '../decode/settings.js';
+import type { DecodeSettings, Pixels } from '../decode/settings.js';
 import { inputGeometry } from '../geometry.js';
 import { readImageFile } from '../input/read.js';
 import { fetchImage } from '../input/url.js';
@@ -15,36 +15,45 @@ export interface Prepared {
   height: number;
 }
 
+/** A picture whose bytes are here, encoded or as pixels. */
+export type Opened = { encoded: Inspected } | { pixels: Pixels };
+
 /**
- * Reads, decodes, resizes and normalises one picture.
+ * Reads a picture's bytes, and its header.
  *
  * @throws {EmbedlaneError} `ERR_IMAGE` if it cannot be read
  */
+export async function openPicture(image: WireImage, settings: DecodeSettings): Promise<Opened> {
+  if (image.raw) {
+    const { width, height, channels } = image.raw;
+    const data = toRgb(image.bytes as Uint8Array, channels, settings.alpha);
+    return { pixels: { data, width, height } };
+  }
+  return { encoded: await inspect(await bytesOf(image, settings), image.format, settings) };
+}
+
+async function bytesOf(image: WireImage, settings: DecodeSettings): Promise<Uint8Array> {
+  if (image.path !== undefined) return readImageFile(image.path, settings);
+  if (image.url !== undefined) return fetchImage(image.url, settings);
+  if (image.bytes !== undefined) return image.bytes;
+  throw new EmbedlaneError('ERR_IMAGE', 'Expected a picture but received nothing');
+}
+
+/**
+ * Decodes, resizes and normalises one picture.
+ *
+ * @throws {EmbedlaneError} `ERR_IMAGE` if it is damaged
+ */
 export async function prepare(
-  image: WireImage,
+  picture: Opened,
   { preprocessing, decode: settings, heightFirst }: PreparationParams,
   binding: NativeBinding,
   admit: Admit,
 ): Promise<Prepared> {
-  const pixels = await read();
+  const pixels = 'pixels' in picture ? picture.pixels : await decode(picture.encoded, settings, admit);
   const geometry = inputGeometry(preprocessing, pixels.width, pixels.height, heightFirst);
   const [width, height] = [geometry.x.window, geometry.y.window];
   const data = new Float32Array(3 * width * height);
   binding.resizeImageToPlanes(pixels.data, geometry, preprocessing.table, data);
   return { data, width, height };
-
-  async function read(): Promise<Pixels> {
-    if (image.raw) {
-      const { width, height, channels } = image.raw;
-      return { data: toRgb(image.bytes as Uint8Array, channels, settings.alpha), width, height };
-    }
-    return decode(await encoded(), image.format, settings, admit);
-  }
-
-  async function encoded(): Promise<Uint8Array> {
-    if (image.path !== undefined) return readImageFile(image.path, settings);
-    if (image.url !== undefined) return fetchImage(image.url, settings);
-    if (image.bytes !== undefined) return image.bytes;
-    throw new EmbedlaneError('ERR_IMAGE', 'Expected a picture but received nothing');
-  }
 }
