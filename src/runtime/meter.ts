@@ -49,7 +49,8 @@ export type CurrentState = QueueStats & Pick<RuntimeStats, 'cache' | 'device' | 
 
 /** Counts what {@link RuntimeStats} reports. */
 export class RuntimeMeter {
-  readonly #tokenBudget: number;
+  /** Padded tokens of a run at most. */
+  readonly tokenBudget: number;
   #active = 0;
   #texts = 0;
   #tokens = 0;
@@ -60,7 +61,7 @@ export class RuntimeMeter {
   readonly #latency: RecordableHistogram = createHistogram({ figures: 3 });
 
   constructor(tokenBudget: number) {
-    this.#tokenBudget = tokenBudget;
+    this.tokenBudget = tokenBudget;
   }
 
   /** One run of the model. */
@@ -97,7 +98,7 @@ export class RuntimeMeter {
       paddedTokens: this.#paddedTokens,
       paddingRatio: this.#paddedTokens / Math.max(1, this.#tokens),
       batches: this.#batches,
-      batchFill: this.#paddedTokens / Math.max(1, this.#batches * this.#tokenBudget),
+      batchFill: this.#paddedTokens / Math.max(1, this.#batches * this.tokenBudget),
       tokensPerSecond: this.#rate.perSecond(),
       latency: {
         count,

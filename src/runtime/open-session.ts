@@ -5,7 +5,7 @@ import { guarded } from './exit-guard.js';
 import { reportDevice } from './lane-host.js';
 import { accelerator, type Device, type SessionSettings } from './options.js';
 
-export interface SessionOptions extends SessionSettings {
+export interface SessionOptions extends Omit<SessionSettings, 'warmUp'> {
   /** Absolute path of the `.onnx` file. */
   file: string;
 }

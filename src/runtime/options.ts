@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
-import { oneOf, optionalInteger } from '../core/validate.js';
+import { oneOf, optionalBoolean, optionalInteger } from '../core/validate.js';
 import { defaultThreads } from './threads.js';
 
 export const DEVICES = ['cpu', 'cuda', 'auto', 'coreml', 'dml'] as const;
@@ -40,6 +40,11 @@ export interface RuntimeOptions {
    * program. Default: a process, and a thread where Node's permission model allows no processes.
    */
   isolation?: Isolation;
+  /**
+   * Run the model on the largest batch that its budget allows before it counts as loaded, in every lane, so that the
+   * first request waits for no allocation and a model that cannot take such a batch is found at once. Default false.
+   */
+  warmUp?: boolean;
 }
 
 export const ISOLATIONS = ['process', 'thread'] as const;
@@ -53,6 +58,7 @@ export const RUNTIME_OPTIONS = [
   'lanes',
   'keepAlive',
   'isolation',
+  'warmUp',
 ] as const;
 
 /** How a lane opens its graphs. */
@@ -63,6 +69,8 @@ export interface SessionSettings {
   threads: number;
   /** Microseconds for which a thread without work keeps its core busy before it sleeps; 0 for not at all. */
   spin: number;
+  /** Whether `load` runs the largest batch before it answers. */
+  warmUp: boolean;
 }
 
 /** How many lanes a model has, of what kind, and for how long. */
@@ -122,6 +130,7 @@ export function checkRuntimeOptions(given: RuntimeOptions): RuntimeSettings {
       deviceId: optionalInteger('deviceId', given.deviceId, 0, MAX_DEVICE_ID) ?? 0,
       threads: threads ?? sharedThreads(count),
       spin: optionalInteger('spin', given.spin, 0, MAX_SPIN) ?? 0,
+      warmUp: optionalBoolean('warmUp', given.warmUp) ?? false,
     },
     lanes: {
       count,

@@ -5,14 +5,7 @@ import type { EncodePlan } from './options.js';
 import type { RowSink } from './rows.js';
 import { dropTexts, sendTexts } from './send-texts.js';
 import type { TextJob, TextLane, TextLaneCalls } from './text-lane.js';
-import {
-  HEAD_GROWTH,
-  shareAmong,
-  type TextWindow,
-  textWindows,
-  WINDOWS_IN_FLIGHT,
-  type WindowLimits,
-} from './windows.js';
+import { HEAD_GROWTH, sharedWindows, type TextWindow, textWindows, WINDOWS_IN_FLIGHT } from './windows.js';
 
 /**
  * About a millisecond of copying per window on the main thread, and enough texts that sorting them by length
@@ -36,7 +29,6 @@ export class EncodeJob<Result> implements TextJob<Result> {
   #completed = 0;
   #tokens = 0;
   readonly #work = new Interruptible();
-  readonly #window: WindowLimits;
   /** Windows still to be sent; beginnings that were too short are added at the end. */
   readonly #sources: Generator<TextWindow, void, undefined>[];
 
@@ -59,8 +51,11 @@ export class EncodeJob<Result> implements TextJob<Result> {
     this.#done = new Uint8Array(texts.length);
     this.#lengths = new Uint32Array(texts.length);
     this.#meter = meter;
-    this.#window = shareAmong(lane.size, texts.length, WINDOW);
-    this.#sources = [textWindows(texts, undefined, head, this.#window)];
+    this.#sources = [
+      lane.size === 1
+        ? textWindows(texts, undefined, head, WINDOW)
+        : sharedWindows(texts, head, lane.size, meter.tokenBudget, WINDOW),
+    ];
   }
 
   get lengths(): Uint32Array {
@@ -85,7 +80,7 @@ export class EncodeJob<Result> implements TextJob<Result> {
       );
       if (unfinished.length === 0) continue;
       const indices = unfinished.map((index) => window.indices[index]);
-      this.#sources.push(textWindows(this.#texts, indices, window.head * HEAD_GROWTH, this.#window));
+      this.#sources.push(textWindows(this.#texts, indices, window.head * HEAD_GROWTH, WINDOW));
     }
   }
 

@@ -121,7 +121,7 @@ export interface EncodeOptions<P extends EncodePrecision = EncodePrecision> {
 
 /** Options of `encodeStream`. */
 export interface EncodeStreamOptions<P extends EncodePrecision = EncodePrecision>
-  extends Omit<EncodeOptions<P>, 'onProgress' | 'onUsage' | 'output' | 'chunking'> {
+  extends Omit<EncodeOptions<P>, 'onProgress' | 'onUsage' | 'output'> {
   /** Texts per part; also bounds the memory. Default 1024. */
   window?: number;
 }

@@ -6,7 +6,7 @@ import { ENCODE_OPTIONS, type EncodeOptions, type EncodeStreamOptions } from './
 import type { EncodePrecision } from './quantization.js';
 
 /** Options of `encode` that make no sense part by part. */
-const WHOLE_OPTIONS = ['onProgress', 'onUsage', 'output', 'chunking'] as const;
+const WHOLE_OPTIONS = ['onProgress', 'onUsage', 'output'] as const;
 
 type PartOption = Exclude<(typeof ENCODE_OPTIONS)[number], (typeof WHOLE_OPTIONS)[number]>;
 
@@ -19,18 +19,18 @@ const DEFAULT_WINDOW = 1024;
 /** Most texts that a part may have; a mistyped window must not collect a whole stream. */
 const MAX_WINDOW = 2 ** 24;
 
-interface StreamTarget<P extends EncodePrecision> {
+interface StreamTarget<P extends EncodePrecision, Part> {
   /** Throws if the options are wrong. */
   check(options: EncodeOptions): void;
-  encode(texts: string[], options: EncodeOptions<P>): Promise<Embeddings<P>>;
+  encode(texts: string[], options: EncodeOptions<P>): Promise<Part>;
 }
 
 /** Checks everything at the call, before the first text is asked for, and returns the parts. */
-export function encodeStream<P extends EncodePrecision>(
+export function encodeStream<P extends EncodePrecision, Part = Embeddings<P>>(
   texts: AsyncIterable<string> | Iterable<string>,
   options: EncodeStreamOptions<P> | undefined,
-  target: StreamTarget<P>,
-): AsyncGenerator<Embeddings<P>, void, undefined> {
+  target: StreamTarget<P, Part>,
+): AsyncGenerator<Part, void, undefined> {
   const { window = DEFAULT_WINDOW, ...encodeOptions } = optionsObject<EncodeStreamOptions<P>>(
     'options',
     options,

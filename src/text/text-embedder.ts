@@ -246,17 +246,22 @@ export class TextEmbedder implements Embedder {
    * the next is collected. Leaving the loop early stops the work.
    *
    * @param texts any iterable or async iterable of strings
-   * @returns parts of up to `window` rows
+   * @returns what `encode` returns for each part of up to `window` texts
    */
   encodeStream<P extends EncodePrecision = 'float32'>(
     texts: AsyncIterable<string> | Iterable<string>,
+    options: EncodeStreamOptions<P> & EachChunk,
+  ): AsyncGenerator<ChunkEmbeddings<P>[], void, undefined>;
+  encodeStream<P extends EncodePrecision = 'float32'>(
+    texts: AsyncIterable<string> | Iterable<string>,
     options?: EncodeStreamOptions<P>,
-  ): AsyncGenerator<Embeddings<P>, void, undefined> {
-    return encodeStream<P>(texts, options, {
+  ): AsyncGenerator<Embeddings<P>, void, undefined>;
+  encodeStream(texts: AsyncIterable<string> | Iterable<string>, options?: EncodeStreamOptions) {
+    return encodeStream(texts, options, {
       check: (encodeOptions) => {
         checkPartQuantization(checkEncodeOptions(encodeOptions, this.#settings).quantization);
       },
-      encode: (part, encodeOptions) => this.encode(part, { ...encodeOptions, output: 'sentence' }),
+      encode: (part, encodeOptions) => this.#encode(part, encodeOptions),
     });
   }
 

@@ -94,11 +94,11 @@ describe('a job that is killed', () => {
     const out = join(folder, 'again.npy');
     const args = ['embed', input, '--model', TINY];
     await interrupted(args, out);
-    const manifest = JSON.parse(await readFile(`${out}.partial.json`, 'utf8')) as { sink: { rows: number } };
+    const manifest = JSON.parse(await readFile(`${out}.partial.json`, 'utf8')) as { sink: { texts: number } };
     const { status, stderr } = await cli([...args, '--out', out, '--resume', '--batch', '1000']);
     expect({ status, stderr }).toEqual({
       status: 0,
-      stderr: `Going on after ${manifest.sink.rows.toLocaleString('en-US')} texts.\n`,
+      stderr: `Going on after ${manifest.sink.texts.toLocaleString('en-US')} texts.\n`,
     });
     const bytes = await readFile(out);
     expect(bytes.length).toBe(128 + 3000 * DIMS * 4);
@@ -183,9 +183,9 @@ describe('a job that is not the same any more', () => {
     await writeFile(file, graph);
 
     // What came after the last checkpoint may be gone: nobody can go on from there.
-    const { sink } = JSON.parse(await readFile(`${out}.partial.json`, 'utf8')) as { sink: { rows: number } };
+    const { sink } = JSON.parse(await readFile(`${out}.partial.json`, 'utf8')) as { sink: { texts: number } };
     const left = await readFile(`${out}.partial`);
-    expect(left.length).toBeGreaterThanOrEqual(sink.rows * 32 * 4);
+    expect(left.length).toBeGreaterThanOrEqual(sink.texts * 32 * 4);
     expect(left.equals(partial.subarray(0, left.length))).toBe(true);
     expect((await cli(again)).status).toBe(0);
   });
@@ -197,8 +197,8 @@ describe('a job that is not the same any more', () => {
     for (const [content, code] of [
       ['{"format":', 'ERR_CORRUPT'],
       ['null', 'ERR_CORRUPT'],
-      ['{"format":"embedlane-bulk","version":2}', 'ERR_VERSION'],
-      ['{"format":"embedlane-bulk","version":1,"sink":{}}', 'ERR_CORRUPT'],
+      ['{"format":"embedlane-bulk","version":3}', 'ERR_VERSION'],
+      ['{"format":"embedlane-bulk","version":2,"sink":{}}', 'ERR_CORRUPT'],
     ]) {
       await writeFile(`${out}.partial.json`, content);
       const { status, stderr } = await cli(args);

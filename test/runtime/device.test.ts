@@ -119,11 +119,17 @@ describe('options', () => {
         { lanes: 0 },
         { isolation: 'vm' },
         { spin: -1 },
+        { warmUp: 1 },
       ]) {
         await expect(load(bad)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
       }
       await expect(load({ device: others[0] })).rejects.toMatchObject({ code: 'ERR_DEVICE' });
-      const good = { device: 'auto', deviceId: 0, threads: 2, spin: 0, lanes: 2, keepAlive: 60 };
+      const good = {
+        ...{ device: 'auto', deviceId: 0, threads: 2, spin: 0 },
+        lanes: 2,
+        keepAlive: 60,
+        warmUp: true,
+      };
       await expect(load(good)).rejects.toMatchObject({ code: 'ERR_MODEL_NOT_FOUND' });
     }
   });

@@ -58,9 +58,9 @@ const kinds: Kind[] = [
 ];
 
 describe.each(kinds)('$name', ({ compute }) => {
-  it('computes the same in two lanes, in threads, and when it is unloaded between calls', async () => {
+  it('computes the same in two lanes, in threads, warmed up, and when it is unloaded between calls', async () => {
     const expected = await compute({ threads: 1 });
-    for (const options of [{ lanes: 2 }, { isolation: 'thread' }, { keepAlive: 0 }]) {
+    for (const options of [{ lanes: 2 }, { isolation: 'thread' }, { keepAlive: 0 }, { warmUp: true }]) {
       const actual = await compute({ threads: 1, ...options });
       expect(actual.length).toBe(expected.length);
       const most = actual.reduce((worst, value, i) => Math.max(worst, Math.abs(value - expected[i])), 0);

@@ -27,6 +27,31 @@ describe('encodeStream', () => {
     expect(parts.flatMap((part) => [...part])).toEqual([...expected.data]);
   });
 
+  it('reads all of long texts: one row each, or the chunks of each', async () => {
+    await using model = await TextEmbedder.load(fixture('models/tiny-bert-cls'), { pooling: 'mean' });
+    const long = texts.slice(0, 9).map((text) => `${text} The second sentence. And a third one!`);
+    const chunking = { maxTokens: 12, overlap: 4 };
+    const means = await model.encode(long, { chunking });
+    const rows: number[] = [];
+    for await (const part of model.encodeStream(long, { window: 4, chunking })) rows.push(...part.data);
+    expect(rows).toEqual([...means.data]);
+
+    for (const pool of ['none', 'late'] as const) {
+      const options = { chunking: { ...chunking, pool } };
+      const [expected, sizes, parts] = [await model.encode(long, options), [] as number[], [] as unknown[]];
+      for await (const part of model.encodeStream(long, { ...options, window: 4 })) {
+        sizes.push(part.length);
+        parts.push(...part.map(({ data, chunks }) => ({ data: [...data], chunks })));
+      }
+      expect(sizes).toEqual([4, 4, 1]);
+      expect(parts).toEqual(expected.map(({ data, chunks }) => ({ data: [...data], chunks })));
+    }
+    const wrong = (options: object) => () => model.encodeStream([], options);
+    expect(wrong({ chunking: { pool: 'max' } })).toThrow(/chunking\.pool/);
+    expect(wrong({ chunking: {}, maxTokens: 9 })).toThrow(/maxTokens/);
+    expect(wrong({ chunking: {}, precision: 'int8' })).toThrow(/ranges/);
+  });
+
   it('takes plain iterables and makes nothing of nothing', async () => {
     let rows = 0;
     for await (const part of model.encodeStream(new Set(texts), { window: 7, truncateDim: 4 })) {

@@ -52,8 +52,10 @@ export class WhisperModel implements WindowModel {
 
   /** Runs silence through the encoder, so that what does not fit together is found at load. */
   async probe(): Promise<Loaded> {
-    const { dims } = await this.#encode(await this.#features.extract(new Float32Array(1)));
-    return { dimensions: dims };
+    const states = await this.#encode(await this.#features.extract(new Float32Array(1)));
+    // The encoder has run a full window by now, whatever is asked for.
+    if (this.#decoder && this.#params.session.warmUp) await this.#decode(states, [0]);
+    return { dimensions: states.dims };
   }
 
   get sampleRate(): number {

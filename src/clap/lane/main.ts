@@ -44,6 +44,7 @@ async function load(params: ClapLoadParams): Promise<ClapLoaded> {
       `Expected vectors of one width from both towers but texts have ${width} dimensions and sounds ${dimensions}`,
     );
   }
+  if (session.warmUp) await texts.warmUp();
   audio = new WindowedAudio(sounds);
   return { dimensions };
 }

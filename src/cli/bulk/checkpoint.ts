@@ -6,7 +6,7 @@ import type { SinkState } from '../output/vector-sink.js';
 import type { JobIdentity } from './identity.js';
 
 const FORMAT = 'embedlane-bulk';
-const VERSION = 1;
+const VERSION = 2;
 
 /** How far a job is, as the last checkpoint has it. */
 export interface Checkpoint {
@@ -62,7 +62,7 @@ export async function readCheckpoint(out: string): Promise<Checkpoint | undefine
     );
   }
   const { identity, sink, texts, complete } = value;
-  const counts = [sink?.bytes, sink?.rows, sink?.dims];
+  const counts = [sink?.bytes, sink?.texts, sink?.rows, sink?.dims];
   if (!identity || typeof texts !== 'string' || !counts.every((count) => Number.isSafeInteger(count))) {
     throw corrupt();
   }

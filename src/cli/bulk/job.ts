@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { EmbedlaneError } from '../../core/errors.js';
 import { loadBinding } from '../../native/load.js';
+import type { EncodedTexts, RowLabels } from '../output/rows.js';
 import { openSink, type VectorFormat, type VectorSink } from '../output/vector-sink.js';
 import {
   type Checkpoint,
@@ -12,12 +13,11 @@ import {
   writeCheckpoint,
 } from './checkpoint.js';
 import { type JobIdentity, requireSame } from './identity.js';
-import type { EncodedWindow } from './windows.js';
 
 export interface JobRequest {
   out: string;
   format: VectorFormat;
-  includeText: boolean;
+  labels: RowLabels;
   identity: JobIdentity;
   /** True: there must be something to go on with. False: what there is is thrown away. */
   resume: boolean | undefined;
@@ -31,11 +31,11 @@ export interface JobRequest {
  */
 export class BulkJob {
   /** Texts that are done already. */
-  readonly rows: number;
+  readonly texts: number;
   readonly #request: JobRequest;
   readonly #sink: VectorSink;
   readonly #hash: Hash = createHash('sha256');
-  /** Hash of the first {@link rows} texts, as an earlier process saw them. */
+  /** Hash of the first {@link texts}, as an earlier process saw them. */
   readonly #expected: string | undefined;
   readonly #release: () => void;
   #kept = false;
@@ -49,7 +49,7 @@ export class BulkJob {
   ) {
     this.#request = request;
     this.#sink = sink;
-    this.rows = checkpoint?.sink.rows ?? 0;
+    this.texts = checkpoint?.sink.texts ?? 0;
     this.#expected = checkpoint?.texts;
     this.#release = release;
     this.#kept = checkpoint !== undefined;
@@ -61,7 +61,7 @@ export class BulkJob {
    *   at another job, `ERR_CORRUPT`, `ERR_VERSION`, `ERR_IO`
    */
   static async open(request: JobRequest): Promise<BulkJob | undefined> {
-    const { out, format, includeText, identity, resume } = request;
+    const { out, format, labels, identity, resume } = request;
     const { temporary, lock } = jobFiles(out);
     const release = lockJob(lock, out);
     let checkpoint: Checkpoint | undefined;
@@ -78,7 +78,7 @@ export class BulkJob {
         release();
         return undefined;
       }
-      const sink = await openSink(out, format, includeText, { temporary, state: checkpoint?.sink });
+      const sink = await openSink(out, format, labels, { temporary, state: checkpoint?.sink });
       return new BulkJob(request, sink, checkpoint, release);
     } catch (error) {
       if (!checkpoint) await rm(lock, { force: true });
@@ -95,19 +95,19 @@ export class BulkJob {
   async *remaining(texts: AsyncIterable<string>): AsyncGenerator<string> {
     let index = 0;
     for await (const text of texts) {
-      if (index >= this.rows) {
+      if (index >= this.texts) {
         yield text;
         continue;
       }
       this.#hashText(text);
-      if (++index === this.rows) this.#requireSameTexts();
+      if (++index === this.texts) this.#requireSameTexts();
     }
-    if (index < this.rows) throw this.#changed(`${index} of ${this.rows} texts`);
+    if (index < this.texts) throw this.#changed(`${index} of ${this.texts} texts`);
   }
 
-  async write({ texts, vectors }: EncodedWindow): Promise<void> {
-    await this.#sink.write(texts, vectors);
-    for (const text of texts) this.#hashText(text);
+  async write(window: EncodedTexts): Promise<void> {
+    await this.#sink.write(window);
+    for (const text of window.texts) this.#hashText(text);
     if (performance.now() - this.#last >= this.#request.interval) await this.#checkpoint(false);
   }
 

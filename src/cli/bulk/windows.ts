@@ -1,11 +1,7 @@
-import type { Embeddings } from '../../core/embeddings.js';
+import { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
-import type { EncodeOptions, TextEmbedder } from '../../text/index.js';
-
-export interface EncodedWindow {
-  texts: string[];
-  vectors: Embeddings;
-}
+import type { ChunkEmbeddings, EncodeOptions, TextEmbedder } from '../../text/index.js';
+import type { EncodedTexts } from '../output/rows.js';
 
 /** Collects texts into lists of `size`, the last of which may be shorter. */
 export async function* windows(
@@ -33,26 +29,30 @@ export async function* encodeWindows(
   source: AsyncIterable<string[]>,
   options: EncodeOptions<'float32'> & { output?: 'sentence' },
   onDone: (texts: number) => void,
-): AsyncGenerator<EncodedWindow> {
+): AsyncGenerator<EncodedTexts> {
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   let finished = 0;
   const underWay = new Map<object, number>();
-  const encode = (texts: string[]): Promise<EncodedWindow> => {
+  const report = () => onDone([...underWay.values()].reduce((sum, count) => sum + count, finished));
+  const encode = (texts: string[]): Promise<EncodedTexts> => {
     const onProgress = ({ completed }: { completed: number }) => {
       underWay.set(texts, completed);
-      onDone([...underWay.values()].reduce((sum, count) => sum + count, finished));
+      report();
     };
-    const encoding = model.encode(texts, { ...options, signal, onProgress }).then((vectors) => {
+    // With chunking, progress counts chunks, of which nobody knows how many there will be.
+    const call = { ...options, signal, ...(!options.chunking && { onProgress }) };
+    const encoding = model.encode(texts, call).then((vectors: Embeddings | ChunkEmbeddings[]) => {
       underWay.delete(texts);
       finished += texts.length;
-      return { texts, vectors };
+      report();
+      return Array.isArray(vectors) ? chunkRows(texts, vectors) : { texts, vectors };
     });
     // It is awaited when the next window is full; until then a failure must not count as unhandled.
     encoding.catch(() => {});
     return encoding;
   };
-  let pending: Promise<EncodedWindow> | undefined;
+  let pending: Promise<EncodedTexts> | undefined;
   try {
     for await (const texts of source) {
       const previous = pending;
@@ -63,4 +63,17 @@ export async function* encodeWindows(
   } finally {
     stop.abort(new EmbedlaneError('ERR_ABORTED', 'The windows were left'));
   }
+}
+
+/** The rows of all chunks of all texts, end to end. */
+function chunkRows(texts: string[], encoded: readonly ChunkEmbeddings[]): EncodedTexts {
+  const chunks = encoded.flatMap((own, text) => own.chunks.map((chunk) => ({ text, chunk })));
+  const [{ dims }] = encoded;
+  const data = new Float32Array(chunks.length * dims);
+  let at = 0;
+  for (const own of encoded) {
+    data.set(own.data, at);
+    at += own.data.length;
+  }
+  return { texts, vectors: new Embeddings(data, chunks.length, dims), chunks };
 }

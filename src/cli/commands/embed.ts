@@ -2,17 +2,19 @@ import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { TextEmbedder } from '../../text/index.js';
+import { type ChunkFlags, checkChunkFormat, chunkingOf, eachChunk, withChunking } from '../bulk/chunking.js';
 import { identify } from '../bulk/identity.js';
 import { BulkJob } from '../bulk/job.js';
-import { type EncodedWindow, encodeWindows, windows } from '../bulk/windows.js';
+import { encodeWindows, windows } from '../bulk/windows.js';
 import type { CliContext } from '../context.js';
 import { countTexts, isTextFile, readTexts } from '../input/texts.js';
 import { integerOption, loadModel, type ModelFlags, numberOption, repeated, withModel } from '../options.js';
 import { count } from '../output/format.js';
 import { startProgressBar } from '../output/progress-bar.js';
+import type { EncodedTexts, RowLabels } from '../output/rows.js';
 import { formatOf, openSink, VECTOR_FORMATS, type VectorFormat } from '../output/vector-sink.js';
 
-interface EmbedFlags extends ModelFlags {
+interface EmbedFlags extends ModelFlags, ChunkFlags {
   input?: string[];
   field?: string;
   out?: string;
@@ -36,7 +38,7 @@ interface Work {
 }
 
 export function registerEmbed(program: Command, context: CliContext): void {
-  withModel(program.command('embed'))
+  withChunking(withModel(program.command('embed')))
     .description('Embed texts: arguments, lines of files or of stdin, or a field of JSON lines or Parquet.')
     .argument(
       '[texts...]',
@@ -78,6 +80,7 @@ Examples:
   $ embedlane embed "a cat" "a dog"
   $ cat lines.txt | embedlane embed --format f32 > vectors.f32
   $ embedlane embed big.jsonl --out vectors.npy
+  $ embedlane embed books.jsonl --pool late --chunk-tokens 128 --out passages.parquet
   $ embedlane embed reviews.parquet --field body --out reviews-embedded.parquet`,
     )
     .action((texts: string[], flags: EmbedFlags) => embed(texts, flags, context));
@@ -93,6 +96,7 @@ async function embed(args: string[], flags: EmbedFlags, { signal }: CliContext):
   if (args.length === 0 && paths.length === 0) paths.push('-');
   const work = { texts: args, paths, flags, signal };
   const { out } = flags;
+  checkChunkFormat(flags, flags.format ?? formatOf(out));
   // What comes from a pipe cannot be read again, and a few arguments need not be.
   const repeatable = out !== undefined && args.length === 0 && !paths.includes('-');
   if (flags.resume && !repeatable) {
@@ -106,14 +110,12 @@ async function embed(args: string[], flags: EmbedFlags, { signal }: CliContext):
 }
 
 async function embedOnce({ texts, paths, flags, signal }: Work): Promise<void> {
-  const sink = await openSink(flags.out, flags.format ?? formatOf(flags.out), flags.text);
+  const sink = await openSink(flags.out, flags.format ?? formatOf(flags.out), labelsOf(flags));
   try {
     const total = texts.length > 0 ? texts.length : await totalFor(paths);
     await using model = await loadModel(flags, signal);
     const source = texts.length > 0 ? texts : readTexts(paths, flags.field);
-    await run(model, source, { flags, signal, total, done: 0 }, (window) =>
-      sink.write(window.texts, window.vectors),
-    );
+    await run(model, source, { flags, signal, total, done: 0 }, (window) => sink.write(window));
     await sink.close();
   } finally {
     await sink.discard();
@@ -124,22 +126,25 @@ async function embedFiles({ paths, flags, signal }: Work, out: string): Promise<
   const format = flags.format ?? formatOf(out);
   const total = await totalFor(paths);
   await using model = await loadModel(flags, signal);
-  const { field, text, prompt, promptName, normalize, truncateDim } = flags;
-  const options = { field, format, text, prompt, promptName, normalize, truncateDim };
+  const { field, text, prompt, promptName, normalize, truncateDim, chunkTokens, overlap, pool } = flags;
+  const options = {
+    ...{ field, format, text, prompt, promptName, normalize, truncateDim },
+    ...{ chunkTokens, overlap, pool },
+  };
   const identity = await identify(paths, options, model, { prompt, promptName, normalize, truncateDim });
   const job = await BulkJob.open({
     out,
     format,
-    includeText: text,
+    labels: labelsOf(flags),
     identity,
     resume: flags.resume,
     interval: flags.checkpoint * 1000,
   });
   if (!job) return;
-  if (job.rows > 0) process.stderr.write(`Going on after ${count(job.rows)} texts.\n`);
+  if (job.texts > 0) process.stderr.write(`Going on after ${count(job.texts)} texts.\n`);
   try {
     const source = job.remaining(readTexts(paths, field));
-    await run(model, source, { flags, signal, total, done: job.rows }, (window) => job.write(window));
+    await run(model, source, { flags, signal, total, done: job.texts }, (window) => job.write(window));
     await job.complete();
   } catch (error) {
     const kept = await job.interrupt();
@@ -161,10 +166,10 @@ async function run(
   model: TextEmbedder,
   texts: Iterable<string> | AsyncIterable<string>,
   { flags, signal, total, done }: Run,
-  write: (window: EncodedWindow) => Promise<void>,
+  write: (window: EncodedTexts) => Promise<void>,
 ): Promise<void> {
   const { normalize, truncateDim, prompt, promptName, batch } = flags;
-  const options = { normalize, truncateDim, prompt, promptName, signal };
+  const options = { normalize, truncateDim, prompt, promptName, signal, chunking: chunkingOf(flags) };
   const bar = startProgressBar('Embedding', 'texts', total, done);
   try {
     const source = windows(texts, batch);
@@ -173,6 +178,10 @@ async function run(
   } finally {
     bar.stop();
   }
+}
+
+function labelsOf(flags: EmbedFlags): RowLabels {
+  return { text: flags.text, chunks: eachChunk(flags) };
 }
 
 /** For the bar, which only a terminal has. */

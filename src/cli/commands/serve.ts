@@ -11,6 +11,7 @@ interface ServeFlags {
   model?: string[];
   dtype?: ModelFlags['dtype'];
   threads?: number;
+  warmUp?: boolean;
   host?: string;
   port?: number;
   config?: string;
@@ -32,6 +33,7 @@ export function registerServe(program: Command, context: CliContext): void {
     )
     .option('--dtype <dtype>', 'which ONNX file of the models')
     .option('--threads <n>', 'inference threads of each model', integerOption(1, 1024))
+    .option('--warm-up', 'run each model on its largest batch before it is served')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('-p, --port <n>', 'port (default: 8080)', integerOption(0, 65_535))
     .option('--keep-alive <seconds>', 'unload a model after so much idleness', integerOption(0, 2_000_000))
@@ -109,15 +111,19 @@ function fromFlags(flags: ServeFlags, file: ServerOptions): ServerOptions {
   };
 }
 
-/** `--dtype` and `--threads` are for all models, wherever those are named. */
-function modelsOf({ model, dtype, threads }: ServeFlags, file: ServerOptions): ServerOptions['models'] {
-  if (dtype === undefined && threads === undefined) return model;
+/** `--dtype`, `--threads` and `--warm-up` are for all models, wherever those are named. */
+function modelsOf(
+  { model, dtype, threads, warmUp }: ServeFlags,
+  file: ServerOptions,
+): ServerOptions['models'] {
+  if (dtype === undefined && threads === undefined && warmUp === undefined) return model;
   const models = model ?? fromEnvironment().models ?? file.models ?? ['all-MiniLM-L6-v2'];
   return models.map(
     (served): ServedModel => ({
       ...(typeof served === 'string' ? { id: served } : served),
       ...(dtype !== undefined && { dtype }),
       ...(threads !== undefined && { threads }),
+      ...(warmUp !== undefined && { warmUp }),
     }),
   );
 }

@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { AtomicFile } from '../../core/atomic-file.js';
-import type { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import { npyHeader } from '../../index/index.js';
 import { parquetSink } from './parquet-sink.js';
+import { type EncodedTexts, type RowCounts, type RowLabels, Written } from './rows.js';
 
 export const VECTOR_FORMATS = ['jsonl', 'npy', 'f32', 'parquet'] as const;
 export type VectorFormat = (typeof VECTOR_FORMATS)[number];
 
 /** Where vectors go, window by window. */
 export interface VectorSink {
-  write(texts: readonly string[], vectors: Embeddings): Promise<void>;
+  write(window: EncodedTexts): Promise<void>;
   /** Brings everything to the disk and says with what to go on from there. */
   checkpoint(): Promise<SinkState>;
   /** Completes the output. */
@@ -22,10 +22,8 @@ export interface VectorSink {
 }
 
 /** How far an output is. */
-export interface SinkState {
+export interface SinkState extends RowCounts {
   bytes: number;
-  rows: number;
-  dims: number;
   /** What a format needs to know of all that came before, in JSON. */
   footer?: string;
 }
@@ -50,12 +48,11 @@ export function formatOf(path: string | undefined): VectorFormat {
  * Opens the place that vectors go to.
  *
  * @param path a file, or undefined for stdout
- * @param includeText whether JSON lines and Parquet repeat the text beside its vector
  */
 export async function openSink(
   path: string | undefined,
   format: VectorFormat,
-  includeText: boolean,
+  labels: RowLabels,
   continued?: Continued,
 ): Promise<VectorSink> {
   if (path === undefined) {
@@ -65,24 +62,26 @@ export async function openSink(
         `Expected a file for --out with --format ${format} but received none`,
       );
     }
-    return stdoutSink(format, includeText);
+    return stdoutSink(format, labels);
   }
   const state = continued?.state;
   const file = state
     ? await AtomicFile.reopen(path, continued.temporary, state.bytes)
     : await AtomicFile.create(path, continued?.temporary);
-  if (format === 'parquet') return parquetSink(file, includeText, state);
-  return format === 'npy' ? npySink(file, state) : plainSink(file, format, includeText, state);
+  if (format === 'parquet') return parquetSink(file, labels, state);
+  return format === 'npy' ? npySink(file, state) : plainSink(file, format, labels, state);
 }
 
-function stdoutSink(format: VectorFormat, includeText: boolean): VectorSink {
-  const encode = encoder(format, includeText, 0);
+function stdoutSink(format: VectorFormat, labels: RowLabels): VectorSink {
+  const written = new Written(undefined);
   return {
-    async write(texts, vectors) {
-      if (!process.stdout.write(encode(texts, vectors))) await once(process.stdout, 'drain');
+    async write(window) {
+      const content = encode(format, labels, window, written.texts);
+      written.add(window);
+      if (!process.stdout.write(content)) await once(process.stdout, 'drain');
     },
     async checkpoint() {
-      return { bytes: 0, rows: 0, dims: 0 };
+      return { bytes: 0, ...written };
     },
     async close() {},
     async suspend() {},
@@ -93,32 +92,30 @@ function stdoutSink(format: VectorFormat, includeText: boolean): VectorSink {
 function plainSink(
   file: AtomicFile,
   format: VectorFormat,
-  includeText: boolean,
+  labels: RowLabels,
   state: SinkState | undefined,
 ): VectorSink {
-  let { rows, dims } = state ?? { rows: 0, dims: 0 };
-  const encode = encoder(format, includeText, rows);
+  const written = new Written(state);
   return {
-    async write(texts, vectors) {
-      await file.append(encode(texts, vectors));
-      rows += vectors.rows;
-      dims = vectors.dims;
+    async write(window) {
+      await file.append(encode(format, labels, window, written.texts));
+      written.add(window);
     },
-    ...endings(file, () => ({ rows, dims })),
+    ...endings(file, written),
   };
 }
 
 function npySink(file: AtomicFile, state: SinkState | undefined): VectorSink {
-  let { rows, dims } = state ?? { rows: 0, dims: 0 };
+  const written = new Written(state);
   return {
-    async write(_texts, vectors) {
-      if (rows === 0) await file.append(npyHeader(0, vectors.dims));
-      await file.append(bytesOf(vectors.data));
-      rows += vectors.rows;
-      dims = vectors.dims;
+    async write(window) {
+      if (written.rows === 0) await file.append(npyHeader(0, window.vectors.dims));
+      await file.append(bytesOf(window.vectors.data));
+      written.add(window);
     },
-    ...endings(file, () => ({ rows, dims })),
+    ...endings(file, written),
     async close() {
+      const { rows, dims } = written;
       if (rows === 0) await file.append(npyHeader(0, 0));
       else await file.writeAt(npyHeader(rows, dims), 0);
       await file.commit();
@@ -127,14 +124,11 @@ function npySink(file: AtomicFile, state: SinkState | undefined): VectorSink {
 }
 
 /** What all files do alike when nothing more comes, for now or for ever. */
-function endings(
-  file: AtomicFile,
-  progress: () => Pick<SinkState, 'rows' | 'dims'>,
-): Omit<VectorSink, 'write'> {
+function endings(file: AtomicFile, written: Written): Omit<VectorSink, 'write'> {
   return {
     async checkpoint() {
       await file.sync();
-      return { bytes: file.bytes, ...progress() };
+      return { bytes: file.bytes, ...written };
     },
     close: () => file.commit(),
     suspend: () => file.suspend(),
@@ -142,17 +136,26 @@ function endings(
   };
 }
 
-function encoder(format: VectorFormat, includeText: boolean, firstIndex: number) {
-  let index = firstIndex;
-  return (texts: readonly string[], vectors: Embeddings): Uint8Array | string => {
-    if (format === 'f32') return bytesOf(vectors.data);
-    let lines = '';
-    for (let row = 0; row < vectors.rows; row++, index++) {
-      const embedding = Array.from(vectors.row(row));
-      lines += `${JSON.stringify(includeText ? { index, text: texts[row], embedding } : { index, embedding })}\n`;
-    }
-    return lines;
-  };
+/** @param before texts that have been written */
+function encode(
+  format: VectorFormat,
+  labels: RowLabels,
+  { texts, vectors, chunks }: EncodedTexts,
+  before: number,
+): Uint8Array | string {
+  if (format === 'f32') return bytesOf(vectors.data);
+  let lines = '';
+  for (let row = 0; row < vectors.rows; row++) {
+    const { text, chunk } = chunks?.[row] ?? { text: row, chunk: undefined };
+    const line = {
+      index: before + text,
+      ...(chunk && { start: chunk.start, end: chunk.end }),
+      ...(labels.text && { text: chunk?.text ?? texts[text] }),
+      embedding: Array.from(vectors.row(row)),
+    };
+    lines += `${JSON.stringify(line)}\n`;
+  }
+  return lines;
 }
 
 function bytesOf(data: Float32Array): Uint8Array {

@@ -56,6 +56,7 @@ async function load(params: ClipLoadParams): Promise<ClipLoaded> {
       `Expected vectors of one width from both towers but texts have ${width} dimensions and pictures ${dimensions}`,
     );
   }
+  if (params.image.session.warmUp) await texts.warmUp();
   return { dimensions };
 }
 

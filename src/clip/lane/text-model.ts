@@ -4,6 +4,7 @@ import { formBatches } from '../../runtime/batching.js';
 import type { TokenBatch } from '../../runtime/graph-inputs.js';
 import type { BatchScheduler } from '../../runtime/scheduler.js';
 import { TextTokenizer } from '../../text/lane/tokenizer.js';
+import { fullBatch } from '../../text/lane/warm-up.js';
 import type { ClipTokenizerParams, EmbedTextsParams, TextRows } from './protocol.js';
 import type { ClipTextSession } from './text-session.js';
 
@@ -48,6 +49,13 @@ export class ClipTextModel {
   async probe(): Promise<number> {
     const [data] = await this.#run([await this.ids(['a'])].flat());
     return data.length;
+  }
+
+  /** Runs the largest batch. */
+  async warmUp(): Promise<void> {
+    const { maxTokens, tokenBudget } = this.#params;
+    const params = { job: 0, texts: { texts: [], joined: [] }, truncateDim: undefined, normalize: false };
+    await this.embed(params, fullBatch(maxTokens, tokenBudget), () => {});
   }
 
   /** Token ids of each text, cut at the model's limit, special tokens included. */

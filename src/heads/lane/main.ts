@@ -9,7 +9,9 @@ let model: HeadModel | undefined;
 
 async function load(params: LoadParams): Promise<Loaded> {
   model = await HeadModel.open(params);
-  return model.probe();
+  const loaded = await model.probe();
+  if (params.session.warmUp) await model.warmUp();
+  return loaded;
 }
 
 serveLane(

@@ -5,6 +5,7 @@ import { BatchScheduler } from '../../runtime/scheduler.js';
 import { TokenSession } from '../../runtime/session.js';
 import { padSequences, type Sequence, toSequence } from '../../text/lane/sequences.js';
 import { TextTokenizer } from '../../text/lane/tokenizer.js';
+import { fullBatch } from '../../text/lane/warm-up.js';
 import { type Head, openHead } from './heads.js';
 import { pairSequence } from './pairs.js';
 import type { HeadRows, Loaded, LoadParams, RunParams, TokenOptions } from './protocol.js';
@@ -48,6 +49,13 @@ export class HeadModel {
     const { fields } = await this.#runBatch([this.#tokens(encoding, {})]);
     const widths = Object.entries(fields).map(([name, { values }]) => [name, values.length] as const);
     return { widths: { ...Object.fromEntries(widths), ...this.#head.widths } };
+  }
+
+  /** Runs the largest batch. */
+  async warmUp(): Promise<void> {
+    const texts = fullBatch(this.tokenizer.maxTokens, this.#tokenBudget);
+    const params = { job: -1, texts: { texts: [], joined: [] }, seconds: undefined, tokens: {} };
+    await this.run(params, texts, undefined, () => {});
   }
 
   async run(

@@ -13,26 +13,34 @@ export async function openImageModel(
   session: ImageSession,
   scheduler?: BatchScheduler,
 ): Promise<{ model: ImageModel; loaded: Loaded }> {
-  const { preprocessing, decode, heightFirst, batchSize } = params;
+  const { preprocessing, decode, heightFirst, batchSize, session: settings } = params;
   const pool = await PreparationPool.start(params.workers, { preprocessing, decode, heightFirst });
   const outputs = chooseOutputs(session.outputs, params.modelType, params.pooling);
   // Any picture will do; a square one has the size of most inputs.
   const { x, y } = inputGeometry(preprocessing, 224, 224, heightFirst);
+  const pictures = settings.warmUp ? batchSize : 1;
   const width = (output: ImageOutput | undefined) =>
-    output ? probe(session, x.window, y.window, output) : 0;
+    output ? probe(session, pictures, x.window, y.window, output) : 0;
   const loaded = { dimensions: await width(outputs.features), classes: await width(outputs.logits) };
   return { model: new ImageModel(session, outputs, pool, loadBinding(), batchSize, scheduler), loaded };
 }
 
 async function probe(
   session: ImageSession,
+  pictures: number,
   width: number,
   height: number,
   output: ImageOutput,
 ): Promise<number> {
-  const result = await session.run([new Float32Array(3 * width * height)], width, height, output.name);
+  const black = new Float32Array(3 * width * height);
+  const result = await session.run(
+    Array.from({ length: pictures }, () => black),
+    width,
+    height,
+    output.name,
+  );
   try {
-    return readOutput(result, 1, output).dims;
+    return readOutput(result, pictures, output).dims;
   } finally {
     result.dispose();
   }

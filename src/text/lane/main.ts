@@ -26,7 +26,9 @@ function loaded(): TextModel {
 
 async function load(params: LoadParams): Promise<Loaded> {
   model = await TextModel.open(params);
-  return model.probe();
+  const loaded = await model.probe();
+  if (params.session.warmUp) await model.warmUp();
+  return loaded;
 }
 
 async function tokenize({ route, texts: wire, open }: TokenizeParams): Promise<TokenizeResult> {

@@ -8,6 +8,21 @@ import type { EmbedParams, EmbedResult, EmbedRows, Loaded, LoadParams } from './
 import { Route, type RowFormat } from './route.js';
 import { tokenSpans } from './spans.js';
 import type { TextTokenizer } from './tokenizer.js';
+import { fullBatch } from './warm-up.js';
+
+/** Texts for {@link TextModel.warmUp}, which no call can cancel. */
+const WARM_UP: Omit<EmbedParams, 'route'> = {
+  job: -1,
+  priority: 'bulk',
+  texts: { texts: [], joined: [] },
+  open: [],
+  prompt: '',
+  output: 'sentence',
+  truncation: undefined,
+  truncateDim: undefined,
+  normalize: false,
+  spans: undefined,
+};
 
 /** By how much batches of bulk jobs are smaller while queries come: each waits for the rest of one. */
 const HURRIED = 4;
@@ -55,6 +70,14 @@ export class TextModel {
       truncationSide: tokenizers.some(({ truncationSide }) => truncationSide === 'left') ? 'left' : 'right',
       specialTokens: Math.max(...tokenizers.map(({ specialTokens }) => specialTokens)),
     };
+  }
+
+  /** Runs the largest batch through every route. */
+  async warmUp(): Promise<void> {
+    for (const [route, { encoder }] of this.#routes.entries()) {
+      const texts = fullBatch(encoder.tokenizer.maxTokens, this.#tokenBudget);
+      await this.embed({ ...WARM_UP, route }, texts, () => {});
+    }
   }
 
   tokenizer(route: number): TextTokenizer {
