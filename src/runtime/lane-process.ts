@@ -25,7 +25,7 @@ export class LaneProcess extends LaneHandle {
     super();
     this.#child = fork(fileURLToPath(entry), [], {
       // The user's loaders, inspectors and flags are for their code; `--inspect` would even collide.
-      execArgv: [],
+      execArgv: ['--expose-gc'],
       detached: OWN_GROUP,
       env: {
         ...process.env,

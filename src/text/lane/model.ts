@@ -111,20 +111,11 @@ export class TextModel {
 
   /** Tokenises a window and forms its batches. */
   async #prepare(params: EmbedParams, texts: string[], report: (rows: EmbedRows) => void) {
-    const { prompt, open, output, truncateDim, normalize, spans } = params;
+    const { prompt, output, truncateDim, normalize } = params;
     const route = this.#routes[params.route];
-    const { tokenizer } = route.encoder;
-    const truncation = tokenizer.truncation(params.truncation);
     const excluded = route.includesPrompt ? 0 : await this.#promptLength(params.route, prompt);
     const format: RowFormat = { output, truncateDim, normalize, excluded };
-    const prompted = prompt === '' ? texts : texts.map((text) => prompt + text);
-    const encodings = await tokenizer.encodeFor(prompted, truncation);
-    const unfinished = await tokenizer.unsettled(prompted, encodings, open);
-
-    const skip = new Set(unfinished);
-    const indices = encodings.map((_, index) => index).filter((index) => !skip.has(index));
-    const sequences = indices.map((index) => route.encoder.sequence(encodings[index], truncation));
-    const parts = spans && tokenSpans(prompted, encodings, prompt.length, spans);
+    const { sequences, indices, parts, unfinished } = await this.#tokenize(params, texts);
     const lengths = sequences.map(({ ids }) => ids.length);
     const run = async (members: Uint32Array) => {
       const batch = Array.from(members, (member) => sequences[member]);
@@ -143,6 +134,24 @@ export class TextModel {
       divisible(members, lengths[members[0]], this.#tokenBudget / HURRIED, run),
     );
     return { batches, unfinished };
+  }
+
+  /**
+   * What is needed of a window's encodings, in a function of its own: the encodings are native memory, a hundred bytes and
+   * more per token, and would live as long as the window's last batch if its closure shared their scope.
+   */
+  async #tokenize({ prompt, open, spans, ...params }: EmbedParams, texts: string[]) {
+    const { encoder } = this.#routes[params.route];
+    const { tokenizer } = encoder;
+    const truncation = tokenizer.truncation(params.truncation);
+    const prompted = prompt === '' ? texts : texts.map((text) => prompt + text);
+    const encodings = await tokenizer.encodeFor(prompted, truncation);
+    const unfinished = await tokenizer.unsettled(prompted, encodings, open);
+    const skip = new Set(unfinished);
+    const indices = [...encodings.keys()].filter((index) => !skip.has(index));
+    const sequences = indices.map((index) => encoder.sequence(encodings[index], truncation));
+    const parts = spans && tokenSpans(prompted, encodings, prompt.length, spans);
+    return { sequences, indices, parts, unfinished };
   }
 
   async #promptLength(route: number, prompt: string): Promise<number> {

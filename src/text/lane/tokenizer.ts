@@ -3,6 +3,7 @@ import { type Encoding, Tokenizer } from 'tokenizers';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { ChunkTokenizer, TokenPlaces } from '../chunking/plan.js';
 import type { Side, TokenizerFiles } from '../config/index.js';
+import { EncodingGarbage } from './encoding-garbage.js';
 import type { TruncationWish } from './protocol.js';
 import type { Truncation } from './sequences.js';
 
@@ -47,6 +48,7 @@ export class TextTokenizer implements ChunkTokenizer {
   readonly #truncating: Tokenizer;
   readonly #json: string;
   readonly #specialIds: ReadonlySet<number>;
+  readonly #garbage = new EncodingGarbage();
   #whole: Tokenizer | undefined;
 
   private constructor(
@@ -107,14 +109,15 @@ export class TextTokenizer implements ChunkTokenizer {
   }
 
   /** Encodes on the library's own threads, truncated, special tokens included. */
-  encode(texts: string[]): Promise<Encoding[]> {
-    return this.#truncating.encodeBatch(texts);
+  async encode(texts: string[]): Promise<Encoding[]> {
+    return this.#garbage.expect(await this.#truncating.encodeBatch(texts));
   }
 
   /** Encodes pairs of texts, special tokens included, not truncated. */
-  encodePairs(pairs: [string, string][]): Promise<Encoding[]> {
+  async encodePairs(pairs: [string, string][]): Promise<Encoding[]> {
     // One by one: the library's batches take single texts only, whatever their type says.
-    return Promise.all(pairs.map(([first, second]) => this.#untruncated().encode(first, second)));
+    const encodings = pairs.map(([first, second]) => this.#untruncated().encode(first, second));
+    return this.#garbage.expect(await Promise.all(encodings));
   }
 
   /** Id of a token by its spelling; undefined if there is none. */
@@ -135,14 +138,16 @@ export class TextTokenizer implements ChunkTokenizer {
   }
 
   /** Encodes for a cut that is still to be made: not truncated where that would lose the wrong end. */
-  encodeFor(texts: string[], truncation: Truncation | undefined): Promise<Encoding[]> {
+  async encodeFor(texts: string[], truncation: Truncation | undefined): Promise<Encoding[]> {
     const fits = truncation === undefined || truncation.side === this.truncationSide;
-    return (fits ? this.#truncating : this.#untruncated()).encodeBatch(texts);
+    if (fits) return this.encode(texts);
+    return this.#garbage.expect(await this.#untruncated().encodeBatch(texts));
   }
 
   /** Tokens of each whole text, special tokens included. */
   async count(texts: string[]): Promise<number[]> {
-    return (await this.#untruncated().encodeBatch(texts)).map((encoding) => encoding.getLength());
+    const encodings = await this.#untruncated().encodeBatch(texts);
+    return this.#garbage.expect(encodings).map((encoding) => encoding.getLength());
   }
 
   /** Where the tokens of a whole text are, special ones left out. */
