@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { outcome } from '../outcome.js';
 import { fixture } from '../text/goldens.js';
+import { modelFolders } from '../text/model-folders.js';
 import { cli, startCli, temporaryFolder } from './support.js';
 
 const TINY = fixture('models/tiny-bert-cls');
 const folder = await temporaryFolder();
+const { variant } = modelFolders();
 
 interface Serving {
   child: ChildProcess;
@@ -43,6 +45,17 @@ const embed = (url: string, input: unknown, headers = {}) =>
   });
 
 describe('embedlane serve', () => {
+  it('--warm-up serves no model that cannot take its largest batch', async () => {
+    // More tokens than the graph has positions.
+    const model = await variant('tiny-bert-cls', { 'sentence_bert_config.json': { max_seq_length: 300 } });
+    const { status, stderr } = await cli(['serve', '--model', model, '--port', '0', '--warm-up']);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/bounds.*ERR_RUNTIME/)]);
+    const { child, url, ended } = await serve(['--model', TINY, '--port', '0', '--warm-up']);
+    expect((await embed(url, 'a text')).status).toBe(200);
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'answers what it has begun when %s comes, and exits with 0',
     async (signal) => {
