@@ -3,7 +3,7 @@
  * moments, and memory over many texts of mixed lengths. Exits with 1 if anything is lost, hangs or grows.
  *
  *   node bench/soak.mjs [--only kills,aborts,memory] [--batches 1000] [--aborts 10000] [--texts 100000]
- *     [--dtype int8] [--seed 1]
+ *     [--model ./folder] [--dtype int8] [--seed 1]
  */
 import { parseArgs } from 'node:util';
 import { TextEmbedder } from '../dist/index.js';
@@ -20,6 +20,7 @@ const { values: chosen } = parseArgs({
     batches: { type: 'string', default: '1000' },
     aborts: { type: 'string', default: '10000' },
     texts: { type: 'string', default: '100000' },
+    model: { type: 'string', default: modelId },
     dtype: { type: 'string', default: 'int8' },
     seed: { type: 'string', default: '1' },
   },
@@ -39,7 +40,7 @@ function random() {
 }
 const pick = (list) => list[Math.floor(random() * list.length)];
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const load = (more) => TextEmbedder.load(modelId, { dtype: chosen.dtype, ...more });
+const load = (more) => TextEmbedder.load(chosen.model, { dtype: chosen.dtype, ...more });
 
 const faults = [];
 function check(right, what) {
@@ -185,6 +186,6 @@ async function memory() {
 const parts = { kills, aborts, memory };
 const results = {};
 for (const name of chosen.only.split(',')) results[name] = await parts[name]();
-save('soak', { seed: Number(chosen.seed), dtype: chosen.dtype, results, faults });
+save('soak', { model: chosen.model, seed: Number(chosen.seed), dtype: chosen.dtype, results, faults });
 console.log(faults.length === 0 ? 'No faults.' : `${faults.length} FAULTS, see above.`);
 process.exitCode = faults.length === 0 ? 0 : 1;

@@ -1,19 +1,24 @@
 /**
  * What a careful developer could write over onnxruntime-node and tokenizers alone: length-sorted batches with a
  * budget of padded tokens, pooling in JavaScript, everything in one thread. The gap to embedlane is what the
- * library adds; the gap to the other packages is what batching alone is worth.
+ * library adds; the gap to the other packages is what batching alone is worth. Other ways to form batches by `policy`.
  */
 import { availableParallelism } from 'node:os';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { serveText } from '../lib/serve-text.mjs';
 import { loadTokenizer, modelFile, modelFolder } from '../lib/texts.mjs';
 
-const TOKEN_BUDGET = 1024;
+/** Padded tokens or texts of a batch at most. */
+const CAREFUL = { sorted: true, budget: 1024, batch: Number.POSITIVE_INFINITY };
 
 let tokenizer;
 let session;
+let forming;
 
-async function load({ dtype, threads = availableParallelism() }) {
+async function load({ dtype, threads = availableParallelism(), policy }) {
+  forming = policy
+    ? { sorted: false, budget: Number.POSITIVE_INFINITY, batch: Number.POSITIVE_INFINITY, ...policy }
+    : CAREFUL;
   tokenizer = loadTokenizer();
   session = await InferenceSession.create(modelFolder + modelFile[dtype], {
     intraOpNumThreads: threads,
@@ -24,23 +29,28 @@ async function load({ dtype, threads = availableParallelism() }) {
   return {};
 }
 
-/** Cuts length-sorted sequences into batches whose padded size stays within the budget. */
+/** Cuts sequences, in this order, into batches whose size stays within the limits. */
 function* batches(order, lengths) {
   let start = 0;
-  for (let i = 1; i <= order.length; i++) {
-    // Sorted from short to long: the newest member decides the width of the batch.
-    if (i === order.length || (i + 1 - start) * lengths[order[i]] > TOKEN_BUDGET) {
+  let width = 0;
+  for (let i = 0; i < order.length; i++) {
+    const count = i + 1 - start;
+    width = Math.max(width, lengths[order[i]]);
+    if (count > 1 && (count > forming.batch || count * width > forming.budget)) {
       yield order.slice(start, i);
       start = i;
+      width = lengths[order[i]];
     }
   }
+  yield order.slice(start);
 }
 
 async function encode(texts) {
   const encodings = await tokenizer.encodeBatch(texts);
   const ids = encodings.map((encoding) => encoding.getIds());
   const lengths = ids.map((row) => row.length);
-  const order = [...ids.keys()].sort((a, b) => lengths[a] - lengths[b]);
+  const order = [...ids.keys()];
+  if (forming.sorted) order.sort((a, b) => lengths[a] - lengths[b]);
   let result;
   for (const batch of batches(order, lengths)) {
     const hidden = await run(batch.map((index) => ids[index]));
