@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { asking } from './redis.js';
+import type { ShardNote } from './shard-note.js';
 import type { FailedShard, JobSpec, JobState, PoisonItem } from './types.js';
 
 /** Entries of lists that a status shows. */
@@ -10,23 +11,33 @@ const RECENT_SECONDS = 60;
 
 /**
  * Notes a shard as done. Once: a shard that two workers did, because one of them was thought dead, counts as one.
- * KEYS: job, done, failed, poison, recent. ARGV: shard, stored, then places and items that were set aside.
+ * KEYS: job, done, failed, notes, poison, recent. ARGV: shard, stored, then places and items that were set aside.
  */
 const FINISH = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HDEL', KEYS[3], ARGV[1])
+redis.call('HDEL', KEYS[4], ARGV[1])
 if redis.call('SETBIT', KEYS[2], ARGV[1], 1) == 1 then return 0 end
 redis.call('HINCRBY', KEYS[1], 'stored', ARGV[2])
 redis.call('HINCRBY', KEYS[1], 'done', 1)
-for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end
-redis.call('LPUSH', KEYS[5], redis.call('TIME')[1] .. ':' .. ARGV[2])
-redis.call('LTRIM', KEYS[5], 0, ${RECENT - 1})
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end
+redis.call('LPUSH', KEYS[6], redis.call('TIME')[1] .. ':' .. ARGV[2])
+redis.call('LTRIM', KEYS[6], 0, ${RECENT - 1})
 return 1`;
 
-/** Notes a shard as failed, unless it is done. KEYS: job, done, failed. ARGV: shard, message. */
+/** Notes a shard as failed, unless it is done. KEYS: job, done, failed, notes. ARGV: shard, message. */
 const FAIL = `
+redis.call('HDEL', KEYS[4], ARGV[1])
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GETBIT', KEYS[2], ARGV[1]) == 1 then return 0 end
 return redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])`;
+
+/** Keeps a note of a shard that is being done; of a job that was removed meanwhile nothing may come back. */
+const NOTE = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+return redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])`;
+
+/** What the ledger has of a job, each under a key of its own. */
+const PARTS = [undefined, 'done', 'failed', 'notes', 'poison', 'recent'] as const;
 
 /** What is known of a job. */
 export interface LedgerEntry {
@@ -99,14 +110,25 @@ export class Ledger {
   }
 
   async finish(job: string, shard: number, stored: number, aside: readonly PoisonItem[]): Promise<void> {
-    const keys = [undefined, 'done', 'failed', 'poison', 'recent'].map((part) => this.#key(job, part));
+    const keys = PARTS.map((part) => this.#key(job, part));
     const items = aside.flatMap((item) => [item.place, JSON.stringify(item)]);
     await asking(() => this.#redis.eval(FINISH, keys.length, ...keys, shard, stored, ...items));
   }
 
   async fail(job: string, shard: number, message: string): Promise<void> {
-    const keys = [undefined, 'done', 'failed'].map((part) => this.#key(job, part));
+    const keys = PARTS.slice(0, 4).map((part) => this.#key(job, part));
     await asking(() => this.#redis.eval(FAIL, keys.length, ...keys, shard, message));
+  }
+
+  /** How far a shard is that a worker has begun. */
+  async note(job: string, shard: number): Promise<ShardNote | undefined> {
+    const note = await asking(() => this.#redis.hget(this.#key(job, 'notes'), String(shard)));
+    return note === null ? undefined : (JSON.parse(note) as ShardNote);
+  }
+
+  async setNote(job: string, shard: number, note: ShardNote): Promise<void> {
+    const keys = [this.#key(job), this.#key(job, 'notes')];
+    await asking(() => this.#redis.eval(NOTE, keys.length, ...keys, shard, JSON.stringify(note)));
   }
 
   async failedShards(job: string): Promise<number[]> {
@@ -143,7 +165,7 @@ export class Ledger {
   }
 
   async remove(job: string): Promise<void> {
-    const parts = [undefined, 'done', 'failed', 'poison', 'recent'].map((part) => this.#key(job, part));
+    const parts = PARTS.map((part) => this.#key(job, part));
     await asking(() =>
       this.#redis
         .multi()

@@ -25,14 +25,15 @@ interface Good {
  *
  * @param suspicious whether a failure that may be the server's own is held against the rows: only after it has come
  *   again, and if the store answers and has taken other rows of the same shard
+ * @param hasStored whether it has taken others already
  * @throws what the store throws, if no row is to blame
  */
 export async function settle(
   store: VectorStore,
   rows: readonly ShardRow[],
-  options: { suspicious: boolean; signal: AbortSignal },
+  options: { suspicious: boolean; hasStored: boolean; signal: AbortSignal },
 ): Promise<Settlement> {
-  const { suspicious, signal } = options;
+  const { suspicious, hasStored, signal } = options;
   const aside = rows.flatMap(({ place, record, error }) => (record ? [] : [poison(place, undefined, error)]));
   const good = rows.flatMap(({ place, record }): Good[] => (record ? [{ place, record }] : []));
   const suspects: { row: Good; error: unknown }[] = [];
@@ -61,7 +62,7 @@ export async function settle(
   };
   await attempt(good);
   for (const { row, error } of suspects) {
-    if (stored === 0) throw error;
+    if (stored === 0 && !hasStored) throw error;
     try {
       await store.upsert([row.record], { signal });
       stored++;

@@ -79,7 +79,8 @@ export interface PoisonItem {
   /** File and line or row. */
   place: string;
   id?: string;
-  code: ErrorCode | 'ERR_UNEXPECTED';
+  /** `'ERR_WORKER'`: it ends the process that works on it. */
+  code: ErrorCode | 'ERR_UNEXPECTED' | 'ERR_WORKER';
   message: string;
 }
 

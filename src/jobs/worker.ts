@@ -3,12 +3,13 @@ import type { Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EmbedlaneError } from '../core/errors.js';
 import { integer, optionalFunction, optionalString, optionsObject } from '../core/validate.js';
-import { Ledger } from './ledger.js';
-import { readShard } from './read-shard.js';
+import { doShard } from './do-shard.js';
+import { Ledger, type LedgerEntry } from './ledger.js';
 import { asking, connectRedis, type Packages, packages, QUEUE, queueAddress } from './redis.js';
-import { settle } from './settle.js';
+import { afterDeath, isSuspect, newNote } from './shard-note.js';
 import { type LoadModel, Targets } from './targets.js';
-import type { JobSpec, PoisonItem, ShardTask } from './types.js';
+import { Turns } from './turns.js';
+import type { PoisonItem, ShardTask } from './types.js';
 
 /** What a worker has done, for logs. */
 export type WorkerEvent =
@@ -37,9 +38,9 @@ export interface JobWorkerOptions {
 /** Milliseconds between two looks whether a job was cancelled. */
 const CANCEL_POLL = 1000;
 const LONGEST_BACKOFF = 60_000;
-/** How often a shard may lose its worker, which it may have killed. */
-const MAX_STALLS = 5;
-/** Never: a shard that stalls too often is noted as failed by us, with its reason. */
+/** How often a shard may lose its worker before that has come to a row: while it loads the model, for example. */
+const MAX_DEATHS = 5;
+/** Never: a shard that loses its workers is noted as failed by us, with its reason. */
 const NO_LIMIT = 1_000_000;
 /** Milliseconds for saying goodbye to a Redis that may be gone. */
 const GOODBYE = 2000;
@@ -58,6 +59,9 @@ export class JobWorker implements AsyncDisposable {
   readonly #redis: Redis;
   readonly #ledger: Ledger;
   readonly #targets: Targets;
+  readonly #turns = new Turns();
+  /** Shards that it is at. */
+  readonly #doing = new Set<string>();
   readonly #root: string | undefined;
   readonly #onEvent: (event: WorkerEvent) => void;
   /** Fires when shards are to be given back. */
@@ -173,18 +177,11 @@ export class JobWorker implements AsyncDisposable {
     if (entry === undefined || entry.state === 'cancelled') return;
     // Taken over from a worker that had stored it.
     if ((await this.#ledger.areDone(job, shard, 1))[0]) return;
-    if (task.stalledCounter > MAX_STALLS) {
-      await this.#fail(
-        task,
-        attempt,
-        `Expected a worker to live on with this shard but ${MAX_STALLS} did not`,
-      );
-    }
     const stop = new AbortController();
     const poll = setInterval(() => void this.#stopIfCancelled(job, stop), CANCEL_POLL);
     const signal = AbortSignal.any([stop.signal, this.#giveBack.signal]);
     try {
-      const { stored, aside } = await this.#do(task.data, entry.spec, attempt > 1, signal);
+      const { stored, aside } = await this.#do(task, entry, signal);
       await this.#ledger.finish(job, shard, stored, aside);
       this.#onEvent({ type: 'stored', job, shard, stored, aside });
     } catch (error) {
@@ -204,14 +201,42 @@ export class JobWorker implements AsyncDisposable {
     }
   }
 
+  /**
+   * Does a shard. If workers have ended at it, they may have ended because of it: then alone, so that no other is
+   * blamed, and few rows at a time, until those are found that end them.
+   */
   async #do(
-    { part }: ShardTask,
-    spec: JobSpec,
-    suspicious: boolean,
+    task: Job<ShardTask>,
+    entry: LedgerEntry,
     signal: AbortSignal,
-  ): Promise<{ stored: number; aside: PoisonItem[] }> {
-    const rows = await readShard(part, spec, this.#root ?? spec.root);
-    return this.#targets.use(spec, (store) => settle(store, rows, { suspicious, signal }));
+  ): Promise<{ stored: number; aside: readonly PoisonItem[] }> {
+    const { job, shard, part } = task.data;
+    const attempt = task.attemptsMade + 1;
+    const name = `${job}-${shard}`;
+    const left = await this.#ledger.note(job, shard);
+    // One that was taken from this worker, because it had no time to say that it lives, has come back to it.
+    const note = left === undefined || this.#doing.has(name) ? newNote(part.items) : afterDeath(left);
+    if (note.opened > MAX_DEATHS) {
+      const deaths = `Expected a worker to live on with this shard but ${note.opened} did not`;
+      await this.#fail(task, attempt, deaths);
+    }
+    const save = (next: typeof note) => this.#ledger.setNote(job, shard, next);
+    // While it waits for its turn, it ends no worker.
+    if (left !== undefined) await save(note);
+    const work = () =>
+      doShard(part, note, {
+        spec: entry.spec,
+        root: this.#root ?? entry.spec.root,
+        targets: this.#targets,
+        hasStored: entry.stored > 0,
+        ...{ suspicious: attempt > 1, signal, save },
+      });
+    this.#doing.add(name);
+    try {
+      return await (isSuspect(note) ? this.#turns.alone(work) : this.#turns.beside(work));
+    } finally {
+      this.#doing.delete(name);
+    }
   }
 
   /** Notes the reason where `status` finds it, and ends the attempts. */

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { JobQueue, type JobStatus, JobWorker, type WorkerEvent } from 'embedlane/jobs';
 import { LocalStore } from 'embedlane/stores';
+import { parquetWriteFile } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, jsonLines, startCli, temporaryFolder } from '../cli/support.js';
 import { outcome } from '../outcome.js';
@@ -88,6 +90,50 @@ describe.skipIf(!hasRedis)('jobs', () => {
       { document: 'three', metadata: { file: 'a.txt', line: 3, model: 'all-MiniLM-L6-v2', dtype: 'auto' } },
       { document: 'seven', metadata: { year: 2020, file: 'b.jsonl', line: 1 } },
     ]);
+  });
+
+  it('reads Parquet, in shards that are parts of its row groups', async () => {
+    const texts = Array.from({ length: 50 }, (_, i) => (i === 31 ? null : `text ${i}`));
+    const columnData = [
+      { name: 'sku', data: texts.map((_, i) => BigInt(i)), type: 'INT64' as const },
+      { name: 'body', data: texts, type: 'STRING' as const, nullable: true },
+      { name: 'stars', data: texts.map((_, i) => i / 2), type: 'DOUBLE' as const },
+    ];
+    const path = join(folder, 'rows.parquet');
+    parquetWriteFile({ filename: path, columnData, rowGroupSize: 20 });
+    const store = join(folder, 'parquet');
+    const fields = { text: 'body', id: 'sku', metadata: ['stars'] };
+    const request = { inputs: ['rows.parquet'], root: folder, store, fields };
+    const { id, shards } = await jobs.submit({ ...request, shardRows: 15 });
+    // Of 20, 20 and 10 rows.
+    expect(shards.total).toBe(5);
+    await workOff();
+    expect(await jobs.status(id)).toMatchObject({ state: 'done', items: 50, stored: 49, poisoned: 1 });
+    expect((await jobs.status(id)).poison).toMatchObject([
+      { place: 'rows.parquet#32', code: 'ERR_INVALID_ARG' },
+    ]);
+    await using stored = await LocalStore.open(store, { readOnly: true });
+    expect(await stored.get(['0', '19', '20', '31', '49'])).toMatchObject([
+      { document: 'text 0', metadata: { stars: 0, file: 'rows.parquet', line: 1 } },
+      { document: 'text 19', metadata: { stars: 9.5, line: 20 } },
+      { document: 'text 20', metadata: { stars: 10, line: 21 } },
+      undefined,
+      { document: 'text 49', metadata: { stars: 24.5, line: 50 } },
+    ]);
+    // Another file of the same name is another job, which has no right to the first one's ids.
+    await jobs.submit({ ...request, id: 'changed', attempts: 1 });
+    parquetWriteFile({
+      filename: path,
+      columnData: columnData.map((column) => ({ ...column, data: column.data.slice(1) })),
+    });
+    await workOff();
+    expect((await jobs.status('changed')).failures[0].message).toMatch(/ERR_CONFLICT/);
+    await jobs.submit({ ...request, fields: { text: 'nothing' }, id: 'wrong', attempts: 1 });
+    await workOff();
+    expect((await jobs.status('wrong')).failures[0].message).toMatch(/columns sku, body, stars .*'nothing'/);
+    await expect(
+      writeFile(path, 'no Parquet').then(() => jobs.submit({ ...request, id: 'damaged' })),
+    ).rejects.toMatchObject({ code: 'ERR_CORRUPT' });
   });
 
   it('carries rows through the queue for workers without the files', async () => {
@@ -300,6 +346,39 @@ describe.skipIf(!hasRedis)('jobs', () => {
     const ids = new Set<string>();
     for await (const record of stored.scroll({ include: [] })) ids.add(record.id);
     expect([await stored.count(), ids.size]).toEqual([total, total]);
+  }, 300_000);
+
+  it('finds the row that kills its worker, and stores all others', async () => {
+    const texts = Array.from({ length: 120 }, (_, i) => (i === 40 ? 'kill' : `text ${i}`));
+    const input = await lines('killer.txt', texts);
+    const store = join(folder, 'killer');
+    const { id } = await jobs.submit({ inputs: [input], root: folder, store, shardRows: 60, retryDelay: 1 });
+    const program = fileURLToPath(new URL('killed-worker.mjs', import.meta.url));
+    const ends: (string | null)[] = [];
+    do {
+      const child = spawn(process.execPath, [program, url], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const { code, signal, stderr } = await outcome(child);
+      expect({ code, stderr }).toEqual({ code: signal === null ? 0 : null, stderr: '' });
+      ends.push(signal);
+    } while (ends.at(-1) !== null);
+    // At 60 rows, at 8 of them, at that one, and at that one again.
+    expect(ends.length).toBeLessThanOrEqual(5);
+    const done = await jobs.status(id);
+    expect(done).toMatchObject({ state: 'done', items: 120, stored: 119, poisoned: 1, failures: [] });
+    expect(done.poison).toMatchObject([
+      {
+        place: 'killer.txt#41',
+        id: 'killer.txt#41',
+        code: 'ERR_WORKER',
+        message: expect.stringMatching(/^2 workers ended/),
+      },
+    ]);
+    await using stored = await LocalStore.open(store, { readOnly: true });
+    expect(await stored.count()).toBe(119);
+    expect(await stored.get(['killer.txt#41', 'killer.txt#42'])).toMatchObject([
+      undefined,
+      { document: 'text 41' },
+    ]);
   }, 300_000);
 
   it('is there on the command line', async () => {
