@@ -2,15 +2,14 @@ import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
 import { optionalSignal, optionsObject } from '../core/validate.js';
 import type { StoreFilter } from './filter/expression.js';
-import type { StoredRecord, StoreIndexOptions, StoreRecord, VectorStore } from './types.js';
+import type { CollectionOptions, StoredRecord, StoreRecord, VectorStore } from './types.js';
 
-export interface CopyStoreOptions {
+/** How the target is made, if it is to be made: `metric` and `dtype` as the source has them, unless they are said. */
+export interface CopyStoreOptions extends Pick<CollectionOptions, 'metric' | 'dtype' | 'index'> {
   /** Only records that match. */
   filter?: StoreFilter;
   /** Only records with an id after this one: goes on where an interrupted copy ended. */
   after?: string;
-  /** The index of the target, if it is to be made. */
-  index?: StoreIndexOptions;
   /** Records in one request. */
   batchSize?: number;
   signal?: AbortSignal;
@@ -33,19 +32,28 @@ export async function copyStore(
   const known = optionsObject('options', options, [
     'filter',
     'after',
+    'metric',
+    'dtype',
     'index',
     'batchSize',
     'signal',
     'onProgress',
   ]);
-  const { filter, after, index, batchSize, onProgress } = known;
+  const { filter, after, metric, dtype, index, batchSize, onProgress } = known;
   const signal = optionalSignal('options.signal', known.signal);
   if (typeof source?.scroll !== 'function') throw invalidArgument('source', 'a store', source);
   if (typeof target?.upsert !== 'function') throw invalidArgument('target', 'a store', target);
   const info = await source.info({ signal });
   if (info === undefined) throw new EmbedlaneError('ERR_NOT_FOUND', 'Expected a collection to copy from');
   const total = await source.count({ filter, signal });
-  await target.create({ ...info, index, signal });
+  await target.create({
+    dims: info.dims,
+    // Bits and sparse vectors have metrics of their own.
+    metric: metric ?? (dtype === undefined ? info.metric : undefined),
+    dtype: dtype ?? info.dtype,
+    index,
+    signal,
+  });
   const include = ['vector', 'document', 'metadata'] as const;
   const records = source.scroll({ filter, after, include, batchSize, signal });
   return target.upsert(complete(records), {

@@ -70,7 +70,29 @@ describe('embedlane with --store', () => {
     expect(await copied.count()).toBe(1);
   });
 
+  it('makes a store as it is told, and leaves one that is there as it is', async () => {
+    const half = join(folder, 'half');
+    const flags = ['--store-dtype', 'f16', '--metric', 'dot', '--index-type', 'flat'];
+    for (const more of [flags, []]) {
+      const { status, stderr } = await cli(['index', notes, '--store', half, ...more]);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      await using made = await LocalStore.open(half, { readOnly: true });
+      expect(await made.info()).toEqual({ dims: 384, metric: 'dot', dtype: 'f16' });
+    }
+    const bits = join(folder, 'bits');
+    expect((await cli(['copy', half, bits, '--store-dtype', 'b1'])).status).toBe(0);
+    await using copied = await LocalStore.open(bits, { readOnly: true });
+    expect(await copied.info()).toEqual({ dims: 384, metric: 'hamming', dtype: 'b1' });
+  });
+
   it.each<[string, (empty: string) => string[], RegExp]>([
+    ['a dtype that is none', () => ['index', notes, '--store', store, '--store-dtype', 'f8'], /f8.*invalid/],
+    [
+      'another dtype than it has',
+      () => ['index', notes, '--store', store, '--store-dtype', 'f16'],
+      /ERR_CONFLICT/,
+    ],
+    ['a dtype without --store', () => ['index', notes, '--store-dtype', 'f16'], /Expected --store/],
     ['an empty store', (empty) => ['search', 'a', '--store', empty], /ERR_NOT_FOUND/],
     ['no question', () => ['search', '--store', store], /Expected a question/],
     ['broken JSON', () => ['search', 'a', '--store', store, '--filter', '{'], /Expected JSON for --filter/],

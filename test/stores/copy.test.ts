@@ -75,6 +75,19 @@ describe('copyStore', () => {
     expect(await contents(rest)).toEqual(sorted.slice(100));
   });
 
+  it('makes the target in another way', async () => {
+    await using half = await openStore(join(folder, 'half'));
+    await copyStore(source, half, { dtype: 'f16', metric: 'dot' });
+    expect(await half.info()).toEqual({ dims: DIMS, metric: 'dot', dtype: 'f16' });
+    await using bits = await openStore(join(folder, 'bits'));
+    expect(await copyStore(source, bits, { dtype: 'b1' })).toBe(120);
+    expect(await bits.info()).toEqual({ dims: DIMS, metric: 'hamming', dtype: 'b1' });
+    await expect(copyStore(source, half, { dtype: 'bf16' })).rejects.toThrow(code('ERR_CONFLICT'));
+    await using none = await openStore(join(folder, 'none'));
+    const unknown = { index: { type: 'ivf' } } as const;
+    await expect(copyStore(source, none, unknown)).rejects.toThrow(code('ERR_INVALID_ARG'));
+  });
+
   it('stops when it is aborted, and says how far it came', async () => {
     await using target = await openStore(join(folder, 'aborted'));
     const abort = new AbortController();

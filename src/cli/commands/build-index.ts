@@ -19,9 +19,10 @@ import { startProgressBar } from '../output/progress-bar.js';
 import { DEFAULT_CHUNK_CHARS } from '../passages/chunk.js';
 import { collectPassages, passageText } from '../passages/collect.js';
 import { writePassageIndex } from '../passages/passage-index.js';
+import { type CollectionFlags, collectionOf, withCollection } from '../stores/collection-options.js';
 import { storePassages } from '../stores/passage-store.js';
 
-interface IndexFlags extends ModelFlags, IndexMediaFlags {
+interface IndexFlags extends ModelFlags, IndexMediaFlags, CollectionFlags {
   index: string;
   store?: string;
   field: string;
@@ -30,7 +31,7 @@ interface IndexFlags extends ModelFlags, IndexMediaFlags {
 }
 
 export function registerIndex(program: Command, context: CliContext): void {
-  withModel(program.command('index'))
+  withCollection(withModel(program.command('index')))
     .description(
       'Index a folder of texts, pictures, sounds or films, a text file or a JSON-lines file for `embedlane search`.',
     )
@@ -65,6 +66,7 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
   if (images && flags.store !== undefined) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected texts for --store but received pictures');
   }
+  requireStore(flags);
   if (images) return indexImages(images, flags, context);
   const media = await mediaToIndex(source);
   if (media) return indexMedia(media, flags, context);
@@ -82,6 +84,7 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
     await storePassages(flags.store, model, {
       source,
       dtype: flags.dtype,
+      collection: collectionOf(flags),
       passages,
       signal,
       onProgress,
@@ -137,6 +140,19 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
     `${count(passages.length)} passages of ${count(files)} file${files === 1 ? '' : 's'}${left} embedded in ${duration(elapsed)}` +
       ` (${rate(perSecond)} passages/s${tokenRate}), ${bytes(size)} in ${flags.index}\n`,
   );
+}
+
+/** What a new collection is like says nothing of an index in a folder. */
+function requireStore({ store, metric, storeDtype, indexType }: IndexFlags): void {
+  const given = Object.entries({
+    '--metric': metric,
+    '--store-dtype': storeDtype,
+    '--index-type': indexType,
+  });
+  const [flag] = given.find(([, value]) => value !== undefined) ?? [];
+  if (store === undefined && flag !== undefined) {
+    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected --store <url> with ${flag}`);
+  }
 }
 
 function printStored(

@@ -4,9 +4,10 @@ import { copyStore, openStore, type StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
 import { integerOption } from '../options.js';
 import { report } from '../output/report.js';
+import { type CollectionFlags, collectionOf, withCollection } from '../stores/collection-options.js';
 import { filterOption } from '../stores/passage-store.js';
 
-interface CopyFlags {
+interface CopyFlags extends CollectionFlags {
   filter?: StoreFilter;
   after?: string;
   batchSize?: number;
@@ -14,8 +15,7 @@ interface CopyFlags {
 }
 
 export function registerCopy(program: Command, context: CliContext): void {
-  program
-    .command('copy')
+  withCollection(program.command('copy'))
     .description('Copy all records, vectors included, from one store to another.')
     .argument('<from>', 'URL of the store to read')
     .argument('<to>', 'URL of the store to write; it is made if it is not there')
@@ -28,16 +28,17 @@ export function registerCopy(program: Command, context: CliContext): void {
       `
 Examples:
   $ embedlane copy file:///srv/notes postgres://user:password@localhost/app/notes
+  $ embedlane copy notes milvus://localhost:19530/notes --store-dtype f16 --index-type hnsw
   $ embedlane copy notes backup --filter '{"field": "year", "gte": 2024}'`,
     )
     .action((from: string, to: string, flags: CopyFlags) => copy(from, to, flags, context));
 }
 
 async function copy(from: string, to: string, flags: CopyFlags, { signal }: CliContext): Promise<void> {
-  const { json, ...options } = flags;
+  const { json, filter, after, batchSize } = flags;
   await using source = await openStore(from, { readOnly: true });
   await using target = await openStore(to);
   await report('Copying', { json }, { from: withoutPassword(from), to: withoutPassword(to) }, (onProgress) =>
-    copyStore(source, target, { ...options, signal, onProgress }),
+    copyStore(source, target, { ...collectionOf(flags), filter, after, batchSize, signal, onProgress }),
   );
 }

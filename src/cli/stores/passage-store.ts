@@ -5,6 +5,7 @@ import { oneOf } from '../../core/validate.js';
 import { DTYPES, type Dtype } from '../../hub/index.js';
 import { withoutPassword } from '../../stores/base/url.js';
 import {
+  type CollectionOptions,
   type Metadata,
   openStore,
   type StoreFilter,
@@ -29,14 +30,23 @@ export async function storePassages(
   content: {
     source: string;
     dtype: Dtype;
+    /** How the collection is made, if there is none. */
+    collection: Pick<CollectionOptions, 'metric' | 'dtype' | 'index'>;
     passages: readonly Passage[];
     signal: AbortSignal;
     onProgress: OnProgress;
   },
 ): Promise<void> {
-  const { source, dtype, passages, signal, onProgress } = content;
+  const { source, dtype, collection, passages, signal, onProgress } = content;
   await using store = await openStore(url, { embedder: model });
-  await store.create({ dims: model.dimensions, signal });
+  const existing = await store.info({ signal });
+  await store.create({
+    dims: model.dimensions,
+    metric: collection.metric ?? (collection.dtype === undefined ? existing?.metric : undefined),
+    dtype: collection.dtype ?? existing?.dtype,
+    index: collection.index,
+    signal,
+  });
   const run = randomUUID();
   const about = { source, run, model: model.modelId, dtype };
   await store.upsert(Array.from(toRecords(passages, about)), { batchSize: BATCH, signal, onProgress });
