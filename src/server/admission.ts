@@ -3,19 +3,33 @@ import type { RateLimit } from './options.js';
 
 export interface AdmissionLimits {
   maxConcurrentRequests: number;
+  /** Milliseconds that a request may have to wait for those before it. */
+  maxQueueTime: number;
   maxTotalBodyBytes: number;
   /** Counted for a body whose length the client does not say. */
   maxBodyBytes: number;
 }
 
-/** Decides at a request's first line whether there is room for it, so that overload costs next to nothing. */
+/** Requests that are let in however long they will wait: clients may have as many in flight with no harm meant. */
+const ALWAYS = 64;
+
+/**
+ * Decides at a request's first line whether there is room for it, so that overload costs next to nothing.
+ *
+ * Who is let in waits for all that are in already, so their number is bounded by the time that the server has lately
+ * taken for as many (Little's law): under any load a request is answered within about `maxQueueTime`, or refused at once.
+ */
 export class Admission {
   readonly #limits: AdmissionLimits;
+  readonly #now: () => number;
+  readonly #rate = new ServiceRate();
   #requests = 0;
   #bytes = 0;
 
-  constructor(limits: AdmissionLimits) {
+  /** @param now milliseconds of a clock that nobody sets */
+  constructor(limits: AdmissionLimits, now: () => number = () => performance.now()) {
     this.#limits = limits;
+    this.#now = now;
   }
 
   get requests(): number {
@@ -27,22 +41,68 @@ export class Admission {
    * @returns bytes to give back with {@link leave}
    */
   enter(contentLength: number): number {
-    const { maxConcurrentRequests, maxTotalBodyBytes, maxBodyBytes } = this.#limits;
+    const { maxTotalBodyBytes, maxBodyBytes } = this.#limits;
     const bytes = Number.isNaN(contentLength) ? maxBodyBytes : contentLength;
     if (bytes > maxBodyBytes)
       throw new Fault('too_large', `Request body is larger than ${maxBodyBytes} bytes`);
-    const full = this.#requests >= maxConcurrentRequests;
+    const full = this.#requests >= this.#places();
     if (full || (this.#requests > 0 && this.#bytes + bytes > maxTotalBodyBytes)) {
-      throw new Fault('overloaded', 'The server is overloaded; try again later', { retryAfter: 1 });
+      const wait = this.#requests / (this.#rate.perMillisecond ?? Number.POSITIVE_INFINITY);
+      const retryAfter = Math.max(1, Math.ceil(wait / 1000));
+      throw new Fault('overloaded', 'The server is overloaded; try again later', { retryAfter });
     }
     this.#requests++;
     this.#bytes += bytes;
+    this.#rate.entered(this.#requests, this.#now());
     return bytes;
   }
 
-  leave(bytes: number): void {
+  /** @param served whether it was answered with what it asked for; a refusal takes no time */
+  leave(bytes: number, served: boolean): void {
     this.#requests--;
     this.#bytes -= bytes;
+    this.#rate.left(this.#requests, served, this.#now());
+  }
+
+  #places(): number {
+    const { maxConcurrentRequests, maxQueueTime } = this.#limits;
+    const rate = this.#rate.perMillisecond;
+    if (rate === undefined) return maxConcurrentRequests;
+    return Math.min(maxConcurrentRequests, Math.max(ALWAYS, rate * maxQueueTime));
+  }
+}
+
+/** How many requests a server answers while it has more of them than it can do at once. */
+class ServiceRate {
+  /** Requests in progress from which on it has: of fewer, the rate is that of the clients. */
+  static readonly BUSY = 16;
+  /** Least milliseconds and requests of a measurement. */
+  static readonly PERIOD = 250;
+  static readonly REQUESTS = 32;
+  /** Part that the latest measurement has in the mean. */
+  static readonly LATEST = 0.4;
+
+  perMillisecond: number | undefined;
+  #since: number | undefined;
+  #served = 0;
+
+  entered(requests: number, now: number): void {
+    if (requests < ServiceRate.BUSY || this.#since !== undefined) return;
+    this.#since = now;
+    this.#served = 0;
+  }
+
+  left(requests: number, served: boolean, now: number): void {
+    if (this.#since === undefined) return;
+    if (served) this.#served++;
+    const elapsed = now - this.#since;
+    if (elapsed >= ServiceRate.PERIOD && this.#served >= ServiceRate.REQUESTS) {
+      const before = this.perMillisecond ?? this.#served / elapsed;
+      this.perMillisecond = before + ServiceRate.LATEST * (this.#served / elapsed - before);
+      this.#since = now;
+      this.#served = 0;
+    }
+    if (requests < ServiceRate.BUSY) this.#since = undefined;
   }
 }
 

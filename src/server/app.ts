@@ -71,7 +71,8 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
     const hasBody = request.method === 'POST' || request.method === 'PUT';
     state.bytes = admission.enter(hasBody ? Number(request.headers['content-length']) : 0);
     reply.raw.once('close', () => {
-      if (state.bytes !== undefined) admission.leave(state.bytes);
+      const isServed = hasBody && reply.raw.writableFinished && reply.statusCode === 200;
+      if (state.bytes !== undefined) admission.leave(state.bytes, isServed);
       // Without an answer, the client has gone: nobody waits for what is still queued.
       if (!reply.raw.writableFinished) state.abort.abort();
     });

@@ -40,6 +40,11 @@ export interface ServerOptions {
   maxInputs?: number;
   /** Requests in progress at a time; more are refused with 429. Default 512. */
   maxConcurrentRequests?: number;
+  /**
+   * Milliseconds that a request may have to wait for those before it, by what the server has lately done; beyond 64
+   * requests in progress, more are refused with 429. Default 250.
+   */
+  maxQueueTime?: number;
   rateLimit?: RateLimit;
   /** Milliseconds in which a request must have arrived as a whole. Default 30,000. */
   requestTimeout?: number;
@@ -63,6 +68,7 @@ export interface CheckedOptions {
   maxTotalBodyBytes: number;
   maxInputs: number;
   maxConcurrentRequests: number;
+  maxQueueTime: number;
   rateLimit: RateLimit;
   requestTimeout: number;
   drainTimeout: number;
@@ -82,6 +88,7 @@ export const SERVER_OPTIONS = [
   'maxTotalBodyBytes',
   'maxInputs',
   'maxConcurrentRequests',
+  'maxQueueTime',
   'rateLimit',
   'requestTimeout',
   'drainTimeout',
@@ -111,6 +118,7 @@ export function checkServerOptions(options: ServerOptions | undefined): CheckedO
     maxInputs: optionalInteger('maxInputs', given.maxInputs, 1, 1_000_000) ?? 2048,
     maxConcurrentRequests:
       optionalInteger('maxConcurrentRequests', given.maxConcurrentRequests, 1, 1_000_000) ?? 512,
+    maxQueueTime: optionalInteger('maxQueueTime', given.maxQueueTime, 1, MAX_TIMEOUT) ?? 250,
     rateLimit: checkRateLimit(given.rateLimit),
     requestTimeout: optionalInteger('requestTimeout', given.requestTimeout, 1, MAX_TIMEOUT) ?? 30_000,
     drainTimeout: optionalInteger('drainTimeout', given.drainTimeout, 0, MAX_TIMEOUT) ?? 30_000,

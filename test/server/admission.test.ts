@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import { Admission } from '#dist/server/admission.js';
+
+const LIMITS = {
+  maxConcurrentRequests: 512,
+  maxQueueTime: 250,
+  maxTotalBodyBytes: 1e9,
+  maxBodyBytes: 1e6,
+};
+
+/** A server that answers one request after the other, and what came of those that were sent to it. */
+class Simulation {
+  now = 0;
+  readonly admission: Admission;
+  readonly waits: { sent: number; ms: number }[] = [];
+  refused = 0;
+  readonly retryAfter = new Set<number>();
+  readonly #queue: number[] = [];
+  #free = 0;
+
+  constructor(limits: Partial<typeof LIMITS> = {}) {
+    this.admission = new Admission({ ...LIMITS, ...limits }, () => this.now);
+  }
+
+  /**
+   * @param perSecond requests that come, evenly
+   * @param capacity requests that the server answers per second
+   */
+  run(seconds: number, perSecond: number, capacity: number): this {
+    const end = this.now + 1000 * seconds;
+    for (let next = this.now; next < end; next += 1000 / perSecond) {
+      this.#serveUntil(next, capacity);
+      this.now = next;
+      this.send(1);
+    }
+    this.#serveUntil(end, capacity);
+    this.now = end;
+    return this;
+  }
+
+  send(count: number): void {
+    for (let i = 0; i < count; i++) {
+      try {
+        this.admission.enter(100);
+        this.#queue.push(this.now);
+      } catch (error) {
+        this.refused++;
+        this.retryAfter.add((error as { retryAfter: number }).retryAfter);
+      }
+    }
+  }
+
+  since(start: number): number[] {
+    return this.waits.filter(({ sent }) => sent >= start).map(({ ms }) => ms);
+  }
+
+  #serveUntil(end: number, capacity: number): void {
+    for (;;) {
+      const done = Math.max(this.#free, this.#queue[0]) + 1000 / capacity;
+      // Also of no request at all.
+      if (!(done <= end)) return;
+      const sent = this.#queue.shift() as number;
+      this.#free = done;
+      this.now = done;
+      this.admission.leave(100, true);
+      this.waits.push({ sent, ms: done - sent });
+    }
+  }
+}
+
+describe('admission by time', () => {
+  it('refuses nobody below capacity, nor as many at once as clients may send', () => {
+    const server = new Simulation().run(10, 240, 300);
+    for (let burst = 0; burst < 5; burst++) {
+      server.send(64 - server.admission.requests);
+      server.run(2, 100, 300);
+    }
+    expect(server.refused).toBe(0);
+  });
+
+  it.each([
+    [300, 5],
+    [1000, 5],
+    [500, 20],
+  ])(
+    'keeps the wait at %d requests per second, with %d times as many, and does as much as it can',
+    (capacity, times) => {
+      const server = new Simulation().run(5, 0.8 * capacity, capacity);
+      server.run(8, times * capacity, capacity);
+      // What it can do is known once it is busy.
+      const waits = server.since(7000);
+      expect(Math.max(...waits)).toBeLessThan(300);
+      // Of the last ones it has not heard yet.
+      expect(waits.length / 5.7).toBeGreaterThan(0.98 * capacity);
+      expect(server.refused / 8).toBeGreaterThan(0.9 * (times - 1) * capacity);
+      expect(Math.min(...server.retryAfter)).toBe(1);
+      server.run(1, 1, capacity);
+      const before = server.refused;
+      server.run(5, 0.8 * capacity, capacity);
+      expect(server.refused).toBe(before);
+    },
+  );
+
+  it('follows a server that becomes slower, or faster', () => {
+    const server = new Simulation().run(10, 4000, 1000);
+    server.run(10, 4000, 400);
+    expect(Math.max(...server.since(14_000))).toBeLessThan(300);
+    const start = server.now;
+    server.run(10, 4000, 1000);
+    expect(server.since(start + 4000).length / 6).toBeGreaterThan(950);
+  });
+
+  it('lets 64 in however slow it is, and says how long they will take', () => {
+    const server = new Simulation({ maxQueueTime: 10 }).run(30, 100, 20);
+    expect(server.admission.requests).toBeLessThanOrEqual(64);
+    expect(Math.max(...server.since(10_000))).toBeGreaterThan(3000);
+    expect(server.retryAfter).toContain(4);
+  });
+
+  it('never lets more in than there is room for', () => {
+    const server = new Simulation({ maxConcurrentRequests: 10 });
+    server.send(20);
+    expect([server.admission.requests, server.refused]).toEqual([10, 10]);
+    const tight = new Simulation({ maxTotalBodyBytes: 250 });
+    tight.send(5);
+    expect([tight.admission.requests, tight.refused]).toEqual([2, 3]);
+    expect(() => tight.admission.enter(2e6)).toThrow(expect.objectContaining({ kind: 'too_large' }));
+  });
+
+  it('does not take refusals and failures for work that is done fast', () => {
+    const server = new Simulation();
+    server.run(5, 2000, 400);
+    for (let i = 0; i < 1000; i++) {
+      server.now += 1;
+      try {
+        server.admission.leave(server.admission.enter(100), false);
+      } catch {}
+    }
+    server.refused = 0;
+    server.send(512);
+    expect(server.refused).toBeGreaterThan(400);
+  });
+});
