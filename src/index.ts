@@ -65,6 +65,7 @@ export {
   type FlatIndexOpenOptions,
   type FlatIndexOptions,
   type Id,
+  IdSet,
   type IndexDtype,
   type IndexHit,
   type IndexMetric,

@@ -26,6 +26,8 @@ export class Contents {
   readonly ids = new IdTable();
   readonly live = new Bitmap();
   readonly searches = new SharedSearches();
+  /** How often rows have been added or removed. */
+  changes = 0;
   #holders = 1;
 
   constructor(spec: IndexSpec) {
@@ -57,6 +59,7 @@ export class Contents {
       throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected ids, because the default ones have run out');
     }
     refuseNonFinite(name, append(), this.spec.dtype);
+    this.changes++;
     if (ids === undefined) this.ids.addSequence(count);
     else this.ids.addList(ids);
     this.live.extend(count);
@@ -69,6 +72,7 @@ export class Contents {
   /** Removes the row at `position`, which is live. */
   remove(position: number): void {
     this.searches.beforeRemoval();
+    this.changes++;
     this.live.delete(position);
     this.ids.forget(this.ids.at(position));
   }
@@ -76,6 +80,7 @@ export class Contents {
   /** Undoes {@link remove}. */
   restore(position: number): void {
     this.searches.beforeRemoval();
+    this.changes++;
     this.live.add(position);
     this.ids.restore(this.ids.at(position), position);
   }
@@ -138,6 +143,7 @@ export class Contents {
     other.rows.appendStored(bytes, scales);
     other.ids.addList(Array.from(positions, (position) => this.ids.at(position)));
     other.live.extend(positions.length);
+    other.changes++;
   }
 }
 

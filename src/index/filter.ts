@@ -10,12 +10,34 @@ import { type Id, idsArgument } from './ids/id.js';
  * - ids, as an array, a Set or another iterable; ids that the index does not have change nothing;
  * - a bitmap over integer ids, as faiss' `IDSelectorBitmap` has it: id `i` counts if bit `i % 8` (the lowest is
  *   bit 0) of byte `i / 8` is set; negative ids and strings never count;
+ * - such a bitmap as an {@link IdSet}, for several searches;
  * - a predicate.
  */
-export type Filter = Iterable<Id> | Uint8Array | ((id: Id) => boolean);
+export type Filter = Iterable<Id> | Uint8Array | IdSet | ((id: Id) => boolean);
 
 /** A filter that can be read more than once. */
-export type CheckedFilter = readonly Id[] | Uint8Array | ((id: Id) => boolean);
+export type CheckedFilter = readonly Id[] | Uint8Array | IdSet | ((id: Id) => boolean);
+
+/** A bitmap over integer ids that nobody changes: which rows it means is kept until rows are added or removed. */
+export class IdSet {
+  readonly bits: Uint8Array;
+  #kept: { contents: Contents; changes: number; allowed: Bitmap } | undefined;
+
+  /** @param bits must not be written to any more */
+  constructor(bits: Uint8Array) {
+    this.bits = bits;
+  }
+
+  /** The rows that it means, if they are known. */
+  rowsOf(contents: Contents): Bitmap | undefined {
+    const kept = this.#kept;
+    return kept?.contents === contents && kept.changes === contents.changes ? kept.allowed : undefined;
+  }
+
+  keep(contents: Contents, changes: number, allowed: Bitmap): void {
+    this.#kept = { contents, changes, allowed };
+  }
+}
 
 /** Ids between two turns of the event loop: about a millisecond. */
 const SLICE = 4096;
@@ -24,7 +46,12 @@ const SLICE_BITS = 2 ** 20;
 
 /** Checks what can be checked before any work. */
 export function filterArgument(name: string, value: unknown): CheckedFilter | undefined {
-  if (value === undefined || typeof value === 'function' || value instanceof Uint8Array) {
+  if (
+    value === undefined ||
+    typeof value === 'function' ||
+    value instanceof Uint8Array ||
+    value instanceof IdSet
+  ) {
     return value as CheckedFilter | undefined;
   }
   if (ArrayBuffer.isView(value)) {
@@ -38,6 +65,8 @@ export function filterArgument(name: string, value: unknown): CheckedFilter | un
 
 /** The rows that are live and pass the filter. */
 export function allowedRowsSync(contents: Contents, filter: CheckedFilter): Bitmap {
+  const known = filter instanceof IdSet ? filter.rowsOf(contents) : undefined;
+  if (known !== undefined) return known;
   const steps = select(contents, contents.live, filter);
   for (;;) {
     const step = steps.next();
@@ -56,16 +85,21 @@ export async function allowedRows(
   filter: CheckedFilter,
   pause: () => Promise<void>,
 ): Promise<Bitmap> {
+  const { changes } = contents;
   const steps = select(contents, contents.live.copy(), filter);
   for (;;) {
     const step = steps.next();
-    if (step.done) return step.value;
+    if (step.done) {
+      if (filter instanceof IdSet) filter.keep(contents, changes, step.value);
+      return step.value;
+    }
     await pause();
   }
 }
 
 /** Whether {@link allowedRowsSync} is quick enough for the thread that answers requests. */
 export function isQuick(contents: Contents, filter: CheckedFilter): boolean {
+  if (filter instanceof IdSet && filter.rowsOf(contents) !== undefined) return true;
   return (Array.isArray(filter) ? filter.length : contents.live.length) <= SLICE;
 }
 
@@ -80,7 +114,8 @@ function* select({ ids }: Contents, live: Bitmap, filter: CheckedFilter): Genera
     }
     return allowed;
   }
-  const bitmap = typeof filter === 'function' ? undefined : (filter as Uint8Array);
+  const bitmap =
+    typeof filter === 'function' ? undefined : filter instanceof IdSet ? filter.bits : (filter as Uint8Array);
   const passes = bitmap === undefined ? (filter as (id: Id) => boolean) : bitmapTest(bitmap);
   for (const column of ids.columns(live.length)) {
     if (bitmap !== undefined && column.ids instanceof SequenceIds) {
@@ -108,15 +143,26 @@ function addSequence(
   start: number,
   end: number,
 ): void {
+  const words = shift === 0 ? wholeWords(bitmap) : undefined;
   for (let word = start >>> 5; word * 32 < end; word++) {
     let bits = live.words[word];
     if (bits === 0) continue;
     const position = word * 32;
     if (position < start) bits &= -1 << (start - position);
     if (position + 32 > end) bits &= -1 >>> (position + 32 - end);
-    allowed.addWord(word, bits & bitsAt(bitmap, position + shift));
+    const passing =
+      words !== undefined && word < words.length ? words[word] : bitsAt(bitmap, position + shift);
+    if ((bits & passing) !== 0) allowed.addWord(word, bits & passing);
   }
 }
+
+/** The bitmap by 32 bits, where it lies so that it can be had so; not its last bytes. */
+function wholeWords({ buffer, byteOffset, length }: Uint8Array): Uint32Array | undefined {
+  if (!isLittleEndian || byteOffset % 4 !== 0) return undefined;
+  return new Uint32Array(buffer, byteOffset, length >>> 2);
+}
+
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** 32 bits of a bitmap from bit `at` on; those outside of it are 0. */
 function bitsAt(bitmap: Uint8Array, at: number): number {

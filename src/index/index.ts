@@ -6,7 +6,7 @@ export {
   type WriteVectorsOptions,
   writeVectors,
 } from './exchange/index.js';
-export type { Filter } from './filter.js';
+export { type Filter, IdSet } from './filter.js';
 export { FlatIndex } from './flat-index.js';
 export type { Id } from './ids/id.js';
 export type { FlatIndexOpenOptions, FlatIndexOptions, IndexRow, IndexStats } from './options.js';

@@ -19,6 +19,8 @@ import { type RowsLike, rowsArgument } from './rows.js';
 import type { IndexSpec } from './spec.js';
 
 const MAX_THREADS = 128;
+/** Values of rows that pass a filter, times queries: this thread has done with them before another one wakes up. */
+const QUICK_VALUES = 2 ** 19;
 
 interface CommonOptions {
   /** Only these rows. */
@@ -157,6 +159,9 @@ export async function search(contents: Contents, search: CheckedSearch): Promise
     }
     const args = storeSearch(contents.spec, search, allowed);
     if (args === undefined) return new SearchResult(search.rows, nothing(search), contents.ids);
+    if (filter !== undefined && allowed.count * search.queries.length <= QUICK_VALUES) {
+      return new SearchResult(search.rows, contents.rows.searchSync({ ...args, threads: 1 }), contents.ids);
+    }
     const shared = filter === undefined;
     const task = shared ? contents.searches.start(contents, args, search.rows) : contents.rows.search(args);
     signal?.addEventListener('abort', task.cancel, { once: true });

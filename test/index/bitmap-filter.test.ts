@@ -1,4 +1,4 @@
-import { FlatIndex } from 'embedlane';
+import { FlatIndex, IdSet } from 'embedlane';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../native/random.js';
 import { randomMatrix } from './support.js';
@@ -30,6 +30,40 @@ describe('a bitmap as a filter', () => {
       const found = index.searchSync(query, { ...options, filter: bitmap });
       const expected = index.searchSync(query, { ...options, filter: bit });
       expect(found.ids).toEqual(expected.ids);
+      const set = new IdSet(bitmap);
+      for (let again = 0; again < 2; again++)
+        expect(index.searchSync(query, { ...options, filter: set }).ids).toEqual(expected.ids);
+    }
+  });
+
+  it('is the same on this thread as on others, and whatever has been added or removed since', async () => {
+    const rows = 6000;
+    const index = new FlatIndex({ dims: 96, accelerate: 'int8' });
+    const check = async (filter: IdSet, query: ReturnType<typeof randomMatrix>) => {
+      const bit = (id: number | string) =>
+        ((filter.bits[(id as number) >> 3] >> ((id as number) & 7)) & 1) === 1;
+      const expected = index.searchSync(query, { k: 50, filter: bit });
+      const found = await index.search(query, { k: 50, filter });
+      expect(found.ids).toEqual(expected.ids);
+      expect(found.scores).toEqual(expected.scores);
+      expect((await index.search(query, { k: 50, filter: filter.bits })).ids).toEqual(expected.ids);
+    };
+    // Few rows that pass are searched on this thread, many on others.
+    const few = new IdSet(Uint8Array.from({ length: rows / 4 }, (_, i) => (i % 16 === 3 ? 0x11 : 0)));
+    const many = new IdSet(Uint8Array.from({ length: rows / 4 }, () => 0xef));
+    index.add(randomMatrix(rows, 96, 1));
+    for (const step of [
+      () => {},
+      () => index.remove([24, 28, 25, 26]),
+      () => index.add(randomMatrix(rows, 96, 2)),
+      () => index.update(randomMatrix(2, 96, 3), [152, 7001]),
+      () => index.remove(Array.from({ length: 11_000 }, (_, i) => i)),
+    ]) {
+      step();
+      for (const set of [few, many]) {
+        await check(set, randomMatrix(1, 96, 9));
+        await check(set, randomMatrix(3, 96, 10));
+      }
     }
   });
 });

@@ -23,6 +23,7 @@ function metadataOf(i: number): Metadata {
     note: `${LONG}${i}`,
     // Strings, numbers and arrays that look alike.
     mixed: [1, '1', ['1'], true, 'true'][i % 5],
+    ...(i % 3 === 0 ? { few: [-1.5, 0, 2e9, Number.MIN_VALUE][i % 4] } : {}),
   };
 }
 
@@ -38,6 +39,12 @@ const FILTERS: StoreFilter[] = [
   { field: 'mixed', contains: '1' },
   { field: 'mixed', in: [true, 'true'] },
   { field: 'missing', ne: 3 },
+  { field: 'mixed', gte: 0 },
+  { field: 'mixed', lt: '2' },
+  { not: { field: 'mixed', eq: 1 } },
+  { field: 'few', gt: 0 },
+  { field: 'few', in: [0, 2e9, 'x'] },
+  { not: { field: 'few', lte: 0 } },
   {
     or: [
       {

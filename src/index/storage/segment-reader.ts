@@ -21,8 +21,9 @@ import {
 const READ_BYTES = 4 * 2 ** 20;
 /** Blocks that are read without a pause while a segment is checked in the background: about a megabyte. */
 const BLOCKS_BETWEEN_PAUSES = 16;
-/** Blocks of rows that are checked in any case. */
+/** Blocks of rows of an index that are checked in any case, spread over its segments, and of each of these. */
 const SAMPLE = 8;
+const SEGMENT_SAMPLE = 2;
 /** Rows between two turns of the event loop while codes are made: a few milliseconds. */
 const PREPARED_ROWS = 4096;
 
@@ -33,48 +34,65 @@ export interface LoadOptions {
   verify: 'lazy' | 'full';
 }
 
-/**
- * Adds the rows of a segment. Everything but the rows is checked in any case.
- *
- * @returns whether the rows are checked too
- */
-export async function loadSegment(
+/** A segment of which everything but the rows has been read and checked; a mapped one's rows, some or all of them too. */
+export interface OpenSegment {
+  readonly reference: SegmentReference;
+  readonly frame: Frame;
+}
+
+/** Reads a segment's frame, and checks the rows of one that is to be mapped. */
+export async function openSegment(
   folder: string,
-  spec: IndexSpec,
+  spec: IndexSpec & { readonly segments: readonly SegmentReference[] },
   reference: SegmentReference,
+  { mode, verify }: LoadOptions,
+): Promise<OpenSegment> {
+  return withFile(join(folder, segmentName(reference.id)), 'r', async (file) => {
+    const frame = await readFrame(file, spec, reference);
+    const blocks = Math.max(SEGMENT_SAMPLE, Math.ceil(SAMPLE / spec.segments.length));
+    for (const region of mode === 'memory' ? [] : frame.regions) {
+      if (verify === 'full') await readRegion(file, region);
+      else await checkSample(file, region, blocks);
+    }
+    return { reference, frame };
+  });
+}
+
+/**
+ * Adds the rows of a segment.
+ *
+ * @returns whether all rows are checked
+ */
+export async function addSegment(
+  folder: string,
+  { reference, frame }: OpenSegment,
   contents: Contents,
   { mode, verify }: LoadOptions,
 ): Promise<boolean> {
-  const path = join(folder, segmentName(reference.id));
-  return withFile(path, 'r', async (file) => {
-    const { layout, hasCodes, regions, scales, columns } = await readFrame(file, spec, reference);
-    const memory = mode === 'memory';
-    const whole = memory || verify === 'full';
+  const { layout, hasCodes, regions, scales, columns } = frame;
+  const { id, rows, bytes } = reference;
+  const path = join(folder, segmentName(id));
+  if (mode === 'memory') {
     let row = 0;
-    for (const region of regions) {
-      if (!whole) await checkSample(file, region);
-      else {
-        await readRegion(file, region, (bytes) => {
-          if (!memory || region !== regions[0]) return;
-          const count = bytes.length / layout.stride;
-          contents.rows.appendStored(bytes, scales?.subarray(row, row + count) ?? null);
-          row += count;
-        });
-      }
+    await withFile(path, 'r', async (file) => {
+      await readRegion(file, regions[0], (part) => {
+        const count = part.length / layout.stride;
+        contents.rows.appendStored(part, scales?.subarray(row, row + count) ?? null);
+        row += count;
+      });
+      for (const region of regions.slice(1)) await readRegion(file, region);
+    });
+  } else {
+    const codes = hasCodes ? layout.codesOffset : 0;
+    if (!contents.rows.map(path, bytes, layout.rowsOffset, codes, rows, scales)) {
+      throw corrupt(path, `${bytes} bytes`, 'another length');
     }
-    if (!memory) {
-      const { rows, bytes } = reference;
-      const codes = hasCodes ? layout.codesOffset : 0;
-      if (!contents.rows.map(path, bytes, layout.rowsOffset, codes, rows, scales)) {
-        throw corrupt(path, `${bytes} bytes`, 'another length');
-      }
-      // Files of version 1 have no codes.
-      while (contents.rows.prepare(PREPARED_ROWS)) await setImmediate();
-    }
-    for (const column of columns) contents.ids.addColumn(column);
-    contents.live.extend(reference.rows);
-    return whole;
-  });
+    // Files of version 1 have no codes.
+    while (contents.rows.prepare(PREPARED_ROWS)) await setImmediate();
+  }
+  for (const column of columns) contents.ids.addColumn(column);
+  contents.live.extend(rows);
+  return mode === 'memory' || verify === 'full';
 }
 
 /**
@@ -206,10 +224,10 @@ async function readRegion(file: OpenFile, region: Region, use?: (bytes: Uint8Arr
 }
 
 /** Reads a few blocks of a region, the first and the last among them, and checks those. */
-async function checkSample(file: OpenFile, region: Region): Promise<void> {
+async function checkSample(file: OpenFile, region: Region, count: number): Promise<void> {
   const { offset, bytes, blockBytes, crcs } = region;
   const last = crcs.length - 1;
-  const sample = new Set(Array.from({ length: SAMPLE }, (_, i) => Math.round((i * last) / (SAMPLE - 1))));
+  const sample = new Set(Array.from({ length: count }, (_, i) => Math.round((i * last) / (count - 1))));
   for (const block of last < 0 ? [] : sample) {
     const at = block * blockBytes;
     const part = await readExactly(file, Math.min(blockBytes, bytes - at), offset + at);

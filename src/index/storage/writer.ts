@@ -6,10 +6,10 @@ import { catchUp } from '../compaction.js';
 import { Contents } from '../contents.js';
 import { files, type OpenFile } from './files.js';
 import { logName, MANIFEST } from './format.js';
-import type { LoadedIndex } from './load.js';
+import { type LoadedIndex, loadSegments } from './load.js';
 import { encodeBatch, LOG_HEADER_BYTES } from './log-format.js';
 import { type Manifest, publishManifest } from './manifest.js';
-import { type LoadOptions, loadSegment } from './segment-reader.js';
+import type { LoadOptions } from './segment-reader.js';
 import { lockFolder, removeUnnamed, writeState } from './write-index.js';
 
 /**
@@ -107,9 +107,7 @@ export class IndexWriter {
         total: live.count,
       });
       const compact = new Contents(before.spec);
-      for (const segment of manifest.segments) {
-        await loadSegment(this.#folder, manifest, segment, compact, this.#load);
-      }
+      await loadSegments(this.#folder, manifest, compact, this.#load);
       await this.#follow(manifest);
       // From here on without a pause.
       this.#written = compact.live.length;

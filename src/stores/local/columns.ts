@@ -21,9 +21,9 @@ export interface ColumnSource {
 }
 
 /**
- * Metadata by field, for filters: each row has the number of its value in a dictionary of distinct values, 0 for none.
- * A comparison looks at every distinct value once and at every row with one table look-up, so that a filter over a
- * million records takes milliseconds. A field is read when a filter first names it, and then kept up to date.
+ * Metadata by field, for filters: each row has its number, or the code of its value in a dictionary of distinct ones, 0
+ * for none. A comparison looks at every distinct value once and at every row with one table look-up, so that a filter
+ * over a million records takes milliseconds. A field is read when a filter first names it, and then kept up to date.
  */
 export class Columns {
   readonly #source: ColumnSource;
@@ -123,30 +123,40 @@ function combined(parts: readonly Uint8Array[], operation: (a: number, b: number
   return all;
 }
 
+/** The code of every number: there may be as many of them as rows, and comparing is all that they are for. */
+const NUMBER = 1;
+
 /** One field of all records. */
 class Column {
   #codes = new Uint32Array(0);
-  /** Distinct values; the one of code 0 is "none". */
-  readonly #values: (MetadataValue | undefined)[] = [undefined];
+  /** Of rows with {@link NUMBER}; empty if there are none. */
+  #numbers = new Float64Array(0);
+  /** Distinct values by code, from the first one after {@link NUMBER}; code 0 is "none". */
+  readonly #values: (MetadataValue | undefined)[] = [undefined, undefined];
   /** Codes by value; those of arrays by their JSON behind U+0000, which no value has. */
   readonly #codeOf = new Map<MetadataScalar, number>();
 
   set(row: number, value: MetadataValue, limit: number): void {
     this.#room(row, limit);
-    this.#codes[row] = this.#code(value);
+    this.#put(row, value, this.#code(value));
   }
 
   /** Sets the rows of a block, which begins at row `start`. */
   setBlock(start: number, values: readonly MetadataValue[], codes: Uint8Array, limit: number): void {
     this.#room(start + BLOCK_ROWS - 1, limit);
-    const all = this.#codes;
     const ours = values.map((value) => this.#code(value));
-    visitBlock({ values, codes }, (offset, value) => {
-      all[start + offset] = ours[value];
-    });
+    visitBlock({ values, codes }, (offset, value) => this.#put(start + offset, values[value], ours[value]));
+  }
+
+  #put(row: number, value: MetadataValue, code: number): void {
+    this.#codes[row] = code;
+    if (code !== NUMBER) return;
+    if (row >= this.#numbers.length) this.#numbers = grown(this.#numbers, this.#codes.length);
+    this.#numbers[row] = value as number;
   }
 
   #code(value: MetadataValue): number {
+    if (typeof value === 'number') return NUMBER;
     const key = typeof value === 'object' ? `\0${JSON.stringify(value)}` : value;
     let code = this.#codeOf.get(key);
     if (code === undefined) {
@@ -162,11 +172,33 @@ class Column {
 
   test(test: ValueTest, limit: number): Uint8Array {
     const passes = Uint8Array.from(this.#values, (value) => (test(value) ? 1 : 0));
-    const codes = this.#codes;
     const bits = new Uint8Array(Math.ceil(limit / 8));
-    const whole = Math.min(limit, codes.length) & ~7;
-    for (let row = 0, i = 0; row < whole; row += 8, i++) {
-      bits[i] =
+    // Past the codes no record has the field; no comparison is true of nothing.
+    const rows = Math.min(limit, this.#codes.length);
+    const start = this.#numbers.length > 0 ? this.#testNumbers(test, passes, bits, rows) : 0;
+    this.#testCodes(passes, bits, start, rows);
+    return bits;
+  }
+
+  /** Rows up to the last number; returns how many. */
+  #testNumbers(test: ValueTest, passes: Uint8Array, bits: Uint8Array, rows: number): number {
+    const codes = this.#codes;
+    const numbers = this.#numbers;
+    const end = Math.min(rows, numbers.length);
+    for (let row = 0; row < end; row++) {
+      const code = codes[row];
+      const passed = code === NUMBER ? test(numbers[row]) : passes[code] === 1;
+      if (passed) bits[row >>> 3] |= 1 << (row & 7);
+    }
+    return end;
+  }
+
+  #testCodes(passes: Uint8Array, bits: Uint8Array, start: number, rows: number): void {
+    const codes = this.#codes;
+    let row = start;
+    for (; row < rows && (row & 7) !== 0; row++) if (passes[codes[row]]) setBit(bits, row);
+    for (const whole = rows & ~7; row < whole; row += 8) {
+      bits[row >>> 3] =
         passes[codes[row]] |
         (passes[codes[row + 1]] << 1) |
         (passes[codes[row + 2]] << 2) |
@@ -176,14 +208,12 @@ class Column {
         (passes[codes[row + 6]] << 6) |
         (passes[codes[row + 7]] << 7);
     }
-    // Past the codes no record has the field; no comparison is true of nothing.
-    for (let row = whole; row < codes.length && row < limit; row++) if (passes[codes[row]]) setBit(bits, row);
-    return bits;
+    for (; row < rows; row++) if (passes[codes[row]]) setBit(bits, row);
   }
 }
 
 /** The array, or a copy that holds `length` values and some more. */
-function grown<T extends Uint8Array | Uint32Array>(array: T, length: number): T {
+function grown<T extends Uint8Array | Uint32Array | Float64Array>(array: T, length: number): T {
   if (length <= array.length) return array;
   const larger = new (array.constructor as new (length: number) => T)(Math.max(length, array.length * 1.5));
   larger.set(array);

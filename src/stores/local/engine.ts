@@ -93,17 +93,13 @@ export class LocalEngine implements StoreEngine {
 
   async search(request: VectorRequest, { info, signal }: EngineContext): Promise<StoreHit[]> {
     const opened = this.#collection();
-    const { database } = opened;
     const index = await opened.index();
     const query = matrix([request], info);
     for (let k = request.k; ; ) {
       const filter = request.filter && (await opened.match(request.filter));
       const found = (await index.search(query, { k, filter, signal })).get(0);
-      const records = await database.call(
-        'byRows',
-        found.map(({ id }) => id as number),
-        request.include,
-      );
+      const rows = found.map(({ id }) => id as number);
+      const records = await opened.records(rows, request.include);
       // The index may have rows that are being written, or have just been deleted: those are no records.
       const missing = found.length - records.length;
       if (missing === 0 || found.length < k) {

@@ -2,14 +2,18 @@ import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { EmbedlaneError } from '../../core/errors.js';
 import { Pace } from '../../core/pace.js';
-import { FlatIndex } from '../../index/index.js';
+import { FlatIndex, IdSet } from '../../index/index.js';
+import type { Include } from '../base/engine.js';
 import type { FilterNode } from '../filter/expression.js';
 import type { CollectionInfo } from '../types.js';
+import type { FoundRow } from './database.js';
 import { DatabaseThread } from './database-thread.js';
 import { claimFolder, hasRecords, RECORDS, VECTORS } from './folder.js';
 
 /** Filters whose rows are kept until the records change. */
 const KEPT_FILTERS = 8;
+/** Ids of found records that are kept: asking the database's thread takes longer than a search among few rows. */
+const KEPT_IDS = 4096;
 
 /**
  * A local collection in use: rows of vectors in an index, and a database that says which of them are records.
@@ -23,7 +27,9 @@ export class OpenedCollection {
   readonly database: DatabaseThread;
   readonly #folder: string;
   readonly #readOnly: boolean;
-  readonly #matches = new LRUCache<string, Promise<Uint8Array>>({ max: KEPT_FILTERS });
+  readonly #matches = new LRUCache<string, Promise<IdSet>>({ max: KEPT_FILTERS });
+  /** By row. A row keeps its record for as long as the index has it. */
+  readonly #ids = new LRUCache<number, string>({ max: KEPT_IDS });
   #index: FlatIndex;
   #version: number;
 
@@ -95,22 +101,34 @@ export class OpenedCollection {
       this.#index = index;
       this.#version = version;
       this.#matches.clear();
+      this.#ids.clear();
       await old.close();
     }
     return this.#index;
   }
 
   /** The rows that match, as bits; maybe some that are no records any more. */
-  match(filter: FilterNode): Promise<Uint8Array> {
+  match(filter: FilterNode): Promise<IdSet> {
     const key = JSON.stringify(filter);
     const kept = this.#matches.get(key);
     if (kept !== undefined) return kept;
-    const match = this.database.call('match', filter);
+    const match = this.database.call('match', filter).then((bits) => new IdSet(bits));
     this.#matches.set(key, match);
     match.catch(() => {
       if (this.#matches.get(key) === match) this.#matches.delete(key);
     });
     return match;
+  }
+
+  /** Records of rows that the index has found; those that are no records (yet, or any more) are left out. */
+  async records(rows: readonly number[], include: Include): Promise<FoundRow[]> {
+    if (!include.document && !include.metadata) {
+      const known = rows.flatMap((row) => this.#ids.get(row) ?? []);
+      if (known.length === rows.length) return rows.map((row, i) => ({ row, id: known[i] }));
+    }
+    const records = await this.database.call('byRows', rows, include);
+    for (const { row, id } of records) this.#ids.set(row, id);
+    return records;
   }
 
   /** To be called right before the database is asked to change records: it answers in turn. */
