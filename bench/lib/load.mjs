@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Connections } from './http-load.mjs';
+import { machineBusySeconds } from './proc.mjs';
 import { percentile } from './stats.mjs';
 
 const benches = new URL('../', import.meta.url);
@@ -64,10 +65,15 @@ function freePort() {
 
 let next = 0;
 
-/** Keeps `connections` calls in progress for `seconds`, each with another text. */
+/**
+ * Keeps `connections` calls in progress for `seconds`, each with another text.
+ *
+ * @returns also microseconds per request: `busy` of all processors, `own` of this process
+ */
 async function keepBusy(texts, connections, seconds, call) {
   const times = [];
   let failed = 0;
+  const before = { busy: machineBusySeconds(), own: process.cpuUsage() };
   const start = performance.now();
   const end = start + 1000 * seconds;
   const loop = async () => {
@@ -80,8 +86,11 @@ async function keepBusy(texts, connections, seconds, call) {
   };
   await Promise.all(Array.from({ length: connections }, loop));
   const duration = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before.own);
+  const busy = 1e6 * (machineBusySeconds() - before.busy);
   return {
     ...{ requests: times.length / duration, count: times.length, failed },
+    ...{ busy: busy / times.length, own: (user + system) / times.length },
     ...{ p50: percentile(times, 0.5), p99: percentile(times, 0.99) },
   };
 }
@@ -103,13 +112,11 @@ export async function loadHttp({ url, path = '/v1/embeddings', cpu }, texts, con
 
 /** The same load without HTTP. */
 export async function loadInProcess(model, texts, connections, seconds) {
-  const before = process.cpuUsage();
   const result = await keepBusy(texts, connections, seconds, async (text) => {
     await model.encode(text);
     return true;
   });
-  const { user, system } = process.cpuUsage(before);
-  return { ...result, cpu: (user + system) / result.count };
+  return { ...result, cpu: result.own };
 }
 
 /**
