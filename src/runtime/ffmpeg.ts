@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { openFfmpegInput } from './ffmpeg-input.js';
+import { registerChild } from './thread-children.js';
 
 /** Containers that ffmpeg may open. Not playlists: those name other files. */
 const FORMATS = [
@@ -104,6 +105,7 @@ export async function* runFfmpeg(
     child.once('close', settle);
   }).finally(() => running.delete(child));
   endWithProgram(child);
+  registerChild(child);
   let hung = false;
   let timer: NodeJS.Timeout | undefined;
   const onAbort = () => kill(child);

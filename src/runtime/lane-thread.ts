@@ -3,9 +3,10 @@ import { EmbedlaneError } from '../core/errors.js';
 import { ExitGuard } from './exit-guard.js';
 import { LaneHandle } from './lane-handle.js';
 import type { FromLane, ToLane } from './protocol.js';
+import { ThreadChildren } from './thread-children.js';
 
-/** Guards of the threads that are alive. */
-const guards = new Set<ExitGuard>();
+/** Threads that are alive. */
+const threads = new Set<{ guard: ExitGuard; children: ThreadChildren }>();
 
 /**
  * A lane in a worker thread, for where child processes are not allowed.
@@ -16,6 +17,7 @@ const guards = new Set<ExitGuard>();
 export class LaneThread extends LaneHandle {
   readonly #worker: Worker;
   readonly #guard = new ExitGuard();
+  readonly #children = new ThreadChildren();
   readonly #ended: Promise<void>;
   #killed = false;
 
@@ -33,7 +35,7 @@ export class LaneThread extends LaneHandle {
       );
     }
     this.#worker = new Worker(entry, {
-      workerData: { guard: this.#guard.shared },
+      workerData: { guard: this.#guard.shared, children: this.#children.shared },
       execArgv: [],
       // Nothing that JavaScript prints there may reach the user's output; native code's cannot be held back.
       stdout: true,
@@ -41,15 +43,17 @@ export class LaneThread extends LaneHandle {
     });
     this.#worker.on('message', (message) => this.receive(message as FromLane));
     this.#worker.on('error', (error) => this.die(`The model's thread failed: ${error.message}`));
+    const thread = { guard: this.#guard, children: this.#children };
     this.#ended = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
-        guards.delete(this.#guard);
+        threads.delete(thread);
+        this.#children.end();
         this.die(`The model's thread exited with code ${code}`);
         resolve();
       });
     });
     watchExit();
-    guards.add(this.#guard);
+    threads.add(thread);
     this.hold(false);
   }
 
@@ -85,6 +89,9 @@ function watchExit(): void {
   if (watching) return;
   watching = true;
   process.on('exit', () => {
-    for (const guard of guards) guard.stopSync();
+    for (const { guard, children } of threads) {
+      guard.stopSync();
+      children.end();
+    }
   });
 }

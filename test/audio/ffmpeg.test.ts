@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { AudioEmbedder } from 'embedlane';
 import { cosine } from 'embedlane/vectors';
 import { describe, expect, it } from 'vitest';
@@ -115,6 +115,35 @@ describe('without a working ffmpeg', () => {
     await expect.poll(() => running(sleep), { timeout: 20_000 }).toEqual([]);
     expect(leftovers()).toEqual([]);
   });
+
+  it('ends one that hangs with a lane that is a thread', async () => {
+    const sleep = `sleep 604.${process.pid}`;
+    fakeFfmpeg(`exec ${sleep}`);
+    const model = await AudioEmbedder.load(MODEL, { isolation: 'thread' });
+    const call = model.encode(unknown).catch((error: unknown) => error);
+    await expect.poll(() => running(sleep), { timeout: 20_000 }).toHaveLength(1);
+    await model.close();
+    expect(await call).toMatchObject({ code: 'ERR_CLOSED' });
+    await expect.poll(() => running(sleep), { timeout: 20_000 }).toEqual([]);
+  });
+
+  it.each(['process.exit()', 'throw new Error("end")'])(
+    'ends one that hangs with a program that has a lane in a thread: %s',
+    async (end) => {
+      const sleep = `sleep 605.${process.pid}`;
+      fakeFfmpeg(`echo started > ${at('started')}; exec ${sleep}`);
+      rmSync(at('started'), { force: true });
+      const source = `
+        import { existsSync } from 'node:fs';
+        import { AudioEmbedder } from '#dist/audio/index.js';
+        const model = await AudioEmbedder.load(${JSON.stringify(MODEL)}, { isolation: 'thread' });
+        model.encode(Buffer.from(${JSON.stringify(unknown.toString())})).catch(() => {});
+        setInterval(() => { if (existsSync(${JSON.stringify(at('started'))})) ${end}; }, 20);`;
+      spawnSync(process.execPath, ['--input-type=module', '-e', source]);
+      expect(existsSync(at('started'))).toBe(true);
+      await expect.poll(() => running(sleep), { timeout: 20_000 }).toEqual([]);
+    },
+  );
 
   it.runIf(hasProc)(
     'ends one that hangs with a lane that dies, and with a program that is killed',
