@@ -6,6 +6,7 @@ import { openAudio } from '#dist/audio/decode/open.js';
 import { WhisperFeatureExtractor } from '#dist/audio/features/whisper.js';
 import { audioWindows } from '#dist/audio/windows.js';
 import { fixture } from '../text/goldens.js';
+import { silentFlac } from './flac.js';
 import { collect, golden, goldenSounds, largestDifference, readFloats, sound } from './support.js';
 
 const audioError = (message: RegExp) =>
@@ -101,6 +102,20 @@ describe('openAudio', () => {
     expect(await collect(openAudio(readFileSync(path)))).toEqual(samples);
     const half = await collect(openAudio(readFileSync(path).subarray(0, 6000)));
     expect(half.length).toBeLessThan(samples.length);
+  });
+
+  it('decodes silence, which takes next to no bytes, in small pieces', async () => {
+    const [frames, blockSize] = [3000, 4608];
+    let [total, most] = [0, 0];
+    for await (const { samples, sampleRate } of openAudio(silentFlac(frames, blockSize))) {
+      expect(sampleRate).toBe(44_100);
+      expect(samples.every((value) => value === 0)).toBe(true);
+      total += samples.length;
+      most = Math.max(most, samples.length);
+    }
+    expect(total).toBe(frames * blockSize);
+    // All at once would be 13.8 million.
+    expect(most).toBeLessThan(1.5e6);
   });
 
   it('reads what is there of a file whose header lies', async () => {

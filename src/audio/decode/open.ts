@@ -13,8 +13,10 @@ export type AudioSource = string | Uint8Array | MonoPcm;
 /** Rates of speech, music and measurement; beyond them a header is wrong. */
 export const RATES = { least: 1000, most: 768_000 };
 const READ_SIZE = 256 * 1024;
-/** A decoder gets at most this much at a time, so that what it returns stays small too. */
+/** A decoder gets at most so many bytes at a time, so that what it returns stays small too. */
 const PIECE = 64 * 1024;
+/** Of a compressed sound: an hour of silence is half a megabyte. */
+const COMPRESSED_PIECE = 4 * 1024;
 
 /**
  * Decodes a sound to one channel, piece by piece, at its own rate.
@@ -58,17 +60,19 @@ async function* decode(source: string | Uint8Array, reading: FfmpegReading): Asy
   const bytes = typeof source === 'string' ? await readPieces(source) : bytePieces(source);
   const first = await bytes.next();
   if (first.done) throw audioError('at least one byte of audio', 'none');
-  const open = DECODERS[sniff(first.value) ?? 'other'];
+  const format = sniff(first.value) ?? 'other';
+  const open = DECODERS[format];
   if (!open) {
     await bytes.return(undefined);
     yield* decodeWithFfmpeg(source, reading);
     return;
   }
   const decoder = await open();
+  const size = format === 'wav' ? PIECE : COMPRESSED_PIECE;
   try {
-    for (const piece of split(first.value)) yield* some(await decoder.decode(piece));
+    for (const piece of split(first.value, size)) yield* some(await decoder.decode(piece));
     for await (const more of bytes) {
-      for (const piece of split(more)) yield* some(await decoder.decode(piece));
+      for (const piece of split(more, size)) yield* some(await decoder.decode(piece));
     }
     yield* some(await decoder.flush());
   } catch (cause) {
@@ -128,8 +132,8 @@ async function* bytePieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield bytes;
 }
 
-function* split(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let start = 0; start < bytes.length; start += PIECE) yield bytes.subarray(start, start + PIECE);
+function* split(bytes: Uint8Array, size: number): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size);
 }
 
 function* some(pcm: Pcm | undefined): Generator<Pcm> {
