@@ -1,8 +1,9 @@
 /**
  * Long recordings from files to vectors: memory above the loaded model, and how free the event loop stays. The files are
- * silence that takes no room on the disk, since neither depends on what is heard.
+ * silence that takes no room on the disk, since neither depends on what is heard; compressed, it is the worst case for
+ * the memory, since one byte becomes thousands.
  *
- *   node bench/long-audio.mjs [--hours 1] [--model <Whisper folder>] [--clap <folder>]
+ *   node bench/long-audio.mjs [--hours 1] [--only wav] [--model <Whisper folder>] [--clap <folder>]
  *
  * `--hours 8` is the recording that a day of work leaves. With a real model most of the time is inference.
  */
@@ -12,11 +13,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { AudioEmbedder, ClapEmbedder } from '../dist/index.js';
-import { watchLoop } from './lib/loop.mjs';
+import { Contender } from './lib/contender.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
 import { residentBytes } from './lib/proc.mjs';
-import { save, targetTable } from './lib/report.mjs';
+import { progress, progressDone } from './lib/progress.mjs';
+import { reportNoise, save, targetTable } from './lib/report.mjs';
 import { heading, megabytes, number, table } from './lib/table.mjs';
 
 /** The tests' models have random weights, which changes nothing here. */
@@ -25,6 +26,7 @@ const tiny = (name) => fileURLToPath(new URL(`../test/fixtures/models/tiny-${nam
 const { values } = parseArgs({
   options: {
     hours: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
     model: { type: 'string', default: tiny('whisper') },
     clap: { type: 'string', default: tiny('clap-fused') },
   },
@@ -63,44 +65,45 @@ function encoded(path, ...codec) {
   return status === 0 ? path : undefined;
 }
 
-async function measure(name, model, call, path) {
-  await call(model, { samples: new Float32Array(30 * 16_000), sampleRate: 16_000 });
-  const before = residentBytes(process.pid);
-  let most = before;
-  const timer = setInterval(() => {
-    most = Math.max(most, residentBytes(process.pid));
-  }, 50);
-  const started = performance.now();
-  const { loop } = await watchLoop(() => call(model, path));
-  const seconds = (performance.now() - started) / 1000;
-  clearInterval(timer);
-  return { name, seconds, above: most - before, loop };
+/** Watched from outside: a look at the memory would hold up the very event loop that is measured. */
+async function measure(name, kind, model, path) {
+  progress(name);
+  const contender = new Contender(name, 'contenders/long-audio-embedlane.mjs');
+  try {
+    await contender.call('init', { kind, folder: resolve(model) });
+    const before = residentBytes(contender.pid);
+    const { seconds, loop, peak, foreign } = await contender.measure('round', { paths: [path] });
+    return { name, seconds, above: peak - before, loop, foreign };
+  } finally {
+    await contender.stop();
+    progressDone();
+  }
 }
 
-const about = machine();
-console.log(describeMachine(about));
 const folder = mkdtempSync(join(tmpdir(), 'embedlane-bench-'));
+const at = (name) => join(folder, name);
+const wav = () => silence(at('a.wav'), 16_000, 1);
+const CASES = [
+  ['Whisper: WAV, 16 kHz', 'whisper', wav],
+  ['Whisper: WAV, 44.1 kHz stereo', 'whisper', () => silence(at('b.wav'), 44_100, 2)],
+  ['Whisper: FLAC, 44.1 kHz stereo', 'whisper', () => encoded(at('c.flac'))],
+  ['Whisper: OGG, 44.1 kHz stereo', 'whisper', () => encoded(at('d.ogg'))],
+  ['Whisper: M4A through ffmpeg', 'whisper', () => encoded(at('e.m4a'), '-b:a', '32k')],
+  ['CLAP with fusion: WAV, 16 kHz', 'clap', wav],
+];
+
+console.log(describeMachine(machine()));
 const results = [];
 try {
-  const whisper = await AudioEmbedder.load(resolve(values.model));
-  const clap = await ClapEmbedder.load(resolve(values.clap));
-  const windows = (model, input) => model.encodeWindows(input);
-  const files = [
-    ['WAV, 16 kHz', silence(join(folder, 'a.wav'), 16_000, 1)],
-    ['WAV, 44.1 kHz stereo', silence(join(folder, 'b.wav'), 44_100, 2)],
-    ['FLAC, 44.1 kHz stereo', encoded(join(folder, 'c.flac'))],
-    ['M4A through ffmpeg', encoded(join(folder, 'd.m4a'), '-b:a', '32k')],
-  ];
-  for (const [name, path] of files) {
-    if (path) results.push(await measure(`Whisper: ${name}`, whisper, windows, path));
+  for (const [name, kind, make] of CASES) {
+    if (!name.toLowerCase().includes(values.only.toLowerCase())) continue;
+    const path = make();
+    if (path) results.push(await measure(name, kind, kind === 'whisper' ? values.model : values.clap, path));
   }
-  const whole = (model, input) => model.encodeAudio(input);
-  results.push(await measure('CLAP with fusion: WAV, 16 kHz', clap, whole, files[0][1]));
-  await whisper.close();
-  await clap.close();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
+if (results.length === 0) throw new Error(`Expected a case for --only but received ${values.only}`);
 
 heading(`${number(HOURS)} h of sound, ${resolve(values.model).split('/').at(-1)}`);
 console.log(
@@ -130,5 +133,6 @@ const targets = [
     unit: ' ms',
   },
 ];
+const foreign = reportNoise(results);
 console.log(`\n${targetTable(targets)}`);
-save('long-audio', { hours: HOURS, targets, results });
+save('long-audio', { hours: HOURS, foreign, targets, results });
