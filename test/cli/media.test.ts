@@ -51,6 +51,14 @@ describe('embedlane index and search on sounds', () => {
     expect(hits.map(({ score }) => score)).toEqual(hits.map(({ score }) => score).sort((a, b) => b - a));
   });
 
+  it('shows how far it is on a terminal', async () => {
+    const env = { NODE_OPTIONS: '--import=data:text/javascript,process.stderr.isTTY=true' };
+    const again = join(folder, 'bar-index');
+    const { status, stderr } = await cli(['index', sounds, '--index', again, '--model', TINY_CLAP], { env });
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/Embedding █*░+ 0\/3 sounds/);
+  });
+
   it('says what is needed with a model that knows no words, and without a model', async () => {
     const whisper = join(folder, 'whisper-index');
     const made = await cli(['index', sounds, '--index', whisper, '--model', TINY_WHISPER, '--json']);
