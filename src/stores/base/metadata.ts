@@ -11,12 +11,21 @@ const MAX_FIELDS = 1024;
 const MAX_ELEMENTS = 4096;
 const SCALAR = 'a string, a finite number or a boolean';
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
+/** Of ES2024, which Node 20 has and TypeScript's ES2023 has not. */
+type Unicode = string & { isWellFormed(): boolean };
+
+/** Names that were right: records have the same ones again and again. */
+const knownNames = new Set<string>();
+const MAX_KNOWN = 1024;
 
 /** Checks the name of a metadata field, so that no engine has to quote anything unusual. */
 export function fieldName(name: string, value: unknown): string {
+  if (knownNames.has(value as string)) return value as string;
   const fits = typeof value === 'string' && value.length <= MAX_FIELD_NAME && FIELD_NAME.test(value);
-  if (fits && value !== RESERVED) return value;
+  if (fits && value !== RESERVED) {
+    if (knownNames.size < MAX_KNOWN) knownNames.add(value);
+    return value;
+  }
   throw invalidArgument(
     name,
     `a field name (letters, digits, '_', '.', '-' and spaces, at most ${MAX_FIELD_NAME})`,
@@ -27,7 +36,7 @@ export function fieldName(name: string, value: unknown): string {
 /** Checks a text that every engine can keep: well-formed Unicode without U+0000. */
 export function storableText(name: string, value: unknown): string {
   if (typeof value !== 'string') throw invalidArgument(name, 'a string', value);
-  if (value.includes('\0') || LONE_SURROGATE.test(value)) {
+  if (value.includes('\0') || !(value as Unicode).isWellFormed()) {
     throw invalidArgument(name, 'well-formed Unicode without U+0000', value);
   }
   return value;
@@ -46,7 +55,7 @@ export function metadataArgument(name: string, value: unknown): Metadata {
   if (value === null || typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value)) {
     throw invalidArgument(name, 'an object', value);
   }
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  const fields = Object.keys(value);
   if (fields.length > MAX_FIELDS) {
     throw new EmbedlaneError(
       'ERR_INVALID_ARG',
@@ -54,7 +63,9 @@ export function metadataArgument(name: string, value: unknown): Metadata {
     );
   }
   const copy: Record<string, MetadataValue> = {};
-  for (const [field, content] of fields) {
+  for (const field of fields) {
+    const content = (value as Record<string, unknown>)[field];
+    if (content === undefined) continue;
     fieldName(`a field of ${name}`, field);
     copy[field] = metadataValue(`${name}['${field}']`, content);
   }

@@ -51,7 +51,16 @@ export function recordIds(name: string, value: unknown): string[] {
 
 /** Checks one record, with errors that name it by place and id, and copies what the caller might change. */
 export function checkRecord(value: StoreRecord, place: number, rules: RecordRules): CheckedRecord {
-  const at = `records[${place}]`;
+  try {
+    return checkNamed(value, undefined, rules);
+  } catch {
+    // Names cost as much as all the rest: they are made when they are needed.
+    return checkNamed(value, place, rules);
+  }
+}
+
+function checkNamed(value: StoreRecord, place: number | undefined, rules: RecordRules): CheckedRecord {
+  const at = place === undefined ? '' : `records[${place}]`;
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw invalidArgument(at, 'a record { id, vector | text | image, document?, metadata? }', value);
   }
@@ -64,7 +73,7 @@ export function checkRecord(value: StoreRecord, place: number, rules: RecordRule
     'metadata',
   ]);
   const id = recordId(`${at}.id`, known.id);
-  const name = `${at} (id ${JSON.stringify(id)})`;
+  const name = place === undefined ? '' : `${at} (id ${JSON.stringify(id)})`;
   const sources = (['vector', 'text', 'image'] as const).filter((key) => known[key] !== undefined);
   if (sources.length !== 1) {
     const received = sources.length === 0 ? 'none of them' : sources.join(' and ');

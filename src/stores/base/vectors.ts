@@ -28,7 +28,7 @@ function floats(name: string, value: unknown, { dims, dtype }: CollectionInfo): 
   }
   const source = isNumbers ? (value as unknown[]) : typedArray<Float32Array>(name, value, Float32Array);
   requireLength(name, source.length, dims, 'values');
-  if (!isNumbers && isFinite32(source as Float32Array)) return (source as Float32Array).slice();
+  if (!isNumbers && isFinite32(source as Float32Array)) return copyOf(source as Float32Array);
   const copy = new Float32Array(dims);
   for (let i = 0; i < dims; i++) {
     const item = source[i];
@@ -38,6 +38,23 @@ function floats(name: string, value: unknown, { dims, dtype }: CollectionInfo): 
       throw invalidArgument(`${name}[${i}]`, 'a finite number in the range of 32-bit floats', item);
     }
   }
+  return copy;
+}
+
+/** Values that copies share memory for: an ArrayBuffer of its own costs more than what is in it. */
+const SHARED_VALUES = 65_536;
+let shared = new Float32Array(0);
+let used = 0;
+
+function copyOf(values: Float32Array): Float32Array {
+  if (values.length > SHARED_VALUES / 16) return values.slice();
+  if (used + values.length > shared.length) {
+    shared = new Float32Array(SHARED_VALUES);
+    used = 0;
+  }
+  const copy = shared.subarray(used, used + values.length);
+  used += values.length;
+  copy.set(values);
   return copy;
 }
 

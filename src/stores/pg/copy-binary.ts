@@ -19,20 +19,24 @@ const END = -1;
 /**
  * The whole of a binary copy of the columns id, vector, document and metadata, in one buffer: a piece for every field
  * costs more than what is in it.
+ *
+ * @param spare is written to, if it is large enough
  */
-export async function copyBinary(records: readonly PreparedRecord[], info: CollectionInfo): Promise<Buffer> {
+export async function copyBinary(
+  records: readonly PreparedRecord[],
+  info: CollectionInfo,
+  spare?: Buffer,
+): Promise<Buffer> {
   const type = pgType(info);
   const pace = new Pace();
-  const vectors: Buffer[] = [];
   // Two bytes for every UTF-16 unit above ASCII would not do; three always do.
   let bytes = HEAD_BYTES + 2;
   for (const { id, vector, document = '', metadataJson } of records) {
-    const encoded = type.toBinary(vector, info.dims);
-    vectors.push(encoded);
-    bytes += 2 + FIELDS * 4 + 1 + encoded.length + 3 * (id.length + document.length + metadataJson.length);
+    const vectorBytes = type.binaryBytes(vector, info.dims);
+    bytes += 2 + FIELDS * 4 + 1 + vectorBytes + 3 * (id.length + document.length + metadataJson.length);
     if (pace.due) await pace.turn();
   }
-  const out = Buffer.allocUnsafe(bytes);
+  const out = spare !== undefined && spare.length >= bytes ? spare : Buffer.allocUnsafeSlow(bytes);
   out.set(SIGNATURE);
   let at = out.fill(0, SIGNATURE.length, HEAD_BYTES) && HEAD_BYTES;
   const text = (value: string): void => {
@@ -40,12 +44,13 @@ export async function copyBinary(records: readonly PreparedRecord[], info: Colle
     out.writeInt32BE(length, at);
     at += 4 + length;
   };
-  for (const [i, { id, document, metadataJson }] of records.entries()) {
+  for (const { id, vector, document, metadataJson } of records) {
     at = out.writeInt16BE(FIELDS, at);
     text(id);
-    at = out.writeInt32BE(vectors[i].length, at);
-    out.set(vectors[i], at);
-    at += vectors[i].length;
+    const vectorBytes = type.binaryBytes(vector, info.dims);
+    at = out.writeInt32BE(vectorBytes, at);
+    type.writeBinary(vector, info.dims, out, at);
+    at += vectorBytes;
     if (document === undefined) at = out.writeInt32BE(NO_FIELD, at);
     else text(document);
     const start = at;

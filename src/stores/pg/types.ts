@@ -11,8 +11,10 @@ export interface PgVectorType {
   readonly family: string;
   /** Widest vector that an HNSW or IVFFlat index takes. */
   readonly indexedDims: number;
-  /** What `COPY` in binary format takes, as the type's `_recv` reads it. */
-  toBinary(vector: StoreVector, dims: number): Buffer;
+  /** Bytes of the vector as `COPY` in binary format takes it. */
+  binaryBytes(vector: StoreVector, dims: number): number;
+  /** Writes those, as the type's `_recv` reads them. */
+  writeBinary(vector: StoreVector, dims: number, out: Buffer, at: number): void;
   toText(vector: StoreVector, dims: number): string;
   fromText(text: string, dims: number): StoreVector;
 }
@@ -21,12 +23,8 @@ const floats: PgVectorType = {
   sql: (dims) => `vector(${dims})`,
   family: 'vector',
   indexedDims: 2000,
-  toBinary(vector) {
-    const values = vector as Float32Array;
-    const bytes = denseBytes(values);
-    bytes.subarray(4).swap32();
-    return bytes;
-  },
+  binaryBytes: (_, dims) => 4 + 4 * dims,
+  writeBinary: (vector, _, out, at) => void writeDense(vector as Float32Array, out, at).swap32(),
   toText: (vector) => `[${(vector as Float32Array).join(',')}]`,
   fromText: (text) => Float32Array.from(JSON.parse(text) as number[]),
 };
@@ -36,22 +34,18 @@ const halves: PgVectorType = {
   sql: (dims) => `halfvec(${dims})`,
   family: 'halfvec',
   indexedDims: 4000,
-  toBinary(vector) {
-    const bytes = denseBytes(toHalves(vector as Float32Array));
-    bytes.subarray(4).swap16();
-    return bytes;
-  },
+  binaryBytes: (_, dims) => 4 + 2 * dims,
+  writeBinary: (vector, _, out, at) => void writeDense(toHalves(vector as Float32Array), out, at).swap16(),
 };
 
 const bits: PgVectorType = {
   sql: (dims) => `bit(${dims})`,
   family: 'bit',
   indexedDims: 64_000,
-  toBinary(vector, dims) {
-    const bytes = Buffer.alloc(4 + (vector as Uint8Array).length);
-    bytes.writeInt32BE(dims);
-    bytes.set(vector as Uint8Array, 4);
-    return bytes;
+  binaryBytes: (vector) => 4 + (vector as Uint8Array).length,
+  writeBinary(vector, dims, out, at) {
+    out.writeInt32BE(dims, at);
+    out.set(vector as Uint8Array, at + 4);
   },
   toText(vector, dims) {
     return Array.from(vector as Uint8Array, (byte) => byte.toString(2).padStart(8, '0'))
@@ -71,16 +65,16 @@ const sparse: PgVectorType = {
   family: 'sparsevec',
   // Rows are only indexed with at most 1,000 values, which nobody promises.
   indexedDims: 0,
-  toBinary(vector, dims) {
+  binaryBytes: (vector) => 12 + 8 * withoutZeros(vector as SparseVector).indices.length,
+  writeBinary(vector, dims, out, at) {
     const { indices, values } = withoutZeros(vector as SparseVector);
-    const bytes = Buffer.alloc(12 + 8 * indices.length);
-    bytes.writeInt32BE(dims);
-    bytes.writeInt32BE(indices.length, 4);
+    out.writeInt32BE(dims, at);
+    out.writeInt32BE(indices.length, at + 4);
+    out.writeInt32BE(0, at + 8);
     indices.forEach((index, i) => {
-      bytes.writeInt32BE(index, 12 + 4 * i);
-      bytes.writeFloatBE(values[i], 12 + 4 * (indices.length + i));
+      out.writeInt32BE(index, at + 12 + 4 * i);
+      out.writeFloatBE(values[i], at + 12 + 4 * (indices.length + i));
     });
-    return bytes;
   },
   toText(vector, dims) {
     const { indices, values } = vector as SparseVector;
@@ -123,12 +117,17 @@ export const PG_DISTANCES: Record<StoreMetric, PgDistance> = {
   hamming: { operator: '<~>', opclass: 'hamming_ops', score: (distance) => distance },
 };
 
-/** The header of a dense vector, and its values as they are here: little-endian on every platform that we build for. */
-function denseBytes(values: Float32Array | Uint16Array): Buffer {
-  const bytes = Buffer.allocUnsafe(4 + values.byteLength);
-  bytes.writeInt16BE(values.length);
-  bytes.writeInt16BE(0, 2);
-  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 4);
+/**
+ * Writes the header of a dense vector, and its values as they are here: little-endian on every platform that we build
+ * for.
+ *
+ * @returns the values' bytes
+ */
+function writeDense(values: Float32Array | Uint16Array, out: Buffer, at: number): Buffer {
+  out.writeInt16BE(values.length, at);
+  out.writeInt16BE(0, at + 2);
+  const bytes = out.subarray(at + 4, at + 4 + values.byteLength);
+  bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   return bytes;
 }
 
