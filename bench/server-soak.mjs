@@ -2,7 +2,7 @@
  * Ten minutes of `embedlane serve` at 80 % of its throughput, then five times its throughput. Ends with status 1 if a
  * request fails.
  *
- *   node bench/server-soak.mjs [--minutes 10] [--load 0.8] [--dtype int8] [--requests 256]
+ *   node bench/server-soak.mjs [--minutes 10] [--load 0.8] [--dtype int8] [--connections 64]
  */
 import { loadAtRate, loadHttp, startServer } from './lib/load.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
@@ -17,11 +17,11 @@ const chosen = options({
   minutes: { type: 'string', default: '10' },
   load: { type: 'string', default: '0.8' },
   dtype: { type: 'string', default: 'int8' },
-  requests: { type: 'string', default: '256' },
+  connections: { type: 'string', default: '64' },
 });
 const SECONDS = 60 * Number(chosen.minutes);
 const LOAD = Number(chosen.load);
-const REQUESTS = Number(chosen.requests);
+const CONNECTIONS = Number(chosen.connections);
 const WARM_SECONDS = 5;
 const CAPACITY_SECONDS = 10;
 const OVERLOAD = 5;
@@ -49,11 +49,11 @@ const about = machine();
 console.log(describeMachine(about));
 const { texts: paragraphs } = await mixedParagraphs(2048);
 const texts = paragraphs.map((paragraph) => paragraph.split(' ').slice(0, WORDS).join(' '));
-const server = await startServer('contenders/serve-embedlane.mjs', [chosen.dtype, '0', String(REQUESTS)]);
+const server = await startServer('contenders/serve-embedlane.mjs', [chosen.dtype, '0']);
 
 progress('how much it can do');
-await loadHttp(server, texts, REQUESTS, WARM_SECONDS);
-const closed = await loadHttp(server, texts, REQUESTS, CAPACITY_SECONDS);
+await loadHttp(server, texts, CONNECTIONS, WARM_SECONDS);
+const closed = await loadHttp(server, texts, CONNECTIONS, CAPACITY_SECONDS);
 const capacity = closed.requests;
 
 progress(`${number(SECONDS / 60)} minutes at ${LOAD * 100} % of ${number(capacity)} requests/s`);
@@ -64,7 +64,7 @@ const soak = await loadAtRate(server, texts, LOAD * capacity, SECONDS, (elapsed)
 
 progress(`${OVERLOAD} times as much as it can do`);
 const flood = await loadAtRate(server, texts, OVERLOAD * capacity, OVERLOAD_SECONDS);
-const after = await loadHttp(server, texts, REQUESTS, CAPACITY_SECONDS / 2);
+const after = await loadHttp(server, texts, CONNECTIONS, CAPACITY_SECONDS / 2);
 await server.stop();
 progressDone();
 
@@ -74,13 +74,13 @@ const tenth = SECONDS / 10;
 const served = status(soak, 200);
 const [accepted, refused] = [status(flood, 200), status(flood, 429)];
 
-heading(`${chosen.dtype}, at most ${REQUESTS} requests at a time, ${number(capacity)} requests/s`);
+heading(`${chosen.dtype}, ${number(capacity)} requests/s`);
 console.log(
   table(
     ['requests', 'count', 'per second', 'p50 ms', 'p99 ms', 'max ms'],
     [
       [
-        `${REQUESTS} connections, as fast as they can`,
+        `${CONNECTIONS} connections, as fast as they can`,
         closed.count,
         number(capacity),
         number(closed.p50),

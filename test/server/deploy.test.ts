@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { QUEUE, queueAddress } from '#dist/jobs/redis.js';
 import { checkServerOptions } from '#dist/server/options.js';
 import { TINY, testServer } from './support.js';
 
@@ -20,6 +21,18 @@ function expectEnvironment(text: string): void {
   const names = text.match(/EMBEDLANE_[A-Z_]+/g) ?? [];
   expect(names.length).toBeGreaterThan(0);
   for (const name of names) expect(serve).toContain(name);
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the format of another project
+function compose(name: string): any {
+  const [document] = parseAllDocuments(read(name));
+  expect([...document.errors, ...document.warnings]).toEqual([]);
+  return document.toJS();
+}
+
+function seconds(duration: string): number {
+  expect(duration).toMatch(/^\d+s$/);
+  return Number.parseInt(duration, 10);
 }
 
 describe('examples/deploy', () => {
@@ -67,6 +80,67 @@ describe('examples/deploy', () => {
       const name = /embedlane_\w+/.exec(metadata.query)?.[0];
       expect(metrics).toMatch(new RegExp(`^${name}(\\{.*\\})? \\d`, 'm'));
     }
+  });
+
+  it('has a Compose file with servers that have time to drain, behind a balancer that knows them', () => {
+    const { services, configs } = compose('replicas.compose.yaml');
+    const { server: replicas, balancer } = services;
+    expect(seconds(replicas.stop_grace_period)).toBeGreaterThan(DRAIN);
+    expect(balancer.depends_on).toEqual({ server: { condition: 'service_healthy' } });
+    const [{ source, target }] = balancer.configs;
+    expect(target).toBe('/etc/caddy/Caddyfile');
+    const caddyfile: string = configs[source].content;
+    // Compose would replace variables.
+    expect(caddyfile).not.toContain('$');
+    expect(caddyfile.split('{').length).toBe(caddyfile.split('}').length);
+    const [, listens, name, port] =
+      /^:(\d+) [\s\S]*dynamic a \{\s+name (\w+)\s+port (\d+)/.exec(caddyfile) ?? [];
+    expect(Object.keys(services)).toContain(name);
+    expect(read('Dockerfile')).toContain(`EXPOSE ${port}`);
+    expect(balancer.ports).toEqual([`${listens}:${listens}`]);
+  });
+
+  it('has workers whose commands, variables, queues and times are right', () => {
+    const { worker, redis } = compose('workers.compose.yaml').services;
+    const [deployment, scaler] = parseAllDocuments(read('workers.yaml')).map((document) => {
+      expect([...document.errors, ...document.warnings]).toEqual([]);
+      // biome-ignore lint/suspicious/noExplicitAny: the format of another project
+      return document.toJS() as any;
+    });
+    const pod = deployment.spec.template.spec;
+    const [container] = pod.containers;
+    const job = readFileSync(
+      fileURLToPath(new URL('../../src/cli/commands/job.ts', import.meta.url)),
+      'utf8',
+    );
+    for (const [command, grace] of [
+      [worker.entrypoint as string[], seconds(worker.stop_grace_period)],
+      [[...container.command, ...container.args] as string[], pod.terminationGracePeriodSeconds as number],
+    ] as const) {
+      expect(command.slice(0, 4)).toEqual(['node', 'node_modules/embedlane/dist/cli/main.js', 'job', 'work']);
+      for (const flag of command.filter((word) => word.startsWith('--'))) expect(job).toContain(flag);
+      expect(grace).toBeGreaterThan(Number(command[command.indexOf('--grace') + 1]));
+    }
+    const names = [
+      ...Object.keys(worker.environment),
+      ...container.env.map(({ name }: { name: string }) => name),
+    ];
+    expect(new Set(names)).toEqual(new Set(['EMBEDLANE_QUEUE', 'NOTES_STORE']));
+    expect(job).toContain('EMBEDLANE_QUEUE');
+    // As docs/jobs.md wants it.
+    expect(redis.command).toEqual([
+      'redis-server',
+      '--appendonly',
+      'yes',
+      '--maxmemory-policy',
+      'noeviction',
+    ]);
+    expect(deployment.spec.selector.matchLabels).toEqual(deployment.spec.template.metadata.labels);
+    expect(scaler.spec.scaleTargetRef.name).toBe(deployment.metadata.name);
+    const { prefix } = queueAddress('url', 'redis://redis');
+    expect(
+      scaler.spec.triggers.map(({ metadata }: never) => (metadata as { listName: string }).listName),
+    ).toEqual(['wait', 'active'].map((state) => `${prefix}:${QUEUE}:${state}`));
   });
 
   it('has a systemd unit', () => {
