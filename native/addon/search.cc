@@ -120,6 +120,9 @@ TopKArguments top_k_arguments(const Napi::CallbackInfo& info) {
 
 namespace {
 
+// As NativeBinding.measureLimits says.
+constexpr size_t kLimits = 5;
+
 class LimitsJob : public AsyncJob {
  public:
   LimitsJob(size_t threads, const Span<double>& limits) : threads_(threads), limits_(limits) {}
@@ -129,8 +132,9 @@ class LimitsJob : public AsyncJob {
   void work() override {
     try {
       const Roofline measured = measure_roofline(current_level(), threads_);
-      limits_.data[0] = measured.flops;
-      limits_.data[1] = measured.bytes_per_second;
+      const double values[kLimits] = {measured.f32, measured.bf16, measured.i8, measured.b1,
+                                      measured.bytes_per_second};
+      std::copy_n(values, kLimits, limits_.data);
     } catch (const std::system_error&) {
       throw std::bad_alloc();  // no more threads: a matter of memory too
     }
@@ -146,7 +150,7 @@ class LimitsJob : public AsyncJob {
 Napi::Value measure_limits(const Napi::CallbackInfo& info) {
   const size_t threads = integer(info, 0, 1, ThreadPool::kMaxThreads);
   const Span<double> limits = doubles(info, 1);
-  if (limits.length != 2) throw_error(info.Env(), "ERR_DIMENSION", "Expected room for two limits");
+  if (limits.length != kLimits) throw_error(info.Env(), "ERR_DIMENSION", "Expected room for all limits");
   const auto job = std::make_shared<LimitsJob>(threads, limits);
   job->keep(info.Env(), info[1]);
   return start_task(info.Env(), job, 1);

@@ -2,29 +2,15 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "../search/large_memory.h"
 
 namespace embedlane {
 namespace {
 
-constexpr size_t kHugePage = size_t(2) << 20;
 constexpr size_t kAlignment = 64;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
-
-std::shared_ptr<uint8_t> allocate_memory(size_t bytes) {
-  const std::align_val_t alignment{bytes >= kHugePage ? kHugePage : kAlignment};
-  uint8_t* memory = static_cast<uint8_t*>(::operator new(bytes, alignment));
-#if defined(MADV_HUGEPAGE)
-  // A scan over 4 KiB pages reaches about two thirds of the memory's bandwidth.
-  if (bytes >= kHugePage) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
-#endif
-  return {memory, [alignment](uint8_t* p) { ::operator delete(p, alignment); }};
-}
 
 }  // namespace
 
@@ -52,13 +38,13 @@ SegmentCodes::SegmentCodes(Acceleration acceleration, size_t dims, size_t room,
 }
 
 std::shared_ptr<SegmentCodes> allocate_codes(Acceleration acceleration, size_t dims, size_t capacity) {
-  const auto memory = allocate_memory(code_bytes(acceleration, dims, capacity));
+  const auto memory = large_memory(code_bytes(acceleration, dims, capacity));
   return std::make_shared<SegmentCodes>(acceleration, dims, capacity, memory, memory.get());
 }
 
 Segment Segment::allocate(const RowCodec& codec, Acceleration acceleration, size_t row_bytes) {
   const size_t bytes = round_up(row_bytes, row_bytes >= kHugePage ? kHugePage : kAlignment);
-  const auto memory = allocate_memory(bytes);
+  const auto memory = large_memory(bytes);
   const size_t capacity = bytes / (codec.stride() + (codec.has_scales() ? sizeof(float) : 0));
   Segment segment = {};
   segment.owner = memory;

@@ -88,5 +88,24 @@ void bit_counts(const void* query, const void* rows, size_t stride, size_t count
                            bits_of_eight<kBoth>(q, few, whole, rest));
 }
 
+constexpr int kCounters = 12;
+constexpr size_t kCountedBits = 2 * kCounters * 512;
+
+// What bit_counts() does with every 64 bytes, in registers: see Work.
+float count_bits(size_t rounds, const char* zeros) {
+  const __m512i query = _mm512_loadu_si512(zeros);
+  __m512i sums[kCounters];
+  EMBEDLANE_UNROLL
+  for (int i = 0; i < kCounters; i++) sums[i] = _mm512_loadu_si512(zeros + (i + 1) * 64);
+  for (size_t round = 0; round < rounds; round++) {
+    EMBEDLANE_UNROLL
+    for (int i = 0; i < kCounters; i++) sums[i] = _mm512_add_epi64(sums[i], bits_of<false>(query, sums[i]));
+  }
+  __m512i total = sums[0];
+  EMBEDLANE_UNROLL
+  for (int i = 1; i < kCounters; i++) total = _mm512_add_epi64(total, sums[i]);
+  return float(_mm512_reduce_add_epi64(total));
+}
+
 }  // namespace
 }  // namespace embedlane

@@ -8,7 +8,6 @@
 //   keep        a use of the register that has the value; no instruction. gcc else lets a sum move into the
 //               register of the last factor it was made of, and then moves two dozen sums back in every round
 //   kRows       rows of a tile, a multiple of three
-//   kUnroll     groups that a loop takes at a time
 // and one struct like F32 below for each kind of element that its instructions multiply.
 #include <string.h>
 
@@ -18,11 +17,13 @@ namespace embedlane {
 namespace {
 
 constexpr size_t kLine = 64;
+constexpr size_t kLineGroups = kLine / kGroupBytes;
 
 struct F32 {
   using X = F::V;  // a group of one row, for every query
   using Sum = F::V;
   static constexpr size_t kDepth = kFilterDepth;  // groups per accumulator; 0: all, sums are exact
+  static constexpr size_t kElements = 1;          // in a group
   static constexpr bool kBytes = false;           // whether starts and scales are used
   static EMBEDLANE_INLINE X broadcast(const char* p) {
     float value;
@@ -32,6 +33,8 @@ struct F32 {
   static EMBEDLANE_INLINE X load(const char* p) { return F::load(reinterpret_cast<const float*>(p)); }
   static EMBEDLANE_INLINE Sum zero() { return F::zero(); }
   static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return F::fma(x, queries, sum); }
+  // One of many that follow each other, in which compilers find nothing to do once and for all.
+  static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return F::fma(sum, a, b); }
   static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return F::add(a, b); }
   static EMBEDLANE_INLINE F::V value(Sum sum) { return sum; }
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return F::fma(x, x, sum); }
@@ -43,13 +46,13 @@ constexpr size_t kVectorBytes = F::kLanes * kGroupBytes;
 // stride or twice the stride: a form that instructions have, which keeps twelve rows within the registers.
 template <class E, int kRows, int kWidth>
 EMBEDLANE_INLINE void tile_step(typename E::Sum (&sums)[kRows][kWidth], const char* const* rows,
-                                size_t stride, size_t at, const char* panel) {
+                                size_t stride, const char* panel) {
   typename E::X queries[kWidth];
   EMBEDLANE_UNROLL
   for (int w = 0; w < kWidth; w++) queries[w] = E::load(panel + w * kVectorBytes);
   EMBEDLANE_UNROLL
   for (int r = 0; r < kRows; r++) {
-    const typename E::X x = E::broadcast(rows[r / 3] + size_t(r % 3) * stride + at);
+    const typename E::X x = E::broadcast(rows[r / 3] + size_t(r % 3) * stride);
     EMBEDLANE_UNROLL
     for (int w = 0; w < kWidth; w++) sums[r][w] = E::step(sums[r][w], x, queries[w]);
     F::keep(x);
@@ -116,33 +119,24 @@ bool tile(const TileInput& in, uint32_t* masks) {
     }
     const size_t left = groups - start;
     const size_t depth = E::kDepth == 0 || left < E::kDepth ? left : E::kDepth;
-    size_t d = 0;
-    for (; d + F::kUnroll <= depth; d += F::kUnroll) {
-      if (d * kGroupBytes % kLine == 0) {
-        // So many streams are more than hardware prefetchers follow, so the next tile's rows are asked for
-        // here, in address order.
+    for (size_t d = 0; d < depth;) {
+      // So many streams are more than hardware prefetchers follow, so the next tile's rows are asked for
+      // here, in address order.
+      EMBEDLANE_UNROLL
+      for (int r = 0; r < kRows; r++) F::prefetch(ahead + r * kLine);
+      ahead += kRows * kLine;
+      // One loop and not unrolled: between two, compilers move all sums through memory.
+      const size_t end = depth - d < kLineGroups ? depth : d + kLineGroups;
+      for (; d < end; d++) {
+        tile_step<E, kRows, kWidth>(sums, rows, in.stride, panel);
+        panel += kWidth * kVectorBytes;
         EMBEDLANE_UNROLL
-        for (int r = 0; r < kRows; r++) F::prefetch(ahead + r * kLine);
-        ahead += kRows * kLine;
+        for (int i = 0; i < kPointers; i++) rows[i] += kGroupBytes;
       }
-      EMBEDLANE_UNROLL
-      for (size_t j = 0; j < F::kUnroll; j++) {
-        tile_step<E, kRows, kWidth>(sums, rows, in.stride, j * kGroupBytes,
-                                    panel + j * kWidth * kVectorBytes);
-      }
-      panel += F::kUnroll * kWidth * kVectorBytes;
-      EMBEDLANE_UNROLL
-      for (int i = 0; i < kPointers; i++) rows[i] += F::kUnroll * kGroupBytes;
-    }
-    for (; d < depth; d++) {
-      tile_step<E, kRows, kWidth>(sums, rows, in.stride, 0, panel);
-      panel += kWidth * kVectorBytes;
-      EMBEDLANE_UNROLL
-      for (int i = 0; i < kPointers; i++) rows[i] += kGroupBytes;
     }
     const bool first = start == 0;
     start += depth;
-    const bool last = start >= groups;
+    const bool last = E::kDepth == 0 || start >= groups;
     if (last && rest != 0) {
       // A row's last bytes may be the last of the memory.
       EMBEDLANE_UNROLL
@@ -155,7 +149,7 @@ bool tile(const TileInput& in, uint32_t* masks) {
         }
       }
     }
-    if (first && last) break;
+    if (E::kDepth == 0 || (first && last)) break;
     EMBEDLANE_UNROLL
     for (int r = 0; r < kRows; r++) {
       EMBEDLANE_UNROLL
@@ -204,30 +198,31 @@ void squares(const void* rows, size_t stride, size_t count, size_t bytes, float*
   for (; r < count; r++, at += stride) squares_of<E, 1>(at, stride, bytes, squares + r);
 }
 
+// As many independent sums as a tile has: they hide the instructions' latency and fit the registers.
+constexpr int kChains = 2 * F::kRows;
+
 template <class E>
-constexpr TileSet kTileSet = {
-    {tile<E, F::kRows, 1>, tile<E, F::kRows, 2>}, {tile<E, 1, 1>, tile<E, 1, 2>}, squares<E>};
-
-// The limits that measure_roofline() measures. Twelve independent sums hide the latency of two multiply-add
-// units and fit sixteen registers.
-constexpr int kChains = 12;
-
-float multiply_adds(size_t rounds) {
-  // Values that the compiler cannot know, or it would make one chain of twelve equal ones.
-  volatile float factor = 0.5f, term = 1, start = 0;
-  F::V sums[kChains];
+float multiply_adds(size_t rounds, const char* zeros) {
+  static_assert((kChains + 2) * kVectorBytes <= kWorkBytes);
+  const typename E::X a = E::load(zeros), b = E::load(zeros + kVectorBytes);
+  typename E::Sum sums[kChains];
   EMBEDLANE_UNROLL
-  for (int i = 0; i < kChains; i++) sums[i] = F::set(start);
-  const F::V a = F::set(factor), b = F::set(term);
+  for (int i = 0; i < kChains; i++) sums[i] = E::step(E::zero(), E::load(zeros + (i + 2) * kVectorBytes), b);
   for (size_t round = 0; round < rounds; round++) {
     EMBEDLANE_UNROLL
-    for (int i = 0; i < kChains; i++) sums[i] = F::fma(sums[i], a, b);
+    for (int i = 0; i < kChains; i++) sums[i] = E::chain(sums[i], a, b);
   }
-  F::V total = sums[0];
+  typename E::Sum total = sums[0];
   EMBEDLANE_UNROLL
-  for (int i = 1; i < kChains; i++) total = F::add(total, sums[i]);
-  return F::sum(total);
+  for (int i = 1; i < kChains; i++) total = E::add(total, sums[i]);
+  return F::sum(E::value(total));
 }
+
+template <class E>
+constexpr TileSet kTileSet = {{tile<E, F::kRows, 1>, tile<E, F::kRows, 2>},
+                              {tile<E, 1, 1>, tile<E, 1, 2>},
+                              squares<E>,
+                              {multiply_adds<E>, 2 * kChains* F::kLanes* E::kElements}};
 
 float read_all(const char* data, size_t bytes) {
   F::V sums[4] = {F::zero(), F::zero(), F::zero(), F::zero()};
@@ -240,9 +235,7 @@ float read_all(const char* data, size_t bytes) {
   return F::sum(F::add(F::add(sums[0], sums[1]), F::add(sums[2], sums[3])));
 }
 
-constexpr size_t kRoundOperations = 2 * kChains * F::kLanes;
-
-constexpr TileSet kNoTiles = {{nullptr, nullptr}, {nullptr, nullptr}, nullptr};
+constexpr TileSet kNoTiles = {{nullptr, nullptr}, {nullptr, nullptr}, nullptr, {nullptr, 0}};
 
 }  // namespace
 }  // namespace embedlane

@@ -40,6 +40,20 @@ struct TileInput {
 // any bit is set.
 using Tile = bool (*)(const TileInput& input, uint32_t* masks);
 
+// What an instruction can do at most, to measure the machine's limits with: `rounds` times `operations` in
+// registers, a multiplication and an addition counting two, as do comparing a bit and counting it. `zeros` is
+// kWorkBytes of what the compiler must not know. The result means nothing. Null where there is no such
+// instruction.
+struct Work {
+  float (*run)(size_t rounds, const char* zeros);
+  size_t operations;
+};
+
+constexpr size_t kWorkBytes = 2048;
+
+// Of a full tile, at most.
+constexpr size_t kMaxTileRows = 12;
+
 // Panels are one or two vectors of queries wide.
 constexpr size_t kPanelWidths = 2;
 
@@ -52,6 +66,7 @@ struct TileSet {
   Tile row[kPanelWidths];  // one row instead of a full tile
   // Dot product of each of `count` rows with itself.
   void (*squares)(const void* rows, size_t stride, size_t count, size_t row_bytes, float* squares);
+  Work work;
 };
 
 // For each of `count` rows of `bytes` bytes, the number of bits in which it differs from the query, or that
@@ -62,18 +77,16 @@ using BitCounts = void (*)(const void* query, const void* rows, size_t stride, s
 // One instruction set's filter.
 struct Tiles {
   size_t vector_queries;  // queries in a panel of width one; at most 16
-  size_t rows;            // rows of a full tile; at most 12
+  size_t rows;            // rows of a full tile
   TileSet f32;
   TileSet bf16;
   TileSet i8;  // sums start from -128 times the sum of the query's elements
   // Null if the instruction set has nothing better than RowKernels.
   BitCounts differing;
   BitCounts common;
+  Work bit_work;
 
-  // To measure the machine's limits with: `rounds` times round_operations float32 operations in registers,
-  // and reading memory once. The results mean nothing.
-  size_t round_operations;
-  float (*multiply_adds)(size_t rounds);
+  // Reads memory once, to measure its speed with. The result means nothing.
   float (*read)(const char* data, size_t bytes);
 };
 

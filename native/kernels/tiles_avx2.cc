@@ -12,7 +12,6 @@ struct F {
   using V = __m256;
   static constexpr int kLanes = 8;
   static constexpr int kRows = 6;
-  static constexpr size_t kUnroll = 4;
   static EMBEDLANE_INLINE V zero() { return _mm256_setzero_ps(); }
   static EMBEDLANE_INLINE V load(const float* p) { return _mm256_loadu_ps(p); }
   static EMBEDLANE_INLINE V set(float x) { return _mm256_set1_ps(x); }
@@ -44,8 +43,8 @@ struct F {
 namespace embedlane {
 
 const Tiles& avx2_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>,    kNoTiles,      kNoTiles,
-                                   nullptr,   nullptr,  kRoundOperations, multiply_adds, read_all};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles, kNoTiles,
+                                   nullptr,   nullptr,  {nullptr, 0},  read_all};
   return kTiles;
 }
 

@@ -22,7 +22,6 @@ struct F {
   using V = __m512;
   static constexpr int kLanes = 16;
   static constexpr int kRows = 12;
-  static constexpr size_t kUnroll = 4;
   static EMBEDLANE_INLINE V zero() { return _mm512_setzero_ps(); }
   static EMBEDLANE_INLINE V load(const float* p) { return _mm512_loadu_ps(p); }
   static EMBEDLANE_INLINE V set(float x) { return _mm512_set1_ps(x); }

@@ -9,6 +9,7 @@ struct Bf16 {
   using X = __m512bh;
   using Sum = __m512;
   static constexpr size_t kDepth = kFilterDepth / 2;
+  static constexpr size_t kElements = 2;
   static constexpr bool kBytes = false;
   static EMBEDLANE_INLINE X broadcast(const char* p) {
     int32_t group;
@@ -17,7 +18,15 @@ struct Bf16 {
   }
   static EMBEDLANE_INLINE X load(const char* p) { return (__m512bh)_mm512_loadu_si512(p); }
   static EMBEDLANE_INLINE Sum zero() { return F::zero(); }
-  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return _mm512_dpbf16_ps(sum, x, queries); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) {
+#if defined(__GNUC__)
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(queries));
+    return sum;
+#else
+    return _mm512_dpbf16_ps(sum, x, queries);
+#endif
+  }
+  static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return step(sum, a, b); }
   static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return F::add(a, b); }
   static EMBEDLANE_INLINE F::V value(Sum sum) { return sum; }
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return _mm512_dpbf16_ps(sum, x, x); }
@@ -28,6 +37,7 @@ struct I8 {
   using X = __m512i;
   using Sum = __m512i;
   static constexpr size_t kDepth = 0;
+  static constexpr size_t kElements = 4;
   static constexpr bool kBytes = true;
   static EMBEDLANE_INLINE X broadcast(const char* p) {
     int32_t group;
@@ -37,7 +47,15 @@ struct I8 {
   static EMBEDLANE_INLINE X load(const char* p) { return _mm512_loadu_si512(p); }
   static EMBEDLANE_INLINE Sum zero() { return _mm512_setzero_si512(); }
   static EMBEDLANE_INLINE Sum start(const int32_t* p) { return _mm512_loadu_si512(p); }
-  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return _mm512_dpbusd_epi32(sum, x, queries); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) {
+#if defined(__GNUC__)
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(queries));
+    return sum;
+#else
+    return _mm512_dpbusd_epi32(sum, x, queries);
+#endif
+  }
+  static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return step(sum, a, b); }
   static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
   static EMBEDLANE_INLINE F::V value(Sum sum) { return _mm512_cvtepi32_ps(sum); }
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) {
@@ -51,9 +69,10 @@ struct I8 {
 }  // namespace
 
 const Tiles& avx512_vnni_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes,     F::kRows,          kTileSet<F32>,    kTileSet<Bf16>,
-                                   kTileSet<I8>,  bit_counts<false>, bit_counts<true>, kRoundOperations,
-                                   multiply_adds, read_all};
+  static constexpr Tiles kTiles = {
+      F::kLanes,    F::kRows,          kTileSet<F32>,    kTileSet<Bf16>,
+      kTileSet<I8>, bit_counts<false>, bit_counts<true>, {count_bits, kCountedBits},
+      read_all};
   return kTiles;
 }
 

@@ -12,7 +12,6 @@ struct F {
   using V = float32x4_t;
   static constexpr int kLanes = 4;
   static constexpr int kRows = 12;
-  static constexpr size_t kUnroll = 4;
   static EMBEDLANE_INLINE V zero() { return vdupq_n_f32(0); }
   static EMBEDLANE_INLINE V load(const float* p) { return vld1q_f32(p); }
   static EMBEDLANE_INLINE V set(float x) { return vdupq_n_f32(x); }
@@ -45,8 +44,8 @@ struct F {
 namespace embedlane {
 
 const Tiles& neon_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>,    kNoTiles,      kNoTiles,
-                                   nullptr,   nullptr,  kRoundOperations, multiply_adds, read_all};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles, kNoTiles,
+                                   nullptr,   nullptr,  {nullptr, 0},  read_all};
   return kTiles;
 }
 

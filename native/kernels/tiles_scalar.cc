@@ -13,7 +13,6 @@ struct F {
   };
   static constexpr int kLanes = 4;
   static constexpr int kRows = 3;
-  static constexpr size_t kUnroll = 1;
   static V zero() { return {}; }
   static V load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
   static V set(float x) { return {{x, x, x, x}}; }
@@ -47,8 +46,8 @@ struct F {
 namespace embedlane {
 
 const Tiles& scalar_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>,    kNoTiles,      kNoTiles,
-                                   nullptr,   nullptr,  kRoundOperations, multiply_adds, read_all};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles, kNoTiles,
+                                   nullptr,   nullptr,  {nullptr, 0},  read_all};
   return kTiles;
 }
 

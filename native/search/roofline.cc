@@ -4,10 +4,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <thread>
 #include <vector>
 
-#include "aligned.h"
+#include "large_memory.h"
 
 namespace embedlane {
 namespace {
@@ -52,18 +53,26 @@ double best_of(size_t threads, Work work) {
   return best;
 }
 
+// Operations a second.
+double speed_of(const Work& work, size_t threads, const char* zeros) {
+  if (!work.run) return 0;
+  const double seconds = best_of(threads, [&](size_t) { sink = work.run(kRounds, zeros); });
+  return double(kRounds) * double(work.operations) * double(threads) / seconds;
+}
+
 }  // namespace
 
 Roofline measure_roofline(Level level, size_t threads) {
   const Tiles& tiles = tiles_of(level);
-  const double operations = double(kRounds) * double(tiles.round_operations) * double(threads);
-  const double compute = best_of(threads, [&](size_t) { sink = tiles.multiply_adds(kRounds); });
-  const Aligned<char> memory = aligned<char>(kBytes);
+  const std::shared_ptr<uint8_t> memory = large_memory(kBytes);
+  const char* const zeros = reinterpret_cast<const char*>(memory.get());
   std::memset(memory.get(), 0, kBytes);
   const size_t share = kBytes / threads / 4096 * 4096;
   const double read =
-      best_of(threads, [&](size_t thread) { sink = tiles.read(memory.get() + thread * share, share); });
-  return {operations / compute, double(share * threads) / read};
+      best_of(threads, [&](size_t thread) { sink = tiles.read(zeros + thread * share, share); });
+  return {speed_of(tiles.f32.work, threads, zeros), speed_of(tiles.bf16.work, threads, zeros),
+          speed_of(tiles.i8.work, threads, zeros), speed_of(tiles.bit_work, threads, zeros),
+          double(share * threads) / read};
 }
 
 }  // namespace embedlane

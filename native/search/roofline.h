@@ -6,15 +6,20 @@
 
 namespace embedlane {
 
-// What a machine can do at most, to set measured speeds against.
+// What a machine can do at most, to set measured speeds against: operations a second, multiply-adds counting
+// two, and bytes a second.
 struct Roofline {
-  double flops;             // float32 operations a second, multiply-adds counting two
+  double f32;
+  // 0 where no instruction of the level multiplies such elements (or compares and counts bits).
+  double bf16;
+  double i8;
+  double b1;
   double bytes_per_second;  // read from memory
 };
 
-// Measures both with `threads` threads and the instructions of `level`: best of several short runs, about
-// half a second in all, with 256 MB of memory. Throws std::bad_alloc, or std::system_error if threads run
-// out.
+// Measures everything with `threads` threads and the instructions of `level`: best of several short runs,
+// about half a second in all, with 256 MB of memory. Throws std::bad_alloc, or std::system_error if threads
+// run out.
 Roofline measure_roofline(Level level, size_t threads);
 
 }  // namespace embedlane

@@ -277,10 +277,10 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
   preferLargePages(data: Float32Array): void;
 
   /**
-   * Measures what this machine can do at most with `threads` threads: float32 operations a second, and bytes a
-   * second from memory. Takes about half a second and 256 MB.
+   * Measures what this machine can do at most with `threads` threads: operations a second on f32, bf16, i8 and b1, and
+   * bytes a second from memory. Takes about half a second and 256 MB.
    *
-   * @param limits room for the two; zeros where they cannot be measured
+   * @param limits room for the five; zeros where they cannot be measured
    */
   measureLimits(threads: number, limits: Float64Array): NativeTask;
 

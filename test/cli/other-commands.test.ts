@@ -86,18 +86,34 @@ describe('embedlane bench vectors', () => {
       '500',
       '--dims',
       '16',
+      '--dtypes',
+      'u8,f32',
       '--json',
     ]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const { limits, results } = JSON.parse(stdout) as {
-      limits: { gflops: number; gbps: number };
-      results: { queries: number; gflops: number; gbps: number; share: number }[];
+      limits: { gops: Record<string, number | undefined>; gbps: number };
+      results: {
+        dtype: string;
+        queries: number;
+        milliseconds: number;
+        gops: number;
+        gbps: number;
+        share: number;
+        speedup: number;
+      }[];
     };
-    expect(limits.gflops).toBeGreaterThan(0);
+    expect(limits.gops.f32).toBeGreaterThan(0);
     expect(limits.gbps).toBeGreaterThan(0);
-    expect(results.map(({ queries }) => queries)).toEqual([1, 32, 256]);
-    for (const { gflops, gbps, share } of results) {
-      expect(share).toBeCloseTo(Math.max(gflops / limits.gflops, gbps / limits.gbps), 10);
+    expect(results.map(({ dtype, queries }) => `${dtype} ${queries}`)).toEqual(
+      ['f32', 'u8'].flatMap((dtype) => [1, 32, 256].map((queries) => `${dtype} ${queries}`)),
+    );
+    for (const [i, { dtype, queries, milliseconds, gops, gbps, share, speedup }] of results.entries()) {
+      expect(gops * milliseconds * 1e6).toBeCloseTo(2 * 500 * 16 * queries, 3);
+      expect(gbps * milliseconds * 1e6).toBeCloseTo(500 * 16 * (dtype === 'u8' ? 1 : 4), 3);
+      expect(share).toBeCloseTo(Math.max(gops / (limits.gops[dtype] ?? Infinity), gbps / limits.gbps), 10);
+      if (dtype === 'f32') expect(speedup).toBeUndefined();
+      else expect(speedup).toBeCloseTo(results[i % 3].milliseconds / milliseconds, 10);
     }
   });
 
@@ -105,5 +121,11 @@ describe('embedlane bench vectors', () => {
     const { status, stderr } = await cli(['bench', 'vectors', '--rows', '0']);
     expect(status).toBe(2);
     expect(stderr).toContain('Expected an integer between 1 and 100000000');
+  });
+
+  it('refuses elements that are none', async () => {
+    const { status, stderr } = await cli(['bench', 'vectors', '--dtypes', 'f32,f64']);
+    expect(status).toBe(2);
+    expect(stderr).toContain("received 'f64'");
   });
 });

@@ -1,7 +1,9 @@
 import { availableParallelism, cpus } from 'node:os';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { throwIfAborted } from '../../core/abort.js';
-import { simd, topK } from '../../vectors/index.js';
+import type { Embeddings, Precision } from '../../core/embeddings.js';
+import { DTYPES, type Dtype } from '../../native/binding.js';
+import { quantize, simd, topK } from '../../vectors/index.js';
 import { type MachineLimits, measureLimits } from '../../vectors/limits.js';
 import type { CliContext } from '../context.js';
 import { integerOption } from '../options.js';
@@ -9,28 +11,41 @@ import { integerOption } from '../options.js';
 interface VectorsFlags {
   rows: number;
   dims: number;
+  dtypes: Dtype[];
   threads: number;
   json?: boolean;
 }
 
 /** One measured search. */
 interface Measured {
-  dtype: string;
+  dtype: Dtype;
   queries: number;
   /** Of the best of several runs. */
   milliseconds: number;
-  gflops: number;
+  /** Two operations for each pair of elements. */
+  gops: number;
   /** The corpus read once, whatever was read in fact. */
   gbps: number;
   /** Of the limit that is closer: arithmetic or memory. */
   share: number | undefined;
+  /** Time of the same search of float32 vectors, divided by this one's. */
+  speedup: number | undefined;
 }
 
 const QUERIES = [1, 32, 256];
 const K = 10;
 /** Least time that a case is measured for, in milliseconds, and its least number of runs. */
-const DURATION = 500;
+const DURATION = 250;
 const RUNS = 5;
+
+const PRECISIONS: Record<Dtype, Precision> = {
+  f32: 'float32',
+  f16: 'float16',
+  bf16: 'bfloat16',
+  i8: 'int8',
+  u8: 'uint8',
+  b1: 'ubinary',
+};
 
 export function registerBench(program: Command, context: CliContext): void {
   program
@@ -40,6 +55,7 @@ export function registerBench(program: Command, context: CliContext): void {
     .description('Exact search: operations and bytes a second, and their share of the measured limits.')
     .option('--rows <n>', 'vectors in the corpus', integerOption(1, 100_000_000), 100_000)
     .option('--dims <n>', 'dimensions', integerOption(1, 65_536), 384)
+    .option('--dtypes <list>', `elements, from ${DTYPES.join(',')}`, dtypesOption, [...DTYPES])
     .option('--threads <n>', 'threads', integerOption(1, 128), Math.min(availableParallelism(), 128))
     .option('--json', 'print one JSON object instead of a table')
     .addHelpText(
@@ -47,41 +63,52 @@ export function registerBench(program: Command, context: CliContext): void {
       `
 Examples:
   $ embedlane bench vectors
-  $ embedlane bench vectors --rows 1000000 --dims 768 --json`,
+  $ embedlane bench vectors --rows 1000000 --dims 768 --dtypes f32,i8 --json`,
     )
     .action((flags: VectorsFlags) => benchVectors(flags, context));
 }
 
 async function benchVectors(flags: VectorsFlags, { signal }: CliContext): Promise<void> {
-  const { rows, dims, threads } = flags;
+  const { rows, dims, dtypes, threads } = flags;
   const before = await measureLimits(threads);
-  const corpus = { data: randomVectors(rows * dims, 1), rows, dims };
   const results: Measured[] = [];
-  for (const queries of QUERIES) {
-    throwIfAborted(signal);
-    const matrix = { data: randomVectors(queries * dims, 2), rows: queries, dims };
-    const milliseconds = await bestTime(() => topK(matrix, corpus, { k: K, metric: 'dot', threads, signal }));
-    const gflops = (2 * rows * dims * queries) / milliseconds / 1e6;
-    const gbps = corpus.data.byteLength / milliseconds / 1e6;
-    results.push({ dtype: 'f32', queries, milliseconds, gflops, gbps, share: undefined });
+  for (const dtype of dtypes) {
+    const corpus = randomVectors(dtype, rows, dims, 1);
+    for (const queries of QUERIES) {
+      throwIfAborted(signal);
+      const matrix = randomVectors(dtype, queries, dims, 2);
+      const metric = dtype === 'b1' ? 'hamming' : 'dot';
+      const milliseconds = await bestTime(() => topK(matrix, corpus, { k: K, metric, threads, signal }));
+      const gops = (2 * rows * dims * queries) / milliseconds / 1e6;
+      const gbps = corpus.data.byteLength / milliseconds / 1e6;
+      const plain = results.find((other) => other.dtype === 'f32' && other.queries === queries);
+      const speedup = plain && plain.milliseconds / milliseconds;
+      results.push({ dtype, queries, milliseconds, gops, gbps, share: undefined, speedup });
+    }
   }
   // Measured on both sides: a limit taken in a slow moment would flatter every share of it.
   const limits = larger(before, await measureLimits(threads));
   for (const result of results) result.share = shareOf(result, limits);
-  const { level } = simd();
   if (flags.json) {
+    const { level } = simd();
     process.stdout.write(`${JSON.stringify({ ...flags, json: undefined, simd: level, limits, results })}\n`);
-    return;
+  } else {
+    print(flags, limits, results);
   }
-  process.stdout.write(
-    `${cpus()[0]?.model ?? 'CPU'}, ${level}, threads: ${threads}; at most ${digits(limits.gflops)} GFLOP/s and ${digits(limits.gbps)} GB/s\n`,
-  );
-  process.stdout.write(`The ${K} best of ${rows} × ${dims}:\n\n`);
-  process.stdout.write('dtype  queries        ms   GFLOP/s      GB/s  of the limit\n');
-  for (const { dtype, queries, milliseconds, gflops, gbps, share } of results) {
-    const cells = [milliseconds, gflops, gbps].map((value) => digits(value).padStart(10)).join('');
-    const percent = share === undefined ? '—' : `${Math.round(100 * share)} %`;
-    process.stdout.write(`${dtype.padEnd(5)}${String(queries).padStart(9)}${cells}${percent.padStart(14)}\n`);
+}
+
+function print({ rows, dims, threads, dtypes }: VectorsFlags, limits: MachineLimits, results: Measured[]) {
+  const most = dtypes.map((dtype) => `${dtype} ${digits(limits.gops[dtype])}`).join(', ');
+  const write = (line: string) => process.stdout.write(`${line}\n`);
+  write(`${cpus()[0]?.model ?? 'CPU'}, ${simd().level}, threads: ${threads}`);
+  write(`At most ${digits(limits.gbps)} GB/s, and 10⁹ operations a second: ${most}`);
+  write(`The ${K} best of ${rows} × ${dims}:\n`);
+  write('dtype  queries        ms    Gop/s      GB/s  of the limit  than f32');
+  for (const { dtype, queries, milliseconds, gops, gbps, share, speedup } of results) {
+    const cells = [milliseconds, gops, gbps].map((value) => digits(value).padStart(10)).join('');
+    const percent = (share === undefined ? '—' : `${Math.round(100 * share)} %`).padStart(14);
+    const times = (speedup === undefined ? '—' : `${digits(speedup)}×`).padStart(10);
+    write(`${dtype.padEnd(5)}${String(queries).padStart(9)}${cells}${percent}${times}`);
   }
 }
 
@@ -100,25 +127,42 @@ async function bestTime(run: () => Promise<unknown>): Promise<number> {
 function larger(a: MachineLimits, b: MachineLimits): MachineLimits {
   const greater = (x?: number, y?: number) =>
     x === undefined || y === undefined ? undefined : Math.max(x, y);
-  return { gflops: greater(a.gflops, b.gflops), gbps: greater(a.gbps, b.gbps) };
+  const gops = { ...a.gops };
+  for (const dtype of DTYPES) gops[dtype] = greater(a.gops[dtype], b.gops[dtype]);
+  return { gops, gbps: greater(a.gbps, b.gbps) };
 }
 
-function shareOf({ gflops, gbps }: Measured, limits: MachineLimits): number | undefined {
-  if (limits.gflops === undefined || limits.gbps === undefined) return undefined;
-  return Math.max(gflops / limits.gflops, gbps / limits.gbps);
+function shareOf({ dtype, gops, gbps }: Measured, limits: MachineLimits): number | undefined {
+  const shares = [
+    [gops, limits.gops[dtype]],
+    [gbps, limits.gbps],
+  ].flatMap(([speed, limit]) => (speed === undefined || limit === undefined ? [] : [speed / limit]));
+  return shares.length === 0 ? undefined : Math.max(...shares);
 }
 
 function digits(value: number | undefined): string {
   return value === undefined ? '—' : value.toPrecision(value >= 1000 ? 4 : 3);
 }
 
-/** The same values in every run, between -0.5 and 0.5 (xorshift32). */
-function randomVectors(length: number, seed: number): Float32Array {
+function dtypesOption(value: string): Dtype[] {
+  const wanted = value.split(',');
+  const unknown = wanted.find((dtype) => !DTYPES.includes(dtype as Dtype));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`Expected some of ${DTYPES.join(',')} but received '${unknown}'.`);
+  }
+  return DTYPES.filter((dtype) => wanted.includes(dtype));
+}
+
+/** The same values in every run, between -0.5 and 0.5 (xorshift32), as elements of `dtype`. */
+function randomVectors(dtype: Dtype, rows: number, dims: number, seed: number): Embeddings<Precision> {
   let state = seed;
-  return Float32Array.from({ length }, () => {
+  const data = Float32Array.from({ length: rows * dims }, () => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
     return (state >>> 0) / 2 ** 32 - 0.5;
   });
+  const all = (value: number) => new Array<number>(dims).fill(value);
+  const ranges = dtype === 'i8' || dtype === 'u8' ? { min: all(-0.5), max: all(0.5) } : undefined;
+  return quantize({ data, rows, dims }, PRECISIONS[dtype], { ranges });
 }
