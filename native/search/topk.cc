@@ -16,9 +16,15 @@ constexpr size_t kMaxTileDims = 16384;
 constexpr size_t kMaxGroup = 512;
 // Candidates that one thread may hold, over all queries of a group.
 constexpr size_t kMaxCandidates = size_t(1) << 21;
-// A piece of rows: with a panel of queries it fits a second-level cache.
-constexpr size_t kPieceBytes = 384 * 1024;
+// A piece of rows, and the panels of the queries that pass over it. Both and the next piece, which arrives
+// meanwhile, fit a second-level cache of 1 MB; where they just do not, batches take half as long again.
+constexpr size_t kPieceBytes = 192 * 1024;
 constexpr size_t kMaxPieceRows = 8192;
+constexpr size_t kPanelBytes = 384 * 1024;
+// Pieces that a thread takes at a time, where there are enough: at the end of each, the tile has asked for
+// the rows of the next.
+constexpr size_t kMaxRun = 8;
+constexpr size_t kLeastRuns = 64;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -33,10 +39,15 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
       bit_counts_(choose_bit_counts()),
       query_stride_(row_bytes(input_.dtype, input_.dims)),
       coded_(all_coded()),
-      scan_bytes_(coded_ ? input_.dims : query_stride_),
-      tile_(choose_tile()) {
+      tile_(choose_tile()),
+      widened_(tile_ == &tiles_.f32 && input_.dtype != Dtype::kF32),
+      scan_bytes_(coded_     ? input_.dims
+                  : widened_ ? input_.dims * sizeof(float)
+                             : query_stride_) {
   const size_t panel = kPanelWidths * tiles_.vector_queries;
-  const size_t most = std::clamp<size_t>(kMaxCandidates / input_.k, panel, kMaxGroup);
+  const size_t cached = std::max(panel, kPanelBytes / std::max<size_t>(scan_bytes_, 1) / panel * panel);
+  const size_t most =
+      std::clamp<size_t>(kMaxCandidates / input_.k, panel, tile_ ? std::min(cached, kMaxGroup) : kMaxGroup);
   const size_t groups = (input_.query_count + most - 1) / most;
   group_size_ = round_up((input_.query_count + groups - 1) / groups, panel);
   piece_rows_ = std::clamp<size_t>(kPieceBytes / std::max<size_t>(scan_bytes_, 1), 1, kMaxPieceRows);
@@ -46,6 +57,7 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
     pieces_ += (block.count + piece_rows_ - 1) / piece_rows_;
   }
   items_ = pieces_ * ((input_.query_count + group_size_ - 1) / group_size_);
+  run_ = std::clamp<size_t>(items_ / kLeastRuns, 1, kMaxRun);
 }
 
 bool TopKSearch::all_coded() const {
@@ -59,12 +71,12 @@ const TileSet* TopKSearch::choose_tile() const {
   if (input_.query_count < kFewQueries || input_.dims > kMaxTileDims || input_.metric == Metric::kL1) {
     return nullptr;
   }
-  const TileSet* tile = coded_                         ? &tiles_.i8
-                        : input_.dtype == Dtype::kF32  ? &tiles_.f32
-                        : input_.dtype == Dtype::kBf16 ? &tiles_.bf16
-                        : input_.dtype == Dtype::kI8   ? &tiles_.i8
-                                                       : nullptr;
-  return tile && tile->full[0] ? tile : nullptr;
+  const auto available = [](const TileSet& tile) { return tile.full[0] ? &tile : nullptr; };
+  if (coded_ || input_.dtype == Dtype::kI8) return available(tiles_.i8);
+  if (input_.dtype == Dtype::kBf16 && tiles_.bf16.full[0]) return &tiles_.bf16;
+  const bool floats =
+      input_.dtype == Dtype::kF32 || input_.dtype == Dtype::kF16 || input_.dtype == Dtype::kBf16;
+  return floats ? &tiles_.f32 : nullptr;
 }
 
 BitCounts TopKSearch::choose_bit_counts() const {

@@ -22,7 +22,7 @@ class TopKSearch : public Search {
  public:
   TopKSearch(SearchInput input, Level level);
 
-  size_t units() const override { return items_; }
+  size_t units() const override { return (items_ + run_ - 1) / run_; }
   // A cancelled search returns within one tile of queries over one piece of rows.
   void work() override;
   // Sorts the results.
@@ -51,12 +51,14 @@ class TopKSearch : public Search {
   BitCounts bit_counts_;
   size_t query_stride_;
   bool coded_;           // scans 8-bit codes
-  size_t scan_bytes_;    // of a row that is scanned
   const TileSet* tile_;  // of the filter; null: canonical scores for every pair
+  bool widened_;         // 16-bit floats are scanned as float32, of which there are tiles
+  size_t scan_bytes_;    // of a row that is scanned
   size_t group_size_;    // queries that are searched together
   size_t piece_rows_;    // rows per unit of work
   size_t pieces_ = 0;    // units of work per group
   size_t items_;
+  size_t run_;                        // units that a thread takes at a time
   std::vector<size_t> piece_starts_;  // per block, its first unit
   std::atomic<size_t> next_item_{0};
   std::atomic<uint64_t> scored_{0};

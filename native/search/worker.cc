@@ -8,7 +8,6 @@
 namespace embedlane {
 namespace {
 
-constexpr size_t kMaxTileRows = 12;
 // The scales of rows that have none.
 constexpr float kZeros[kMaxTileRows] = {};
 constexpr float kOnes[kMaxTileRows] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -30,12 +29,11 @@ uint64_t bits_at(const uint64_t* words, size_t first, size_t count) {
   return count < 64 ? bits & ((uint64_t(1) << count) - 1) : bits;
 }
 
-// Asks for a cache line, where the compiler can say so.
-void prefetch(const char* address) {
+// Asks for memory, where the compiler can say so.
+void prefetch([[maybe_unused]] const char* address, [[maybe_unused]] size_t bytes) {
 #if defined(__GNUC__)
-  __builtin_prefetch(address);
-#else
-  (void)address;
+  constexpr size_t kLine = 64;
+  for (size_t b = 0; b < bytes; b += kLine) __builtin_prefetch(address + b);
 #endif
 }
 
@@ -60,6 +58,7 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     code_norms_.resize(group_);
     code_errors_.resize(group_);
   }
+  if (s_.widened_) wide_queries_.resize(group_ * in_.dims);
   if (!s_.tile_) {
     scratch_.resize(2 * kStreamRows);
   } else {
@@ -71,8 +70,11 @@ TopKSearch::Worker::Worker(TopKSearch& search)
 
 void TopKSearch::Worker::run() {
   size_t group = SIZE_MAX;
-  for (;;) {
-    const size_t item = s_.next_item_.fetch_add(1, std::memory_order_relaxed);
+  for (size_t item = 0, end = 0;; item++) {
+    if (item == end) {
+      item = s_.next_item_.fetch_add(s_.run_, std::memory_order_relaxed);
+      end = std::min(item + s_.run_, s_.items_);
+    }
     if (item >= s_.items_ || s_.cancelled()) break;
     if (item / s_.pieces_ != group) {
       if (group != SIZE_MAX) merge();
@@ -103,6 +105,7 @@ void TopKSearch::Worker::begin(size_t first) {
     } else {
       query_scales_[q] = scored_query(q).scale;
     }
+    if (s_.widened_) copy_row(query(q), reinterpret_cast<char*>(wide_queries_.data() + q * in_.dims));
     set_bounds(q);
   }
   if (s_.tile_) pack_queries();
@@ -208,7 +211,7 @@ void TopKSearch::Worker::search(const RowBlock& block, size_t start, size_t coun
   } else if (!s_.tile_) {
     stream(rows);
   } else {
-    filter(rows);
+    filter(s_.widened_ ? widen(rows) : rows);
   }
 }
 
@@ -234,24 +237,42 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
   } else if (!s_.tile_) {
     stream(rows);
   } else {
-    filter(rows);
+    filter(s_.widened_ ? widen(rows) : rows);
   }
+}
+
+void TopKSearch::Worker::copy_row(const char* from, char* to) const {
+  if (!s_.widened_) {
+    std::memcpy(to, from, s_.scan_bytes_);
+    return;
+  }
+  const Conversions& conversions = s_.all_kernels_.conversions;
+  const auto widen = in_.dtype == Dtype::kF16 ? conversions.from_f16 : conversions.from_bf16;
+  widen(reinterpret_cast<const uint16_t*>(from), in_.dims, reinterpret_cast<float*>(to));
+}
+
+TopKSearch::Worker::Rows TopKSearch::Worker::widen(const Rows& rows) {
+  if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * s_.scan_bytes_);
+  Rows wide = rows;
+  wide.data = gathered_.get();
+  wide.stride = s_.scan_bytes_;
+  for (size_t r = 0; r < rows.count; r++)
+    copy_row(rows.data + r * rows.stride, gathered_.get() + r * wide.stride);
+  return wide;
 }
 
 // Copies rows picks_[start], … of `rows`. They lie apart, so that the CPU does not guess which comes next.
 TopKSearch::Worker::Rows TopKSearch::Worker::gather(const Rows& rows, size_t start, size_t count) {
-  constexpr size_t kLine = 64, kAhead = 8;
+  constexpr size_t kAhead = 8;
   const size_t bytes = s_.scan_bytes_;
   if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
   const uint32_t* const picks = picks_.data() + start;
-  const auto prefetch_row = [&](size_t i) {
-    const char* const row = rows.data + picks[i] * rows.stride;
-    for (size_t b = 0; b < bytes; b += kLine) prefetch(row + b);
-  };
+  const size_t read = s_.widened_ ? s_.query_stride_ : bytes;
+  const auto prefetch_row = [&](size_t i) { prefetch(rows.data + picks[i] * rows.stride, read); };
   for (size_t i = 0; i < std::min(kAhead, count); i++) prefetch_row(i);
   for (size_t i = 0; i < count; i++) {
     if (i + kAhead < count) prefetch_row(i + kAhead);
-    std::memcpy(gathered_.get() + i * bytes, rows.data + picks[i] * rows.stride, bytes);
+    copy_row(rows.data + picks[i] * rows.stride, gathered_.get() + i * bytes);
   }
   Rows picked = rows;
   picked.data = gathered_.get();
@@ -278,7 +299,7 @@ void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {
   if (rows.norms) {
     from = rows.norms + r;
   } else {
-    s_.tile_->squares(rows.data + r * rows.stride, rows.stride, count, s_.query_stride_, norms);
+    s_.tile_->squares(rows.data + r * rows.stride, rows.stride, count, s_.scan_bytes_, norms);
     for (size_t i = 0; i < count; i++) norms[i] = std::sqrt(norms[i]);
     if (rows.scales) {
       for (size_t i = 0; i < count; i++) norms[i] *= std::fabs(rows.scales[r + i]);
@@ -313,14 +334,29 @@ void TopKSearch::Worker::filter(const Rows& rows) {
                                norms_.get() + r,
                                offsets_.get() + r};
       uint32_t masks[kMaxTileRows];
-      if ((whole ? s_.tile_->full : s_.tile_->row)[w](input, masks)) {
-        for (size_t i = 0; i < height; i++) {
-          if (masks[i] & keep) rescore(rows, r + i, q, masks[i] & keep);
+      const bool any = (whole ? s_.tile_->full : s_.tile_->row)[w](input, masks);
+      rescore_waiting(rows);
+      for (size_t i = 0; any && i < height; i++) {
+        if (!(masks[i] & keep)) continue;
+        if (s_.coded_) {
+          // The floats are far away: they come while the next tile computes.
+          prefetch(rows.row(r + i), s_.query_stride_);
+          waiting_[waiting_count_++] = {r + i, q, masks[i] & keep};
+        } else {
+          rescore(rows, r + i, q, masks[i] & keep);
         }
       }
       r += height;
     }
   }
+  rescore_waiting(rows);
+}
+
+void TopKSearch::Worker::rescore_waiting(const Rows& rows) {
+  for (size_t i = 0; i < waiting_count_; i++) {
+    rescore(rows, waiting_[i].row, waiting_[i].first_query, waiting_[i].mask);
+  }
+  waiting_count_ = 0;
 }
 
 void TopKSearch::Worker::rescore(const Rows& rows, size_t r, size_t first_query, uint32_t mask) {

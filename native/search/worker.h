@@ -58,11 +58,15 @@ class TopKSearch::Worker {
 
   // What is scanned for query q.
   const char* scanned_query(size_t q) const {
-    return s_.coded_ ? reinterpret_cast<const char*>(codes_.data() + q * in_.dims) : query(q);
+    if (s_.coded_) return reinterpret_cast<const char*>(codes_.data() + q * in_.dims);
+    if (s_.widened_) return reinterpret_cast<const char*>(wide_queries_.data() + q * in_.dims);
+    return query(q);
   }
 
   void begin(size_t first);
   void encode(size_t q);
+  // Copies what is scanned of a row.
+  void copy_row(const char* from, char* to) const;
   void pack_queries();
   void set_bounds(size_t q);
   void adopt_thresholds();
@@ -73,6 +77,8 @@ class TopKSearch::Worker {
   // The rows of `rows` that may be found, gathered.
   void search_allowed(const Rows& rows);
   Rows gather(const Rows& rows, size_t start, size_t count);
+  // All of them, as float32.
+  Rows widen(const Rows& rows);
   const float* gather(const float* values, const uint32_t* picks, size_t count,
                       std::vector<float>& into) const;
   void stream(const Rows& rows);
@@ -83,6 +89,7 @@ class TopKSearch::Worker {
   // Norms and offsets of rows [r, r + count) into norms_ and offsets_.
   void measure(const Rows& rows, size_t r, size_t count);
   void rescore(const Rows& rows, size_t r, size_t first_query, uint32_t mask);
+  void rescore_waiting(const Rows& rows);
   void merge();
 
   TopKSearch& s_;
@@ -104,7 +111,16 @@ class TopKSearch::Worker {
   std::vector<int8_t> codes_;
   std::vector<double> code_norms_, code_errors_;
   std::vector<float> error_slope_;
+  std::vector<float> wide_queries_;
   Aligned<float> norms_, offsets_;
+  // What the tile before has left, see rescore().
+  struct Left {
+    size_t row;
+    size_t first_query;
+    uint32_t mask;
+  };
+  Left waiting_[kMaxTileRows];
+  size_t waiting_count_ = 0;
   std::vector<double> scratch_;
   std::vector<uint32_t> picks_;
   Aligned<char> gathered_;
