@@ -1,11 +1,12 @@
 /**
- * dot, cosine and l2 of one pair of vectors and of one vector against many: embedlane's public functions, its
- * addon at each instruction-set level, simsimd and plain JavaScript. One thread, data in cache.
+ * dot, cosine and l2 of one pair of vectors and of one vector against many, and one against many with elements of every
+ * type: embedlane's public functions, its addon at each instruction-set level, simsimd and plain JavaScript. One
+ * thread, data in cache.
  *
- *   node bench/kernels.mjs [--rounds 3] [--dims 128,…] [--quick] [--no-peers]
+ *   node bench/kernels.mjs [--rounds 3] [--dims 128,…] [--only pair,many,dtypes] [--quick] [--no-peers]
  */
 import Benchmark from 'benchmark';
-import { cosine, dot, l2, similarity } from 'embedlane/vectors';
+import { cosine, dequantize, dot, l2, quantize, similarity } from 'embedlane/vectors';
 import { loadBinding } from '#dist/native/load.js';
 import { javascript } from './lib/javascript.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
@@ -17,12 +18,25 @@ import { median, medianRatio } from './lib/stats.mjs';
 import { heading, number, table, times } from './lib/table.mjs';
 import { clusteredVectors } from './lib/vectors.mjs';
 
-const chosen = options({ dims: { type: 'string' } });
+const chosen = options({
+  dims: { type: 'string' },
+  only: { type: 'string', default: 'pair,many,dtypes' },
+});
+const PARTS = chosen.only.split(',');
 const ROUNDS = Number(chosen.rounds ?? (chosen.quick ? 1 : 3));
 const DIMS = (chosen.dims ?? (chosen.quick ? '384,768' : '128,256,384,512,768,1024,1536'))
   .split(',')
   .map(Number);
 const METRICS = ['dot', 'cosine', 'l2'];
+/** The precision of quantize that makes elements of a dtype, and the bytes of one. */
+const DTYPES = {
+  f32: ['float32', 4],
+  f16: ['float16', 2],
+  bf16: ['bfloat16', 2],
+  i8: ['int8', 1],
+  u8: ['uint8', 1],
+  b1: ['ubinary', 1 / 8],
+};
 
 /** Seconds per measurement: enough for thousands of calls of a microsecond. */
 const SECONDS = chosen.quick ? 0.02 : 0.08;
@@ -87,6 +101,65 @@ function manyContenders(metric, dims) {
   return list;
 }
 
+/** Dot products, or of bits Hamming distances, with elements of each type: `metric` is the dtype here. */
+function dtypeContenders(dtype, dims) {
+  const [precision] = DTYPES[dtype];
+  const options = {};
+  if (dtype === 'i8' || dtype === 'u8') {
+    const ends = (value) => new Array(dims).fill(value);
+    options.ranges = { min: ends(-0.2), max: ends(0.2) };
+  }
+  const make = (rows, seed) =>
+    quantize({ data: clusteredVectors(rows, dims, seed), rows, dims }, precision, options);
+  const [query, corpus] = [make(1, 11), make(ROWS, 12)];
+  const width = corpus.data.length / ROWS;
+  const last = corpus.row(ROWS - 1);
+  const metric = dtype === 'b1' ? 'hamming' : 'dot';
+  const out = new Float32Array(ROWS);
+  const list = [{ name: OURS, call: () => Math.abs(similarity(query, corpus, { metric }).data[ROWS - 1]) }];
+  for (const level of binding.simdLevels()) {
+    list.push({
+      name: `addon, ${level}`,
+      level,
+      call() {
+        const native = dtype === 'b1' ? 'l1' : 'dot';
+        binding.matrix(native, query.data, corpus.data, width * (dtype === 'b1' ? 8 : 1), out, dtype);
+        return Math.abs(out[ROWS - 1]);
+      },
+    });
+  }
+  // It takes no 16-bit floats from JavaScript, and has no dot product of unsigned bytes.
+  const score = { f32: simsimd?.dot, i8: simsimd?.dot, b1: simsimd?.hamming }[dtype];
+  if (score) {
+    const rows = Array.from({ length: ROWS }, (_, row) => corpus.row(row));
+    list.push({
+      name: 'simsimd loop',
+      call() {
+        for (let row = 0; row < ROWS; row++) out[row] = score(query.data, rows[row]);
+        return Math.abs(out[ROWS - 1]);
+      },
+    });
+  }
+  const numbers = (data) =>
+    dtype === 'f16' || dtype === 'bf16'
+      ? dequantize(new corpus.constructor(data, 1, dims, precision)).data
+      : Float32Array.from(data);
+  const [a, b] = [numbers(query.data), numbers(last)];
+  const expected = dtype === 'b1' ? countBits(query.data, last) : Math.abs(javascript.dot(a, b));
+  // 16-bit products are summed in float64 there, and here in whatever order.
+  list.expected = expected;
+  list.tolerance = Math.max(AGREE, AGREE * expected);
+  return list;
+}
+
+function countBits(a, b) {
+  let count = 0;
+  for (let i = 0; i < a.length; i++) {
+    for (let bits = a[i] ^ b[i]; bits !== 0; bits &= bits - 1) count++;
+  }
+  return count;
+}
+
 /** Nanoseconds per call, by the `benchmark` package. */
 function time({ name, call, level = best }) {
   binding.setSimdLevel(level);
@@ -104,19 +177,20 @@ function time({ name, call, level = best }) {
 }
 
 function check(list, what) {
-  const expected = list.find(({ name }) => name === 'plain JavaScript').call();
+  const expected = list.expected ?? list.find(({ name }) => name === 'plain JavaScript').call();
+  const tolerance = list.tolerance ?? AGREE;
   for (const { name, call, level = best } of list) {
     binding.setSimdLevel(level);
     const difference = Math.abs(call() - expected);
     binding.setSimdLevel(best);
-    if (!(difference <= AGREE))
+    if (!(difference <= tolerance))
       throw new Error(`${name} computes ${what} with a difference of ${difference}`);
   }
 }
 
-function measure(shape, contenders) {
+function measure(shape, contenders, metrics = METRICS) {
   const results = [];
-  for (const metric of METRICS) {
+  for (const metric of metrics) {
     for (const dims of DIMS) {
       const list = contenders(metric, dims);
       check(list, `${metric} of ${dims} dims`);
@@ -132,10 +206,10 @@ function measure(shape, contenders) {
   return results;
 }
 
-function show(results, title, format) {
-  for (const metric of METRICS) {
+function show(results, title, format, metrics = METRICS) {
+  for (const metric of metrics) {
     heading(`${metric}, ${title}`);
-    const names = [...new Set(results.map((result) => result.name))];
+    const names = [...new Set(results.filter((r) => r.metric === metric).map((result) => result.name))];
     const find = (name, dims) =>
       results.find((r) => r.metric === metric && r.dims === dims && r.name === name);
     const ratio = (name) =>
@@ -145,7 +219,7 @@ function show(results, title, format) {
         ['contender', ...DIMS.map((dims) => `${dims} dims`), 'embedlane is'],
         names.map((name) => [
           name,
-          ...DIMS.map((dims) => format(median(find(name, dims).rounds), dims)),
+          ...DIMS.map((dims) => format(median(find(name, dims).rounds), dims, metric)),
           times(ratio(name)),
         ]),
       ),
@@ -162,12 +236,27 @@ const busy = machineBusySeconds();
 const { user, system } = process.cpuUsage();
 const started = performance.now();
 
-const pairs = measure('one pair', pairContenders);
-const many = measure(`one to ${ROWS}`, manyContenders);
-show(pairs, 'one pair, nanoseconds per call', (nanoseconds) => number(nanoseconds));
-show(many, `one to ${ROWS} rows, GB/s of corpus`, (nanoseconds, dims) =>
-  number((4 * ROWS * dims) / nanoseconds),
-);
+const results = [];
+if (PARTS.includes('pair')) {
+  const pairs = measure('one pair', pairContenders);
+  show(pairs, 'one pair, nanoseconds per call', (nanoseconds) => number(nanoseconds));
+  results.push(...pairs);
+}
+if (PARTS.includes('many')) {
+  const many = measure(`one to ${ROWS}`, manyContenders);
+  show(many, `one to ${ROWS} rows, GB/s of corpus`, (nanoseconds, dims) =>
+    number((4 * ROWS * dims) / nanoseconds),
+  );
+  results.push(...many);
+}
+if (PARTS.includes('dtypes')) {
+  const names = Object.keys(DTYPES);
+  const dtypes = measure(`dtypes, one to ${ROWS}`, dtypeContenders, names);
+  const format = (nanoseconds, dims, dtype) =>
+    `${number((2 * ROWS * dims) / nanoseconds)}, ${number((DTYPES[dtype][1] * ROWS * dims) / nanoseconds)}`;
+  show(dtypes, `one to ${ROWS} rows, Gop/s and GB/s of corpus`, format, names);
+  results.push(...dtypes);
+}
 
 const own = process.cpuUsage();
 const seconds = (performance.now() - started) / 1000;
@@ -184,5 +273,5 @@ save('kernels', {
   rows: ROWS,
   versions: { embedlane: about.embedlane, simsimd: peer('simsimd') },
   foreign,
-  results: [...pairs, ...many],
+  results,
 });

@@ -4,7 +4,10 @@
  * rounds interleaved.
  *
  *   node bench/topk.mjs [--rounds 7] [--rows 100000] [--dims 384,768] [--queries 1,32,256] [--threads 2]
- *                       [--only name,…] [--quick] [--no-peers]
+ *                       [--metrics dot,cosine] [--only name,…] [--add] [--quick] [--no-peers]
+ *
+ * --add   keeps the cases of bench/results/topk.json that this run does not measure: for a run in parts. A case, all
+ *         its contenders in turn, is always one part, since only times of the same minutes can be compared.
  */
 import { availableParallelism } from 'node:os';
 import { agree } from './lib/agree.mjs';
@@ -12,7 +15,7 @@ import { Contender } from './lib/contender.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
 import { peer, pythonPeer, reportMissing } from './lib/peers.mjs';
 import { progress, progressDone } from './lib/progress.mjs';
-import { options, reportNoise, save, targetTable } from './lib/report.mjs';
+import { load, options, reportNoise, save, targetTable } from './lib/report.mjs';
 import { again, roofline } from './lib/roofline.mjs';
 import { median, medianRatio, min } from './lib/stats.mjs';
 import { heading, megabytes, number, percent, table, times } from './lib/table.mjs';
@@ -23,7 +26,9 @@ const chosen = options({
   dims: { type: 'string' },
   queries: { type: 'string' },
   threads: { type: 'string' },
+  metrics: { type: 'string', default: 'dot,cosine' },
   only: { type: 'string' },
+  add: { type: 'boolean', default: false },
 });
 const numbers = (text) => text.split(',').map(Number);
 const ROUNDS = Number(chosen.rounds ?? (chosen.quick ? 3 : 7));
@@ -32,6 +37,7 @@ const DIMS = numbers(chosen.dims ?? (chosen.quick ? '384' : '384,768'));
 const QUERIES = numbers(chosen.queries ?? (chosen.quick ? '1,32' : '1,32,256'));
 const THREADS = Number(chosen.threads ?? availableParallelism());
 const METRICS = ['dot', 'cosine'];
+const MEASURED_METRICS = METRICS.filter((metric) => chosen.metrics.split(',').includes(metric));
 const K = 10;
 
 /** Least duration of a round: several calls where one is short. */
@@ -134,7 +140,7 @@ async function measureDims(dims) {
       const init = { rows: ROWS, dims, kind: name, threads, corpus, queries };
       contender.about = await contender.process.call('init', init);
     }
-    for (const metric of METRICS) {
+    for (const metric of MEASURED_METRICS) {
       for (const queries of QUERIES)
         results.push(...(await measureCase(list, { dims, metric, queries, k: K })));
     }
@@ -149,10 +155,20 @@ async function measureDims(dims) {
 const seconds = (result) => result.rounds.map((round) => round.seconds);
 const sameCase = (a, b) => a.dims === b.dims && a.metric === b.metric && a.queries === b.queries;
 
+/** What an earlier run has written, where it measured other cases in the same way. */
+function earlier() {
+  const before = chosen.add ? load('topk') : undefined;
+  if (!before) return { results: [] };
+  if (before.rows !== ROWS || before.threads !== THREADS)
+    throw new Error('bench/results/topk.json has other rows or threads');
+  return before;
+}
+
 function show(results, limit) {
   for (const metric of METRICS) {
     for (const dims of new Set(results.map((result) => result.dims))) {
       const group = results.filter((result) => result.metric === metric && result.dims === dims);
+      if (group.length === 0) continue;
       heading(`${ROWS.toLocaleString('en-US')} × ${dims} float32, ${metric}, k = ${K}`);
       console.log(
         table(
@@ -227,17 +243,24 @@ function goals(results) {
 const about = machine();
 console.log(describeMachine(about));
 progress('measuring the limits of the machine');
+const before = earlier();
 let limit = chosen.quick ? undefined : roofline(THREADS);
 progressDone();
-const results = [];
+const measured = [];
 let simd;
 for (const dims of DIMS) {
-  const measured = await measureDims(dims);
-  results.push(...measured.results);
-  simd = measured.simd;
+  const part = await measureDims(dims);
+  measured.push(...part.results);
+  simd = part.simd;
 }
+const results = [
+  ...before.results.filter((result) => !measured.some((other) => sameCase(result, other))),
+  ...measured,
+];
 if (limit) {
   limit = again(limit);
+  // Machines are not always at their best.
+  for (const name of ['gflops', 'gbps']) limit[name] = Math.max(limit[name], before.limit?.[name] ?? 0);
   const [gflops, gbps] = [number(limit.gflops), number(limit.gbps)];
   console.log(
     `Limits of this machine, ${THREADS} threads: ${gflops} GFLOP/s float32, ${gbps} GB/s from memory`,

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { machine } from './machine.mjs';
 import { median } from './stats.mjs';
@@ -29,6 +29,12 @@ export function save(name, result) {
   const body = { name, date: new Date().toISOString(), machine: machine(), ...result };
   writeFileSync(file, `${JSON.stringify(body, null, 1)}\n`);
   console.log(`\nRaw rounds: bench/results/${name}.json`);
+}
+
+/** What {@link save} wrote last, if anything. */
+export function load(name) {
+  const file = new URL(`${name}.json`, folder);
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 }
 
 /** Says how much of the machine other programs took during the rounds; loudly when it was too much. */
