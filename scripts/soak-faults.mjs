@@ -74,8 +74,10 @@ async function terminate() {
   const shared = new FlatIndex({ dims: DIMS, accelerate: 'int8' });
   shared.add(rows(5_000));
   await shared.save(path);
-  await shared.close();
   const saved = join(folder, 'saved');
+  // What a worker that is ended in the middle of a save must leave there, if not its own.
+  await shared.save(saved);
+  await shared.close();
   const body = `
     const index = new FlatIndex({ dims: ${DIMS} });
     index.add(matrix(5_000));
@@ -96,13 +98,17 @@ async function terminate() {
     async () => {
       const one = worker(body);
       await once(one, 'message');
-      await setTimeout(below(30));
+      // Long enough for some of them to end a save.
+      await setTimeout(below(200));
       assert.equal(await one.terminate(), 1);
     },
     1.5,
   );
-  for (const name of [path, saved])
-    await (await FlatIndex.open(name, { verify: 'full', readOnly: true })).close();
+  for (const name of [path, saved]) {
+    const index = await FlatIndex.open(name, { verify: 'full', readOnly: true });
+    assert(index.size >= 5_000, `${name} has ${index.size} rows`);
+    await index.close();
+  }
 }
 
 async function load() {
