@@ -333,6 +333,34 @@ TEST(search_with_several_groups_and_pieces) {
   check_search(in);
 }
 
+// Long rows make many small pieces, of which a thread then takes several at a time.
+TEST(search_in_runs_of_pieces) {
+  Random random(19);
+  const size_t dims = 1024, rows = 6600, query_count = 3;
+  const std::vector<float> queries = random.vector(query_count * dims), corpus = random.vector(rows * dims);
+  const std::vector<uint64_t> allowed = bitmap(random, rows, 3);
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kF16}) {
+    const auto elements = [dtype](const std::vector<float>& values) {
+      if (dtype == Dtype::kF32) return as_bytes(values);
+      std::vector<char> halves(values.size() * 2);
+      scalar_kernels().conversions.to_f16(values.data(), values.size(),
+                                          reinterpret_cast<uint16_t*>(halves.data()));
+      return halves;
+    };
+    const std::vector<char> query_data = elements(queries), data = elements(corpus);
+    SearchInput in;
+    in.dtype = dtype;
+    in.dims = dims;
+    in.queries = query_data.data();
+    in.query_count = query_count;
+    in.blocks = {{data.data(), row_bytes(dtype, dims), rows}};
+    in.k = 20;
+    check_search(in);
+    in.allowed = allowed.data();
+    check_search(in);
+  }
+}
+
 TEST(search_without_rows_finds_nothing) {
   const float query[2] = {1, 2};
   SearchInput in;
