@@ -2,7 +2,7 @@
 
 const WIDTH = 720;
 const HEIGHT = 400;
-const MARGIN = { left: 70, right: 24, top: 48, bottom: 56 };
+const MARGIN = { left: 70, right: 40, top: 48, bottom: 56 };
 const COLORS = ['#0b6bcb', '#d1495b', '#2e933c', '#8a5fbf', '#c9791d'];
 const LINE_HEIGHT = 18;
 
