@@ -107,7 +107,8 @@ async function measure(folder) {
         (most, value, i) => Math.max(most, Math.abs(value - vectors[i])),
         0,
       );
-      if (!(contender.difference <= AGREE)) throw new Error(`${contender.name} computes other vectors`);
+      if (!(contender.difference <= AGREE))
+        throw new Error(`${contender.name} computes other vectors, by ${contender.difference}`);
       // The first round fills caches.
       await contender.process.call('round', {});
       contender.rounds = [];

@@ -1,14 +1,13 @@
 /**
- * The ONNX graph of a static model, as transformers.js needs it: `input_ids` of all texts one after the other and
- * `offsets` where each begins, which is model2vec's own way of calling it. That library's export has a loop over
- * the texts; this one sums all of them at once, which is as fast as onnxruntime does it.
+ * The ONNX graph of a static model, as transformers.js can run it: `input_ids` and `attention_mask` of a batch, one
+ * product of matrices for the sums. (model2vec's own export has a loop over the texts, which is slower; sums by
+ * ScatterND are wrong on several threads.)
  */
 import { createRequire } from 'node:module';
 
 const SCHEMA = `
   syntax = "proto2";
-  message Attribute { optional string name = 1; optional int64 i = 3; optional string s = 4; optional Tensor t = 5;
-    optional int32 type = 20; }
+  message Attribute { optional string name = 1; optional int64 i = 3; optional int32 type = 20; }
   message Tensor { repeated int64 dims = 1; optional int32 data_type = 2; optional string name = 8;
     optional bytes raw_data = 9; }
   message Node { repeated string input = 1; repeated string output = 2; optional string op_type = 4;
@@ -25,7 +24,7 @@ const SCHEMA = `
 
 const FLOAT = 1;
 const INT64 = 7;
-const ATTRIBUTE = { int: 2, string: 3, tensor: 4 };
+const INT_ATTRIBUTE = 2;
 
 const floats = (name, dims, data) => tensor(name, FLOAT, dims, data);
 const longs = (name, values) => tensor(name, INT64, [values.length], BigInt64Array.from(values, BigInt));
@@ -39,34 +38,19 @@ function value(name, type, ...dims) {
   return { name, type: { tensorType: { elemType: type, shape: { dim } } } };
 }
 
-const filled = (content) => [{ name: 'value', type: ATTRIBUTE.tensor, t: content }];
-const adding = [{ name: 'reduction', type: ATTRIBUTE.string, s: 'add' }];
-
 /** @returns bytes of a graph that gives the normalised mean of each text's rows of `table`, `[rows, dims]` */
 export function meanGraph(table, rows, dims) {
   const node = (opType, input, output, attribute = []) => ({ opType, input, output: [output], attribute });
+  const toFloat = [{ name: 'to', type: INT_ATTRIBUTE, i: FLOAT }];
   const nodes = [
-    node('Shape', ['input_ids'], 'tokens'),
-    node('Shape', ['offsets'], 'texts'),
-    // Which text each token belongs to: how many texts begin before it.
-    node('Unsqueeze', ['offsets', 'one'], 'starts'),
-    node('ConstantOfShape', ['texts'], 'ones', filled(longs('', [1]))),
-    node('ConstantOfShape', ['tokens'], 'none', filled(longs('', [0]))),
-    node('ScatterND', ['none', 'starts', 'ones'], 'begins', adding),
-    node('CumSum', ['begins', 'zero'], 'ordinals'),
-    node('Sub', ['ordinals', 'one'], 'owners'),
-    node('Unsqueeze', ['owners', 'one'], 'places'),
-    // Sums and numbers of their rows.
     node('Gather', ['table', 'input_ids'], 'vectors'),
-    node('Concat', ['texts', 'width'], 'shape', [{ name: 'axis', type: ATTRIBUTE.int, i: 0 }]),
-    node('ConstantOfShape', ['shape'], 'empty', filled(floats('', [1], Float32Array.of(0)))),
-    node('ScatterND', ['empty', 'places', 'vectors'], 'sums', adding),
-    node('ConstantOfShape', ['tokens'], 'units', filled(floats('', [1], Float32Array.of(1)))),
-    node('ConstantOfShape', ['texts'], 'zeros', filled(floats('', [1], Float32Array.of(0)))),
-    node('ScatterND', ['zeros', 'places', 'units'], 'counts', adding),
+    node('Cast', ['attention_mask'], 'mask', toFloat),
+    node('Unsqueeze', ['mask', 'one'], 'weights'),
+    node('MatMul', ['weights', 'vectors'], 'products'),
+    node('Squeeze', ['products', 'one'], 'sums'),
+    node('ReduceSum', ['mask', 'one'], 'counts'),
     node('Max', ['counts', 'least'], 'divisors'),
-    node('Unsqueeze', ['divisors', 'one'], 'columns'),
-    node('Div', ['sums', 'columns'], 'means'),
+    node('Div', ['sums', 'divisors'], 'means'),
     node('ReduceL2', ['means', 'one'], 'lengths'),
     node('Max', ['lengths', 'tiny'], 'norms'),
     node('Div', ['means', 'norms'], 'embeddings'),
@@ -79,13 +63,11 @@ export function meanGraph(table, rows, dims) {
       node: nodes,
       initializer: [
         floats('table', [rows, dims], table),
-        longs('zero', [0]),
         longs('one', [1]),
-        longs('width', [dims]),
         floats('least', [1], Float32Array.of(1)),
         floats('tiny', [1], Float32Array.of(1e-12)),
       ],
-      input: [value('input_ids', INT64, 'tokens'), value('offsets', INT64, 'texts')],
+      input: ['input_ids', 'attention_mask'].map((name) => value(name, INT64, 'texts', 'tokens')),
       output: [value('embeddings', FLOAT, 'texts', dims)],
     },
   };

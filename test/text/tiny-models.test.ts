@@ -21,48 +21,55 @@ interface TinyGolden {
 
 const EXACT = { cosine: 0.99999, absolute: 1e-5 };
 
-describe.each(['tiny-bert-cls', 'tiny-mpnet', 'tiny-xlmr', 'tiny-decoder', 'tiny-modernbert'])(
-  '%s against sentence-transformers',
-  (name) => {
-    const golden = readGolden<TinyGolden>(`tiny/${name}.json`);
-    const embeddings = readMatrix(`tiny/${name}_embeddings.f32.bin`, 32);
-    let model: TextEmbedder;
-    beforeAll(async () => {
-      model = await TextEmbedder.load(fixture(`models/${name}`));
-    });
-    afterAll(() => model?.close());
+const MODELS = [
+  'tiny-bert-cls',
+  'tiny-mpnet',
+  'tiny-xlmr',
+  'tiny-roberta',
+  'tiny-distilbert',
+  'tiny-decoder',
+  'tiny-modernbert',
+];
 
-    it('reads its limits from its configuration', () => {
-      expect([model.dimensions, model.maxTokens]).toEqual([32, golden.max_seq_length]);
-    });
+describe.each(MODELS)('%s against sentence-transformers', (name) => {
+  const golden = readGolden<TinyGolden>(`tiny/${name}.json`);
+  const embeddings = readMatrix(`tiny/${name}_embeddings.f32.bin`, 32);
+  let model: TextEmbedder;
+  beforeAll(async () => {
+    model = await TextEmbedder.load(fixture(`models/${name}`));
+  });
+  afterAll(() => model?.close());
 
-    it('gives the same ids and vectors', async () => {
-      expect((await model.tokenize(golden.texts)).map(({ ids }) => ids)).toEqual(golden.input_ids);
-      expectRows(await model.encode(golden.texts), embeddings, EXACT);
-    });
+  it('reads its limits from its configuration', () => {
+    expect([model.dimensions, model.maxTokens]).toEqual([32, golden.max_seq_length]);
+  });
 
-    it.each(golden.prompt_cases.map((item) => [item.file, item] as const))('%s', async (file, item) => {
-      const texts = golden.texts.slice(...item.texts);
-      const expected = readMatrix(`tiny/${file}`, 32);
-      const method = file.includes('encode_query') ? 'encodeQuery' : 'encodeDocument';
-      if (file.includes('encode_')) {
-        expectRows(await model[method](texts), expected, EXACT);
-      } else {
-        expectRows(await model.encode(texts, { promptName: item.prompt_name }), expected, EXACT);
-        expectRows(await model.encode(texts, { prompt: item.prompt }), expected, EXACT);
-        // An explicit prompt has precedence over a name.
-        expectRows(await model.encode(texts, { prompt: item.prompt, promptName: 'query' }), expected, EXACT);
-      }
-    });
+  it('gives the same ids and vectors', async () => {
+    expect((await model.tokenize(golden.texts)).map(({ ids }) => ids)).toEqual(golden.input_ids);
+    expectRows(await model.encode(golden.texts), embeddings, EXACT);
+  });
 
-    it('gives the same similarities', async () => {
-      const e = await model.encode(golden.texts.slice(0, 6));
-      golden.similarity_first6.flat().forEach((score, i) => {
-        expect(Math.abs(model.similarity(e, e).data[i] - score)).toBeLessThan(1e-5);
-      });
+  it.each(golden.prompt_cases.map((item) => [item.file, item] as const))('%s', async (file, item) => {
+    const texts = golden.texts.slice(...item.texts);
+    const expected = readMatrix(`tiny/${file}`, 32);
+    const method = file.includes('encode_query') ? 'encodeQuery' : 'encodeDocument';
+    if (file.includes('encode_')) {
+      expectRows(await model[method](texts), expected, EXACT);
+    } else {
+      expectRows(await model.encode(texts, { promptName: item.prompt_name }), expected, EXACT);
+      expectRows(await model.encode(texts, { prompt: item.prompt }), expected, EXACT);
+      // An explicit prompt has precedence over a name.
+      expectRows(await model.encode(texts, { prompt: item.prompt, promptName: 'query' }), expected, EXACT);
+    }
+  });
+
+  it('gives the same similarities', async () => {
+    const e = await model.encode(golden.texts.slice(0, 6));
+    golden.similarity_first6.flat().forEach((score, i) => {
+      expect(Math.abs(model.similarity(e, e).data[i] - score)).toBeLessThan(1e-5);
     });
-  },
-);
+  });
+});
 
 describe('configuration', () => {
   let folder: string;
@@ -96,6 +103,24 @@ describe('configuration', () => {
     const normalized = await model.encode(texts, { normalize: true });
     const meanModel = await variant('tiny-bert-cls', { '1_Pooling/config.json': { pooling_mode: 'mean' } });
     expectRows(normalized, { data: await encode(meanModel), rows: 3, dims: 32 }, EXACT);
+  });
+
+  it('takes the last token of a causal model without modules.json, unless its configuration says otherwise', async () => {
+    const golden = readGolden<TinyGolden>('tiny/tiny-decoder.json');
+    const file = fixture('models/tiny-decoder/config.json');
+    const config = {
+      ...(JSON.parse(await readFile(file, 'utf8')) as object),
+      architectures: ['Qwen3ForCausalLM'],
+    };
+    const plain = { 'modules.json': undefined, 'config.json': config };
+    await using model = await TextEmbedder.load(await variant('tiny-decoder', plain));
+    const rows = await model.encode(golden.texts, { normalize: true });
+    expectRows(rows, readMatrix('tiny/tiny-decoder_embeddings.f32.bin', 32), EXACT);
+    const twoWay = await variant('tiny-decoder', {
+      ...plain,
+      'config.json': { ...config, is_causal: false },
+    });
+    expect(await encode(twoWay)).toEqual(await encode(twoWay, { pooling: 'mean' }));
   });
 
   it('reads both generations of the pooling configuration alike', async () => {
