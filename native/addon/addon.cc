@@ -13,6 +13,7 @@
 #include "search.h"
 #include "static.h"
 #include "storage.h"
+#include "vector_table.h"
 #include "vectors.h"
 
 namespace embedlane {
@@ -61,6 +62,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["createWordPiece"] = Napi::Function::New<create_word_piece>(env);
   exports["encodeWordPiece"] = Napi::Function::New<encode_word_piece>(env);
   exports["embedWordPiece"] = Napi::Function::New<embed_word_piece>(env);
+  exports["mapTable"] = Napi::Function::New<map_table>(env);
   exports["preferLargePages"] = Napi::Function::New<prefer_large_pages>(env);
   exports["bagMeans"] = Napi::Function::New<bag_means>(env);
   exports["topKSync"] = Napi::Function::New<top_k_sync>(env);

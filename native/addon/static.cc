@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "../kernels/dispatch.h"
@@ -13,6 +14,7 @@
 #include "../tokenizer/wordpiece.h"
 #include "args.h"
 #include "environment.h"
+#include "vector_table.h"
 
 namespace embedlane {
 namespace {
@@ -136,6 +138,7 @@ class EmbedJob : public AsyncJob {
   Strings texts;
   TokenLimits limits;
   BagInput means;  // but for ids and ends
+  std::shared_ptr<const MappedFile> file;
   float* out;
   uint32_t* counts;
   uint8_t* known;
@@ -181,14 +184,19 @@ class EmbedJob : public AsyncJob {
 
 class BagJob : public AsyncJob {
  public:
-  BagJob(const BagInput& input, float* out)
-      : input_(input), out_(out), kernels_(current_kernels()), mean_of_(current_bag_mean()) {}
+  BagJob(const BagInput& input, std::shared_ptr<const MappedFile> file, float* out)
+      : input_(input),
+        file_(std::move(file)),
+        out_(out),
+        kernels_(current_kernels()),
+        mean_of_(current_bag_mean()) {}
 
  protected:
   void work() override { bag_means(kernels_, mean_of_, input_, out_); }
 
  private:
   BagInput input_;
+  std::shared_ptr<const MappedFile> file_;
   float* out_;
   const Kernels& kernels_;
   BagMean mean_of_;
@@ -245,7 +253,7 @@ Napi::Value embed_word_piece(const Napi::CallbackInfo& info) {
   job->tokenizer = handle(info, 0);
   job->texts = strings(info, 1);
   job->limits = {integer(info, 3, 1, kMost), boolean(info, 4), boolean(info, 5)};
-  const Span<float> table = floats(info, 6);
+  const VectorTable table = vector_table(info, 6);
   const size_t dims = integer(info, 7, 1, kMost);
   const size_t kept = integer(info, 9, 1, double(dims));
   job->means = {table.data, dims, nullptr, nullptr, 0, boolean(info, 8), kept, boolean(info, 10)};
@@ -260,6 +268,7 @@ Napi::Value embed_word_piece(const Napi::CallbackInfo& info) {
       out.length != product(env, texts, kept) || counts.length != texts || known.length != texts) {
     throw_error(env, "ERR_DIMENSION", "Expected room for a mean, a count and a flag for each text");
   }
+  job->file = table.file;
   job->out = out.data;
   job->counts = counts.data;
   job->known = known.data;
@@ -274,7 +283,7 @@ Napi::Value prefer_large_pages(const Napi::CallbackInfo& info) {
 
 Napi::Value bag_means(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Span<float> table = floats(info, 0);
+  const VectorTable table = vector_table(info, 0);
   const size_t dims = integer(info, 1, 1, kMost);
   const Span<uint32_t> ids = words(info, 2);
   const Span<uint32_t> ends = words(info, 3);
@@ -292,7 +301,7 @@ Napi::Value bag_means(const Napi::CallbackInfo& info) {
   }
   const BagInput input = {table.data,  dims,      ids.data, ends.data,
                           ends.length, normalize, kept,     normalize_kept};
-  return start(info, std::make_shared<BagJob>(input, out.data), 8);
+  return start(info, std::make_shared<BagJob>(input, table.file, out.data), 8);
 }
 
 }  // namespace embedlane

@@ -1,4 +1,4 @@
-import type { NativeBinding, WordPieceHandle } from './binding.js';
+import type { NativeBinding, VectorTable, WordPieceHandle } from './binding.js';
 
 /** What the binary exports of its tokenizer: arguments one by one, and arrays for the results. */
 export interface AddonWordPiece {
@@ -32,7 +32,7 @@ export interface AddonWordPiece {
     most: number,
     fromEnd: boolean,
     dropUnknown: boolean,
-    table: Float32Array,
+    table: VectorTable,
     dims: number,
     normalize: boolean,
     kept: number,

@@ -93,6 +93,14 @@ export interface TokenBags {
   known: Uint8Array;
 }
 
+/** Vectors of a mapped file. */
+export interface TableHandle {
+  readonly table: unique symbol;
+}
+
+/** Vectors in float32, row-major; must not change while it is read. */
+export type VectorTable = Float32Array | TableHandle;
+
 /** How means of a table's rows are to come out. */
 export interface MeanPlan {
   /** Values of a row. */
@@ -243,20 +251,20 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
   /**
    * {@link encodeWordPiece} and {@link bagMeans} in one go, on one thread.
    *
-   * @param table row-major, a row for each id of the tokenizer; must not change before the promise settles
+   * @param table a row for each id of the tokenizer
    */
   embedWordPiece?(
     tokenizer: WordPieceHandle,
     texts: Strings,
     limits: TokenLimits,
-    table: Float32Array,
+    table: VectorTable,
     plan: MeanPlan,
     into: TextMeans,
   ): Promise<void>;
   /**
    * Mean of rows of a table, as torch's EmbeddingBag has it: zeros for an empty bag.
    *
-   * @param table row-major, rows of `dims` values; must not change before the promise settles
+   * @param table rows of `dims` values
    * @param ids rows, bag after bag; bag `i` ends before `ends[i]`
    * @param normalize divide each mean by max(‖x‖, 1e-12)
    * @param kept leading values of each mean that are wanted
@@ -264,7 +272,7 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
    * @param out row-major `[bags, kept]`
    */
   bagMeans(
-    table: Float32Array,
+    table: VectorTable,
     dims: number,
     ids: Uint32Array,
     ends: Uint32Array,
@@ -273,6 +281,15 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     normalizeKept: boolean,
     out: Float32Array,
   ): Promise<void>;
+  /**
+   * Maps float32 values of a file, read-only; undefined where files cannot be mapped. Memory is the system's, which
+   * reads what is used and shares it between processes. The file must not be cut short meanwhile.
+   *
+   * @param begin position of the first value in the file, a multiple of 4
+   * @param length number of values
+   * @throws {EmbedlaneError} `ERR_IO` if the file cannot be mapped
+   */
+  mapTable?(path: string, begin: number, length: number): TableHandle;
   /** Hints that megabytes of new memory, not yet written, are better had in large pages. */
   preferLargePages(data: Float32Array): void;
 

@@ -10,7 +10,7 @@ import { allocateFloats } from '../native/memory.js';
 import type { Side } from '../text/config/index.js';
 import type { TruncationWish } from '../text/lane/protocol.js';
 import { readStaticConfig, type StaticLibrary, type StaticModelConfig } from './config.js';
-import { type EmbeddingTable, readTable } from './table.js';
+import { type EmbeddingTable, readTable, type TableMode } from './table.js';
 import { MeanOfTokens, type PreparedTexts } from './text-means.js';
 import { StaticTokenizer, TextRoom, type TokenizedTexts } from './tokenizer/index.js';
 import { type TextRange, textRanges } from './windows.js';
@@ -19,6 +19,7 @@ export interface StaticModelOptions {
   library: StaticLibrary | undefined;
   maxTokens: number | undefined;
   threads: number | undefined;
+  mode: TableMode;
 }
 
 /** How rows are to come out. */
@@ -84,7 +85,7 @@ export class StaticModel {
     const binding = loadBinding();
     const config = await readStaticConfig(folder, options.library);
     const [table, opened] = await Promise.allSettled([
-      readTable(join(folder, config.path, 'model.safetensors')),
+      readTable(join(folder, config.path, 'model.safetensors'), options.mode),
       StaticTokenizer.open(join(folder, config.path, 'tokenizer.json'), binding),
     ]);
     if (opened.status === 'rejected') throw opened.reason;

@@ -35,6 +35,7 @@ export async function openStaticText(
     library: undefined,
     maxTokens,
     threads: runtime.session.threads || undefined,
+    mode: 'memory',
   });
   try {
     throwIfAborted(signal);

@@ -14,6 +14,7 @@ import { checkQuantization, type EncodePrecision, type Quantization } from '../t
 import type { QuantizationRanges } from '../vectors/quantize.js';
 import { STATIC_LIBRARIES, type StaticLibrary } from './config.js';
 import type { StaticOutput } from './model.js';
+import { TABLE_MODES, type TableMode } from './table.js';
 
 /** Options of `StaticEmbedder.load`. */
 export interface StaticLoadOptions extends HubOptions {
@@ -27,6 +28,12 @@ export interface StaticLoadOptions extends HubOptions {
   maxTokens?: number;
   /** Threads to tokenise and average with. Default: all that the machine runs at once. */
   threads?: number;
+  /**
+   * `'memory'` (the default) reads the table of vectors. `'mmap'` maps it: at once, and shared between processes, but
+   * slower at first and a little afterwards, and only float32 without model2vec's mapping and weights. The file must
+   * not be changed in place while it is in use, and nobody looks for NaN in it. Without the addon, it is read.
+   */
+  mode?: TableMode;
   /** Aborts the loading, downloads included. */
   signal?: AbortSignal;
 }
@@ -67,6 +74,7 @@ export function checkStaticLoadOptions(options: StaticLoadOptions | undefined) {
     'library',
     'maxTokens',
     'threads',
+    'mode',
     'signal',
     ...HUB_OPTIONS,
   ]);
@@ -74,6 +82,7 @@ export function checkStaticLoadOptions(options: StaticLoadOptions | undefined) {
     hub: checkHubOptions(given),
     library: given.library === undefined ? undefined : oneOf('library', given.library, STATIC_LIBRARIES),
     maxTokens: optionalInteger('maxTokens', given.maxTokens, 1, MAX_TOKENS),
+    mode: given.mode === undefined ? TABLE_MODES[0] : oneOf('mode', given.mode, TABLE_MODES),
     threads: optionalInteger('threads', given.threads, 1, MAX_THREADS),
     signal: optionalSignal('signal', given.signal),
   };

@@ -1,15 +1,25 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { EmbedlaneError } from '../core/errors.js';
+import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { widenBfloat16, widenFloat16 } from '../core/float16.js';
 import { Safetensors, type TensorEntry } from '../hub/safetensors.js';
+import type { VectorTable } from '../native/binding.js';
 import { loadBinding } from '../native/load.js';
 import { allocateFloats } from '../native/memory.js';
 
 /** One vector per token id, row-major. */
 export interface EmbeddingTable {
-  data: Float32Array<ArrayBuffer>;
+  data: VectorTable;
   rows: number;
   dims: number;
+}
+
+/** How a table is had: read into memory, or mapped from its file. */
+export const TABLE_MODES = ['memory', 'mmap'] as const;
+export type TableMode = (typeof TABLE_MODES)[number];
+
+/** One that was read. */
+interface ReadTable extends EmbeddingTable {
+  data: Float32Array<ArrayBuffer>;
 }
 
 /** Bytes that are read and converted before the event loop turns: a millisecond or two. */
@@ -34,9 +44,9 @@ const NUMBERS: Record<string, (bytes: ArrayBuffer) => ArrayLike<number>> = {
  * with `mapping` (row of each token) and `weights` (factor of each token) folded in where there are any.
  *
  * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the file is missing, cut short, without these tensors, or has
- *   values that are not finite
+ *   values that are not finite, which nobody looks for where it is mapped; `ERR_INVALID_ARG` if it cannot be mapped
  */
-export async function readTable(file: string): Promise<EmbeddingTable> {
+export async function readTable(file: string, mode: TableMode): Promise<EmbeddingTable> {
   const { tensors } = await Safetensors.open(file);
   const name = tensors.has('embedding.weight') ? 'embedding.weight' : 'embeddings';
   const entry = tensors.get(name);
@@ -45,6 +55,16 @@ export async function readTable(file: string): Promise<EmbeddingTable> {
     throw invalid(file, "a matrix 'embedding.weight' or 'embeddings'", present || 'no tensors');
   }
   const [rows, dims] = entry.shape;
+  const { mapTable } = loadBinding();
+  if (mode === 'mmap' && mapTable) {
+    const converted = name === 'embeddings' && (tensors.has('mapping') || tensors.has('weights'));
+    if (entry.dtype !== 'F32' || entry.begin % 4 !== 0 || converted) {
+      const found = converted ? 'one with a mapping or weights' : `${entry.dtype} at byte ${entry.begin}`;
+      const memory = `'memory', since only a plain float32 table can be mapped and this is ${found},`;
+      throw invalidArgument('mode', memory, mode);
+    }
+    return { data: mapTable(file, entry.begin, rows * dims), rows, dims };
+  }
   const handle = await open(file);
   try {
     const table = { data: await readFloats(handle, file, name, entry), rows, dims };
@@ -110,10 +130,10 @@ function requireFinite(file: string, name: string, values: ArrayLike<number>): v
 
 async function fold(
   file: string,
-  { data, rows, dims }: EmbeddingTable,
+  { data, rows, dims }: ReadTable,
   mapping: Float32Array | undefined,
   weights: Float32Array | undefined,
-): Promise<EmbeddingTable> {
+): Promise<ReadTable> {
   const tokens = mapping?.length ?? rows;
   if (weights && weights.length !== tokens) {
     throw invalid(file, `${tokens} values in 'weights', one per token,`, `${weights.length}`);

@@ -1,5 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MOST_TOKENS_PER_UNIT, type NativeBinding, type WordPieceHandle } from '#dist/native/binding.js';
+import {
+  MOST_TOKENS_PER_UNIT,
+  type NativeBinding,
+  type VectorTable,
+  type WordPieceHandle,
+} from '#dist/native/binding.js';
 import { createFallback } from '#dist/native/fallback/index.js';
 import { loadBinding } from '#dist/native/load.js';
 import { joinStrings } from '#dist/static/tokenizer/strings.js';
@@ -146,6 +154,29 @@ describe.skipIf(!hasAddon)('the addon', () => {
       await expect(call(rows, means, counts, known)).rejects.toMatchObject({ code: 'ERR_DIMENSION' });
     }
     await expect(call(rows, 4, 2, 2)).resolves.toBeUndefined();
+  });
+
+  it('maps values within a file, and refuses what is no table', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'embedlane-table-'));
+    const file = join(folder, 'values');
+    await writeFile(file, Buffer.from(Float32Array.of(9, 1, 2, 3, 4).buffer));
+    const out = new Float32Array(2);
+    const mean = (table: VectorTable) =>
+      addon.bagMeans(table, 2, Uint32Array.of(0, 1), Uint32Array.of(2), false, 2, false, out);
+    await mean(addon.mapTable?.(file, 4, 4) as VectorTable);
+    expect(out).toEqual(Float32Array.of(2, 3));
+    for (const [begin, length] of [
+      [4, 5],
+      [2, 2],
+      [24, 1],
+      [0, 2 ** 40],
+    ]) {
+      expect(() => addon.mapTable?.(file, begin, length)).toThrow(/within the file/);
+    }
+    await rm(folder, { recursive: true });
+    expect(() => addon.mapTable?.(file, 0, 1)).toThrow(expect.objectContaining({ code: 'ERR_IO' }));
+    const { tokenizer } = await fewWords(addon);
+    await expect(mean(tokenizer as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
   });
 
   it('takes memory of any size and place for large pages, which changes nothing in it', () => {

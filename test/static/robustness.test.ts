@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StaticEmbedder, type StaticLoadOptions } from '#dist/static/index.js';
+import { simd } from '#dist/vectors/index.js';
 import { fixture } from '../text/goldens.js';
 
 let scratch: string;
@@ -44,6 +45,7 @@ describe('StaticEmbedder.load', () => {
     ['an unknown library', { library: 'fasttext' }, /sentence-transformers/],
     ['no threads', { threads: 0 }, /threads/],
     ['no tokens', { maxTokens: 0 }, /maxTokens/],
+    ['an unknown mode', { mode: 'map' }, /'memory', 'mmap'.*mode/],
   ])('refuses %s', async (_, options, message) => {
     const loading = load(fixture('models/tiny-static'), options as StaticLoadOptions);
     await expect(loading).rejects.toMatchObject({
@@ -159,6 +161,54 @@ describe('StaticEmbedder.load', () => {
       }),
     );
     expect(await expected()).toEqual(reference);
+  });
+
+  it('maps a table, with the same vectors, and after the file is replaced or gone', async () => {
+    const folder = await copyOf('tiny-static');
+    const texts = ['hello world', 'a', '', '\u302e left to the library'];
+    await using read = await load(folder);
+    await using mapped = await load(folder, { mode: 'mmap' });
+    const { data } = await read.encode(texts);
+    expect((await mapped.encode(texts)).data).toEqual(data);
+    await rm(join(folder, 'model.safetensors'));
+    expect((await mapped.encode(texts, { truncateDim: 8 })).data).toEqual(
+      (await read.encode(texts, { truncateDim: 8 })).data,
+    );
+  });
+
+  it.skipIf(simd().backend !== 'native')('maps float32 only, and nothing that is not there', async () => {
+    const folder = await copyOf('tiny-static');
+    const file = join(folder, 'model.safetensors');
+    const rows = 762;
+    const plain = { dtype: 'F32', shape: [rows, 1], data: new Float32Array(rows) };
+    const tables: [Buffer, string, RegExp][] = [
+      [
+        safetensors({ embeddings: { dtype: 'F64', shape: [rows, 1], data: new Float64Array(rows) } }),
+        'ERR_INVALID_ARG',
+        /'memory'.*this is F64/,
+      ],
+      [
+        safetensors({
+          embeddings: plain,
+          weights: { dtype: 'F64', shape: [rows], data: new Float64Array(rows) },
+        }),
+        'ERR_INVALID_ARG',
+        /'memory'.*mapping or weights/,
+      ],
+      [
+        safetensors({ embeddings: { ...plain, shape: [9, 1], data: new Float32Array(9) } }),
+        'ERR_MODEL_INVALID',
+        /762 tokens/,
+      ],
+      [safetensors({ embeddings: plain }).subarray(0, -4), 'ERR_MODEL_INVALID', /model\.safetensors/],
+    ];
+    for (const [bytes, code, message] of tables) {
+      await writeFile(file, bytes);
+      await expect(load(folder, { mode: 'mmap' })).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(message),
+      });
+    }
   });
 
   it('takes a tokenizer that only the library knows, with the same result', async () => {

@@ -1,3 +1,4 @@
+import type { VectorTable } from '../binding.js';
 import { normalizeRows } from './kernels.js';
 
 /** Values that are added before the event loop may turn. */
@@ -5,7 +6,7 @@ const TURN = 1_000_000;
 
 /** {@link NativeBinding.bagMeans} in TypeScript: the same float32 sums in the same order, hence the same bits. */
 export async function bagMeans(
-  table: Float32Array,
+  table: VectorTable,
   dims: number,
   ids: Uint32Array,
   ends: Uint32Array,
@@ -14,6 +15,8 @@ export async function bagMeans(
   normalizeKept: boolean,
   out: Float32Array,
 ): Promise<void> {
+  // Nothing here makes the other kind.
+  const vectors = table as Float32Array;
   const width = normalize ? dims : kept;
   const mean = new Float32Array(width);
   let start = 0;
@@ -23,7 +26,7 @@ export async function bagMeans(
     mean.fill(0);
     for (let i = start; i < end; i++) {
       const row = ids[i] * dims;
-      for (let d = 0; d < width; d++) mean[d] += table[row + d];
+      for (let d = 0; d < width; d++) mean[d] += vectors[row + d];
       turn += width;
       if (turn < TURN) continue;
       turn = 0;

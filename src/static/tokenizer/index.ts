@@ -5,6 +5,7 @@ import type {
   TextMeans,
   TokenBags,
   TokenLimits,
+  VectorTable,
   WordPieceHandle,
 } from '../../native/binding.js';
 import { MOST_TOKENS_PER_UNIT } from '../../native/binding.js';
@@ -100,7 +101,7 @@ export class StaticTokenizer {
   async embed(
     texts: Strings,
     limits: TokenLimits,
-    table: Float32Array,
+    table: VectorTable,
     plan: MeanPlan,
     into: Pick<TextMeans, 'means' | 'counts'>,
   ): Promise<Uint8Array> {
