@@ -53,6 +53,8 @@ describe('Lane', () => {
     ['exit', 'exited with code 42'],
     ['SIGKILL', 'was ended by SIGKILL'],
     ['SIGSEGV', 'was ended by SIGSEGV'],
+    // What V8 does when its heap is full.
+    ['SIGABRT', 'was ended by SIGABRT'],
   ])(
     'gives up after the second death by %s, and says how it died and what it wrote',
     async (how, message) => {

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -144,6 +146,32 @@ describe.runIf(hasProc && simd().backend === 'native')('a lane in the middle of 
     program.child.kill('SIGKILL');
     await program.ended;
     await expectGone(program.lanes);
+  });
+});
+
+/** Whether the limits of another process can be set. */
+const hasPrlimit = hasProc && spawnSync('prlimit', ['--version']).status === 0;
+
+describe.runIf(hasPrlimit)('a lane that gets no more memory', () => {
+  it('costs the call that needs it, and nothing else', async () => {
+    const before = new Set(childrenOf(process.pid));
+    // One run of some hundred texts: fifty megabytes and more of activations.
+    await using model = await TextEmbedder.load(TINY, { lanes: 1, tokenBudget: 2 ** 20 });
+    const [lane] = childrenOf(process.pid).filter((pid) => !before.has(pid));
+    const limit = (bytes: number) =>
+      expect(spawnSync('prlimit', ['--pid', String(lane), `--data=${bytes}:`]).status).toBe(0);
+    const used = Number(/VmData:\s+(\d+)/.exec(readFileSync(`/proc/${lane}/status`, 'utf8'))?.[1]) * 1024;
+    limit(used + 2 ** 24);
+    const many = Array.from({ length: 800 }, (_, i) => `${i} ${'word '.repeat(62)}`);
+    // onnxruntime says that it got none, or V8 ends the lane; its work is then done by one that has no such limit.
+    const error: unknown = await model.encode(many, { onProgress: () => {} }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    const { deaths } = model.stats().lanes;
+    if (error) expect(error).toMatchObject({ code: 'ERR_RUNTIME' });
+    else expect(deaths).toBe(1);
+    expectRows((await model.encode(texts)).data, 0);
   });
 });
 
