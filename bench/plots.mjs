@@ -1,5 +1,5 @@
 /**
- * Draws what there is of bench/results/runtime-*.json and growth.json into docs/performance/*.svg.
+ * Draws what there is of bench/results/runtime-*.json, soak.json and growth.json into docs/performance/*.svg.
  *
  *   node bench/plots.mjs
  */
@@ -67,16 +67,24 @@ draw('clients', (results, dtype) => {
     }),
   };
 });
-draw('memory', (results, dtype) => ({
-  'memory-over-time': lineChart({
+/** Megabytes against texts. */
+function memoryChart(dtype, series) {
+  return lineChart({
     ...{ title: `Resident memory over mixed lengths (${dtype})`, x: 'texts embedded', y: 'megabytes' },
-    lines: results.map(({ contender, points }) => {
+    lines: series.map(({ contender, points }) => {
       const every = Math.ceil(points.length / MOST_POINTS);
       const kept = points.filter((_, i) => i % every === 0);
       return { name: contender, points: kept.map(({ texts, bytes }) => [texts, bytes / 1e6]) };
     }),
-  }),
-}));
+  });
+}
+
+draw('memory', (results, dtype) => ({ 'memory-by-library': memoryChart(dtype, results) }));
+const soak = read('soak');
+if (soak.results?.memory) {
+  const { points } = soak.results.memory;
+  charts['memory-over-time'] = memoryChart(soak.dtype, [{ contender: 'embedlane and its lanes', points }]);
+}
 for (const [along, x] of [
   ['rows', 'rows'],
   ['dims', 'values per row'],

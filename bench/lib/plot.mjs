@@ -4,7 +4,8 @@ const WIDTH = 720;
 const HEIGHT = 400;
 const MARGIN = { left: 70, right: 40, top: 48, bottom: 56 };
 const COLORS = ['#0b6bcb', '#d1495b', '#2e933c', '#8a5fbf', '#c9791d'];
-const LINE_HEIGHT = 18;
+/** Of the lines' names above the drawing, in columns. */
+const LEGEND = { line: 18, column: 310, columns: 2 };
 const MIDDLE = (MARGIN.left + WIDTH - MARGIN.right) / 2;
 /** Of the names beside bars. */
 const NAMES_WIDTH = 190;
@@ -32,13 +33,13 @@ export function lineChart({ title, x, y, logX = false, logY = false, lines }) {
     points.map(([, value]) => value),
     logY,
     HEIGHT - MARGIN.bottom,
-    MARGIN.top + lines.length * LINE_HEIGHT,
+    MARGIN.top + Math.ceil(lines.length / LEGEND.columns) * LEGEND.line,
   );
   return drawing(title, [
     ...across.ticks.map((tick) => vertical(across.at(tick), tick, up.range)),
     ...up.ticks.map((tick) => horizontal(up.at(tick), tick)),
     label(MIDDLE, x),
-    `<text x="18" y="${HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 18 ${HEIGHT / 2})">${escaped(y)}</text>`,
+    `<text x="14" y="${HEIGHT / 2}" text-anchor="middle" transform="rotate(-90 14 ${HEIGHT / 2})">${escaped(y)}</text>`,
     ...lines.map((line, i) => drawn(line, i, across, up)),
   ]);
 }
@@ -93,12 +94,13 @@ function drawn({ name, points, dashed = false, color: place }, i, across, up) {
   const at = points.map(([a, b]) => [across.at(a).toFixed(1), up.at(b).toFixed(1)]);
   const dots =
     points.length > 40 ? [] : at.map(([a, b]) => `<circle cx="${a}" cy="${b}" r="3" fill="${color}"/>`);
-  const y = 44 + i * LINE_HEIGHT;
+  const y = 44 + Math.floor(i / LEGEND.columns) * LEGEND.line;
+  const x = MARGIN.left + 8 + (i % LEGEND.columns) * LEGEND.column;
   return [
     `<polyline fill="none" ${stroke} stroke-width="2" points="${at.map((point) => point.join(',')).join(' ')}"/>`,
     ...dots,
-    `<line x1="${MARGIN.left + 8}" x2="${MARGIN.left + 32}" y1="${y - 4}" y2="${y - 4}" ${stroke} stroke-width="3"/>`,
-    `<text x="${MARGIN.left + 40}" y="${y}">${escaped(name)}</text>`,
+    `<line x1="${x}" x2="${x + 24}" y1="${y - 4}" y2="${y - 4}" ${stroke} stroke-width="3"/>`,
+    `<text x="${x + 32}" y="${y}">${escaped(name)}</text>`,
   ].join('\n');
 }
 
