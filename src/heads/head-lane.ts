@@ -2,7 +2,14 @@ import { withDeadline } from '../core/deadline.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { Interruptible } from '../core/interruptible.js';
 import type { OnProgress } from '../core/progress.js';
-import { type Lane, type LaneHandle, type LaneSettings, openLane } from '../runtime/index.js';
+import {
+  allowTeam,
+  type Lane,
+  type LaneHandle,
+  type LaneSettings,
+  openLane,
+  type Priority,
+} from '../runtime/index.js';
 import { dropTexts, sendTexts } from '../text/send-texts.js';
 import { shareAmong, WINDOWS_IN_FLIGHT, type WindowLimits } from '../text/windows.js';
 import type { HeadRows, Loaded, LoadParams, RunParams, TokenOptions } from './lane/protocol.js';
@@ -11,6 +18,9 @@ const LANE = new URL('./lane/main.js', import.meta.url);
 
 /** About a millisecond of copying per window on the main thread. */
 const WINDOW = { texts: 512, characters: 256 * 1024 };
+
+/** Texts of a call that somebody waits for: such as are not shared among lanes. */
+const ALONE = 64;
 
 let nextJob = 0;
 
@@ -34,13 +44,19 @@ export class HeadLane {
     this.#lane = lane;
   }
 
-  /** Throws what `load` of the model's class documents. */
+  /**
+   * Throws what `load` of the model's class documents.
+   *
+   * @param bytes of the model's files
+   */
   static async load(
     params: LoadParams,
+    bytes: number,
     lanes: LaneSettings,
     signal: AbortSignal | undefined,
   ): Promise<{ lane: HeadLane; loaded: Loaded }> {
     const { lane, loaded } = await openLane<Loaded>(LANE, params, lanes, signal);
+    allowTeam(lane, params, bytes, lanes);
     return { lane: new HeadLane(lane), loaded };
   }
 
@@ -97,10 +113,11 @@ export class HeadLane {
       await process.call('run', params, (rows: HeadRows) => place(start, rows));
     };
     const windows = cutWindows(texts, seconds, shareAmong(this.#lane.size, texts.length, WINDOW));
+    const priority: Priority = texts.length > ALONE ? 'bulk' : 'interactive';
     const sendWindows = async () => {
       for (const [start, end] of windows) {
         if (work.stopped) return;
-        await this.#lane.run((process) => send(process, start, end), 'bulk');
+        await this.#lane.run((process) => send(process, start, end), priority);
       }
     };
     const sending = () => this.#lane.spread(WINDOWS_IN_FLIGHT, sendWindows);

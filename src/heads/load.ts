@@ -15,6 +15,7 @@ import {
   DTYPES,
   type Dtype,
   type FileSelector,
+  graphBytes,
   HUB_OPTIONS,
   type HubOptions,
   loadRepairing,
@@ -131,7 +132,7 @@ export async function loadHead<Config extends { path: string; head: HeadParams }
       session,
       tokenBudget,
     };
-    const { lane, loaded } = await HeadLane.load(params, lanes, signal);
+    const { lane, loaded } = await HeadLane.load(params, await graphBytes(file), lanes, signal);
     return { id: location.id, config, maxTokens, lane, widths: loaded.widths };
   });
 }

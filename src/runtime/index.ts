@@ -12,4 +12,4 @@ export {
   type RuntimeSettings,
   type SessionSettings,
 } from './options.js';
-export { planTeam, roomFor, type Team } from './team.js';
+export { allowTeam, planTeam, type Team } from './team.js';

@@ -1,4 +1,6 @@
 import { availableParallelism } from 'node:os';
+import type { Lane } from './lane.js';
+import type { LaneSettings, SessionSettings } from './options.js';
 import { defaultThreads } from './threads.js';
 
 /** Lanes that share the cores when there is more to do than one of them can. */
@@ -42,6 +44,24 @@ export function planTeam(
 }
 
 /** Whether the system, or the control group, has memory for so many more lanes. */
-export function roomFor(lanes: number, bytes: number): boolean {
+function roomFor(lanes: number, bytes: number): boolean {
   return process.availableMemory() > lanes * (LANE_BYTES + BYTES_PER_FILE_BYTE * bytes);
+}
+
+/**
+ * Lets the lane of a small model start a team, if the caller said nothing about lanes and threads.
+ *
+ * @param params what the lane was loaded with
+ * @param bytes of the model's files
+ */
+export function allowTeam(
+  lane: Lane<unknown>,
+  params: { session: SessionSettings },
+  bytes: number,
+  { teamKeepAlive }: LaneSettings,
+): void {
+  const team = teamKeepAlive === 0 ? undefined : planTeam(bytes);
+  if (!team) return;
+  const session = { ...params.session, threads: team.threads };
+  lane.allowTeam(team.lanes, { ...params, session }, () => roomFor(team.lanes, bytes));
 }

@@ -9,13 +9,7 @@ import {
   resolveModel,
   staticModelFiles,
 } from '../hub/index.js';
-import {
-  DEFAULT_TOKEN_BUDGET,
-  type Lane,
-  planTeam,
-  type RuntimeSettings,
-  roomFor,
-} from '../runtime/index.js';
+import { DEFAULT_TOKEN_BUDGET } from '../runtime/index.js';
 import { type EncoderConfig, readTextModelConfig, type TextModelConfig } from './config/index.js';
 import type { EncoderParams, LoadParams } from './lane/protocol.js';
 import type { LoadSettings } from './options.js';
@@ -89,18 +83,6 @@ export async function planModel({ id, folder }: ModelLocation, settings: LoadSet
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     params,
   };
-}
-
-/** Lets the lane of a small model start a team, if the caller said nothing about lanes and threads. */
-export function allowTeam(
-  lane: Lane<unknown>,
-  { params, bytes }: Pick<ModelPlan, 'params' | 'bytes'>,
-  { lanes }: RuntimeSettings,
-): void {
-  const team = lanes.teamKeepAlive === 0 ? undefined : planTeam(bytes);
-  if (!team) return;
-  const session = { ...params.session, threads: team.threads };
-  lane.allowTeam(team.lanes, { ...params, session }, () => roomFor(team.lanes, bytes));
 }
 
 function limit({ maxTokens, maxPositions }: EncoderConfig, wanted: number | undefined): number | undefined {

@@ -6,7 +6,8 @@ import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { withCallerStack } from '../core/errors.js';
 import { textList } from '../core/validate.js';
 import { loadRepairing, type ModelLocation } from '../hub/index.js';
-import { DEFAULT_TOKEN_BUDGET, openLane, RuntimeMeter, type RuntimeStats } from '../runtime/index.js';
+import type { RuntimeStats } from '../runtime/index.js';
+import { allowTeam, DEFAULT_TOKEN_BUDGET, openLane, RuntimeMeter } from '../runtime/index.js';
 import { similarity } from '../vectors/distances.js';
 import type { Chunk, ChunkEmbeddings } from './chunking/chunk-embeddings.js';
 import { encodeChunks } from './chunking/encode-chunks.js';
@@ -14,7 +15,7 @@ import type { EachChunk } from './chunking/options.js';
 import type { Side, Task, TextModelConfig } from './config/index.js';
 import { EncodeJob } from './encode-job.js';
 import type { Loaded } from './lane/protocol.js';
-import { allowTeam, locateModel, planModel } from './load.js';
+import { locateModel, planModel } from './load.js';
 import {
   type ChunkTextOptions,
   checkEncodeOptions,
@@ -134,7 +135,7 @@ export class TextEmbedder implements Embedder {
     const loadParams = plan.then(({ params }) => params);
     const { lane, loaded } = await openLane<Loaded>(LANE, loadParams, runtime.lanes, signal);
     const { params, bytes, ...model } = await plan;
-    allowTeam(lane, { params, bytes }, runtime);
+    allowTeam(lane, params, bytes, runtime.lanes);
     return new TextEmbedder(lane, {
       ...model,
       tokenBudget: params.tokenBudget,
