@@ -29,7 +29,7 @@ export interface RuntimeOptions {
   spin?: number;
   /**
    * Processes that compute, each with a copy of the model, from the start. Default: one, with all cores. If `threads`
-   * is not given either, a small text model on the CPU then gets up to four more, which share the cores, as soon as
+   * is not given either, a small model of texts on the CPU then gets up to four more, which share the cores, as soon as
    * work has waited for as long as a start takes; without work they end after five minutes.
    */
   lanes?: number;
