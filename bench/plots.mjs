@@ -63,7 +63,7 @@ draw('clients', (results, dtype) => {
     }),
     'latency-by-load': lineChart({
       ...{ ...axes, title: `Latency by load (${dtype})`, y: 'milliseconds', logY: true },
-      lines: byClients(results, { ', 99th percentile': ({ p99 }) => p99, ', median': ({ p50 }) => p50 }),
+      lines: byClients(results, { ', p99': ({ p99 }) => p99, ', median': ({ p50 }) => p50 }),
     }),
   };
 });

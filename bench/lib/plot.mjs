@@ -76,6 +76,7 @@ function bar({ name, value, strong = false }, end, y, step) {
 
 function drawing(title, parts) {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="13" fill="currentColor">
+<title>${escaped(title)}</title>
 <style>${STYLE}</style>
 <text x="${WIDTH / 2}" y="22" text-anchor="middle" font-size="15" font-weight="bold">${escaped(title)}</text>
 ${parts.join('\n')}
@@ -137,7 +138,7 @@ function niceStep(least) {
 }
 
 function shown(value) {
-  return Number(value.toPrecision(3)).toLocaleString('en');
+  return Number(value.toPrecision(4)).toLocaleString('en');
 }
 
 function escaped(text) {
