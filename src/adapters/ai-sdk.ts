@@ -58,7 +58,9 @@ export function aiSdkEmbeddingModel<V extends Version = 'v3'>(
 ): AiSdkEmbeddingModel<V> {
   const model = checkEmbedder(embedder);
   return {
-    ...{ specificationVersion: versionOf(options), provider: PROVIDER, modelId: model.modelId },
+    specificationVersion: versionOf(options),
+    provider: PROVIDER,
+    modelId: model.modelId,
     // The model splits and joins calls better than its caller could.
     maxEmbeddingsPerCall: undefined,
     supportsParallelCalls: true,
@@ -88,7 +90,9 @@ export function aiSdkRerankingModel<V extends Version = 'v3'>(
 ): AiSdkRerankingModel<V> {
   const model = checkReranker(reranker);
   return {
-    ...{ specificationVersion: versionOf(options), provider: PROVIDER, modelId: model.modelId },
+    specificationVersion: versionOf(options),
+    provider: PROVIDER,
+    modelId: model.modelId,
     async doRerank({ documents, query, topN, abortSignal }) {
       const texts =
         documents.type === 'text' ? documents.values : documents.values.map((value) => JSON.stringify(value));

@@ -47,8 +47,13 @@ async function* embedPieces(
   const reader = new PcmReader(plan.format);
   try {
     const open: OpenStreamParams = {
-      ...{ stream, sampleRate, overlap, padding },
-      ...{ maxSeconds: undefined, output: 'mean', decoderInputIds: [] },
+      stream,
+      sampleRate,
+      overlap,
+      padding,
+      maxSeconds: undefined,
+      output: 'mean',
+      decoderInputIds: [],
     };
     await call('openStream', open);
     for await (const piece of abort.until(samples)) {

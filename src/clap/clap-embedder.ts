@@ -89,7 +89,9 @@ export class ClapEmbedder extends TwoTowers {
     const [text, audio] = towers(files, dtype, folder).map((file) => join(folder, file));
     const joint = pickJoint(files, dtype, folder);
     const params: ClapLoadParams = {
-      ...{ text, audio, joint: joint && join(folder, joint) },
+      text,
+      audio,
+      joint: joint && join(folder, joint),
       features: config.features,
       tokenizer: config.tokenizer,
       tokenBudget: DEFAULT_TOKEN_BUDGET,

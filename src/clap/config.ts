@@ -15,8 +15,16 @@ export interface ClapConfig {
 
 /** Defaults of `ClapFeatureExtractor` and `ClapTextConfig`. */
 const DEFAULTS = {
-  ...{ mels: 64, sampleRate: 48_000, fftSize: 1024, hop: 480, seconds: 10 },
-  ...{ minFrequency: 0, maxFrequency: 14_000, positions: 514, padId: 1, scale: 1 / 0.07 },
+  mels: 64,
+  sampleRate: 48_000,
+  fftSize: 1024,
+  hop: 480,
+  seconds: 10,
+  minFrequency: 0,
+  maxFrequency: 14_000,
+  positions: 514,
+  padId: 1,
+  scale: 1 / 0.07,
 };
 const PADDINGS = ['repeatpad', 'repeat', 'pad'] as const;
 const TRUNCATIONS = ['fusion', 'rand_trunc'] as const;

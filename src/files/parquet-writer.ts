@@ -28,8 +28,11 @@ export async function openParquetWriter(
   const bytes = new ByteWriter();
   // Hardly any embedding compresses, and Snappy takes longer than writing them.
   const writer = new ParquetWriter({
-    ...{ writer: bytes, schema: [{ name: 'root', num_children: columns.length }, ...columns.flat()] },
-    ...{ codec: 'UNCOMPRESSED', statistics: false, createdBy: 'embedlane' },
+    writer: bytes,
+    schema: [{ name: 'root', num_children: columns.length }, ...columns.flat()],
+    codec: 'UNCOMPRESSED',
+    statistics: false,
+    createdBy: 'embedlane',
   });
   if (state) {
     bytes.index = 0;

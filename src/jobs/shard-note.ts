@@ -61,7 +61,11 @@ export function afterRows(
   const at = endOfRows(note);
   const groups = note.groups.filter(({ end }, i) => i === 0 || end > at);
   return {
-    ...{ doing: 'nothing', opened: 0, at, groups, killed: 0 },
+    doing: 'nothing',
+    opened: 0,
+    at,
+    groups,
+    killed: 0,
     stored: note.stored + stored,
     aside: [...note.aside, ...aside],
   };

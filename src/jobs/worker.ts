@@ -229,7 +229,9 @@ export class JobWorker implements AsyncDisposable {
         root: this.#root ?? entry.spec.root,
         targets: this.#targets,
         hasStored: entry.stored > 0,
-        ...{ suspicious: attempt > 1, signal, save },
+        suspicious: attempt > 1,
+        signal,
+        save,
       });
     this.#doing.add(name);
     try {

@@ -44,7 +44,9 @@ export class CohereEmbedder extends HostedEmbedder {
       baseURL: 'https://api.cohere.com/v2',
       keyVariables: ['CO_API_KEY', 'COHERE_API_KEY'],
       needsKey: true,
-      ...{ ending: '/embed', batchSize: 96, maxTokens: 200_000 },
+      ending: '/embed',
+      batchSize: 96,
+      maxTokens: 200_000,
     });
   }
 
@@ -70,7 +72,9 @@ export class JinaEmbedder extends HostedEmbedder {
       baseURL: 'https://api.jina.ai/v1',
       keyVariables: ['JINA_API_KEY'],
       needsKey: true,
-      ...{ ending: '/embeddings', batchSize: 128, maxTokens: 200_000 },
+      ending: '/embeddings',
+      batchSize: 128,
+      maxTokens: 200_000,
     });
   }
 
@@ -90,7 +94,9 @@ export class VoyageEmbedder extends HostedEmbedder {
       baseURL: 'https://api.voyageai.com/v1',
       keyVariables: ['VOYAGE_API_KEY'],
       needsKey: true,
-      ...{ ending: '/embeddings', batchSize: 128, maxTokens: 120_000 },
+      ending: '/embeddings',
+      batchSize: 128,
+      maxTokens: 120_000,
     });
   }
 

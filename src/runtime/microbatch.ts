@@ -153,7 +153,13 @@ export class MicroBatcher<Result> {
       return known;
     }
     const entry: Entry<Result> = {
-      ...{ group, text, cost, priority, since: this.#turn, waiters: new Set(), run: undefined },
+      group,
+      text,
+      cost,
+      priority,
+      since: this.#turn,
+      waiters: new Set(),
+      run: undefined,
     };
     this.#known.set(key(group, text), entry);
     this.#queues[priority].add(entry);

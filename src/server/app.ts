@@ -81,11 +81,14 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
     const { model, texts, tokens, key } = stateOf(request);
     const route = request.routeOptions.url ?? 'unknown';
     const { statusCode: status, elapsedTime } = reply;
-    metrics.record({ ...{ route, status, seconds: elapsedTime / 1000 }, model, texts, tokens });
+    metrics.record({ route, status, seconds: elapsedTime / 1000, model, texts, tokens });
     if (tokens && rates.active) rates.spend(key ?? request.ip, tokens);
     const ms = Math.round(elapsedTime * 100) / 100;
     request.log.info({
-      ...{ method: request.method, route, status, ms },
+      method: request.method,
+      route,
+      status,
+      ms,
       key,
       model,
       texts,

@@ -28,37 +28,40 @@ export class ServerMetrics {
     const registers = [this.#registry];
     const name = (suffix: string) => `embedlane_${suffix}`;
     this.#requests = new Counter({
-      ...{
-        name: name('requests_total'),
-        help: 'Requests answered',
-        labelNames: ['route', 'status'],
-        registers,
-      },
+      name: name('requests_total'),
+      help: 'Requests answered',
+      labelNames: ['route', 'status'],
+      registers,
     });
     this.#duration = new Histogram({
-      ...{
-        name: name('request_duration_seconds'),
-        help: 'Time from request to answer',
-        labelNames: ['route'],
-      },
-      ...{ buckets: DURATIONS, registers },
+      name: name('request_duration_seconds'),
+      help: 'Time from request to answer',
+      labelNames: ['route'],
+      buckets: DURATIONS,
+      registers,
     });
     this.#texts = new Counter({
-      ...{
-        name: name('texts_total'),
-        help: 'Texts, pictures and pairs computed for clients',
-        labelNames: ['model'],
-        registers,
-      },
+      name: name('texts_total'),
+      help: 'Texts, pictures and pairs computed for clients',
+      labelNames: ['model'],
+      registers,
     });
     this.#tokens = new Counter({
-      ...{ name: name('tokens_total'), help: 'Tokens of these texts', labelNames: ['model'], registers },
+      name: name('tokens_total'),
+      help: 'Tokens of these texts',
+      labelNames: ['model'],
+      registers,
     });
     this.#inputs = new Histogram({
-      ...{ name: name('request_texts'), help: 'Texts in one request', buckets: BATCH_SIZES, registers },
+      name: name('request_texts'),
+      help: 'Texts in one request',
+      buckets: BATCH_SIZES,
+      registers,
     });
     new Gauge({
-      ...{ name: name('requests_active'), help: 'Requests in progress', registers },
+      name: name('requests_active'),
+      help: 'Requests in progress',
+      registers,
       collect() {
         this.set(active());
       },
@@ -87,7 +90,10 @@ export class ServerMetrics {
   #models(pool: ModelPool, registers: Registry[]): void {
     const gauge = (suffix: string, help: string, value: (stats: ModelStats) => number) =>
       new Gauge({
-        ...{ name: `embedlane_model_${suffix}`, help, labelNames: ['model'] as const, registers },
+        name: `embedlane_model_${suffix}`,
+        help,
+        labelNames: ['model'] as const,
+        registers,
         collect() {
           this.reset();
           for (const { name, loaded } of pool.models) {

@@ -38,7 +38,11 @@ export class ClapFeatureExtractor {
     this.config = config;
     this.#window = hannWindow(fftSize);
     this.#filters = melFilters({
-      ...{ mels, fftSize, sampleRate, minFrequency, maxFrequency },
+      mels,
+      fftSize,
+      sampleRate,
+      minFrequency,
+      maxFrequency,
       ...(fusion ? ({ scale: 'htk', norm: null } as const) : ({ scale: 'slaney', norm: 'slaney' } as const)),
     });
   }

@@ -128,8 +128,16 @@ async function embedFiles({ paths, flags, signal }: Work, out: string): Promise<
   await using model = await loadModel(flags, signal);
   const { field, text, prompt, promptName, normalize, truncateDim, chunkTokens, overlap, pool } = flags;
   const options = {
-    ...{ field, format, text, prompt, promptName, normalize, truncateDim },
-    ...{ chunkTokens, overlap, pool },
+    field,
+    format,
+    text,
+    prompt,
+    promptName,
+    normalize,
+    truncateDim,
+    chunkTokens,
+    overlap,
+    pool,
   };
   const identity = await identify(paths, options, model, { prompt, promptName, normalize, truncateDim });
   const job = await BulkJob.open({

@@ -50,7 +50,11 @@ Examples:
         importRecords(file, store, {
           fields: { id, vector, document, metadata },
           collection: collectionOf(flags),
-          ...{ records, skip, batchSize, signal, onProgress },
+          records,
+          skip,
+          batchSize,
+          signal,
+          onProgress,
         }),
       );
     });

@@ -138,7 +138,14 @@ async function submit(files: string[], flags: SubmitFlags, { signal }: CliContex
         ...(carry
           ? { records: carried(files, field) }
           : { inputs: files, fields: { text: field, id: idField, metadata } }),
-        ...{ store, model, dtype, root, id, shardRows, attempts, signal },
+        store,
+        model,
+        dtype,
+        root,
+        id,
+        shardRows,
+        attempts,
+        signal,
         collection: collectionOf(flags),
         onProgress: ({ completed }) => {
           bar ??= startProgressBar('Queueing', 'rows', 0);

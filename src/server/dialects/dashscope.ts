@@ -51,7 +51,9 @@ function textEmbedding(app: FastifyInstance, { engine }: DialectContext): void {
       throw invalid('parameters.text_type', "'text_type' must be 'query' or 'document'");
     }
     const wanted: EmbedRequest = {
-      ...{ model: stringField(body, 'model'), inputs: { texts }, param: 'input.texts' },
+      model: stringField(body, 'model'),
+      inputs: { texts },
+      param: 'input.texts',
       purpose: type ?? 'document',
       dimensions: optionalIntegerField(parameters, 'dimension', 1, 1_000_000),
       truncate: booleanField(parameters, 'auto_truncation', true),
@@ -113,7 +115,9 @@ function textRerank(app: FastifyInstance, context: DialectContext): void {
     const input = objectBody(given(body, 'input'), "Expected an object for 'input'");
     const parameters = objectBody(given(body, 'parameters') ?? {}, "Expected an object for 'parameters'");
     const { results, withDocuments, tokens } = await rerankDocuments(context, request, {
-      ...{ model: stringField(body, 'model'), param: 'input.documents', raw: false },
+      model: stringField(body, 'model'),
+      param: 'input.documents',
+      raw: false,
       query: stringField(input, 'query'),
       documents: documentsField(input, 'documents'),
       topK: optionalIntegerField(parameters, 'top_n', 1, 1_000_000),
@@ -121,7 +125,8 @@ function textRerank(app: FastifyInstance, context: DialectContext): void {
     });
     return {
       output: { results: results.map(withText(withDocuments)) },
-      ...{ usage: { total_tokens: tokens }, request_id: request.id },
+      usage: { total_tokens: tokens },
+      request_id: request.id,
     };
   });
 }

@@ -42,7 +42,9 @@ function embed(app: FastifyInstance, { engine }: DialectContext): void {
     const body = objectBody(request.body, 'missing request body');
     const model = modelOf(body);
     const result = await engine.embed({
-      ...{ model, inputs: { texts: inputsOf(body) }, param: 'input' },
+      model,
+      inputs: { texts: inputsOf(body) },
+      param: 'input',
       normalize: true,
       dimensions: dimensionsOf(body),
       strictDimensions: false,
@@ -70,7 +72,9 @@ function legacyEmbed(app: FastifyInstance, { engine }: DialectContext): void {
     const body = objectBody(request.body, 'missing request body');
     const prompt = optionalStringField(body, 'prompt') ?? '';
     const result: EmbedResponse = await engine.embed({
-      ...{ model: modelOf(body), inputs: { texts: prompt === '' ? [] : [prompt] }, param: 'prompt' },
+      model: modelOf(body),
+      inputs: { texts: prompt === '' ? [] : [prompt] },
+      param: 'prompt',
       keepAlive: keepAliveOf(body),
       signal: signalOf(request),
     });
@@ -116,7 +120,9 @@ async function embedders({ engine }: DialectContext): Promise<PooledModel[]> {
 function describeModel(model: PooledModel): object {
   const name = model.name.includes(':') ? model.name : `${model.name}:latest`;
   return {
-    ...{ name, model: name, modified_at: model.created.toISOString() },
+    name,
+    model: name,
+    modified_at: model.created.toISOString(),
     digest: createHash('sha256')
       .update(`${model.name} ${model.served.dtype ?? 'auto'}`)
       .digest('hex'),
@@ -131,13 +137,11 @@ function running(model: PooledModel): object {
 
 function details({ served }: PooledModel): object {
   return {
-    ...{
-      parent_model: '',
-      format: 'onnx',
-      family: ARCHITECTURE,
-      families: [ARCHITECTURE],
-      parameter_size: '',
-    },
+    parent_model: '',
+    format: 'onnx',
+    family: ARCHITECTURE,
+    families: [ARCHITECTURE],
+    parameter_size: '',
     quantization_level: (served.dtype ?? 'auto').toUpperCase(),
   };
 }

@@ -73,7 +73,10 @@ async function describeModel(model: PooledModel): Promise<object> {
   // A model that cannot be reached is still one that the server offers.
   const capabilities = await model.capabilities().catch(() => []);
   return {
-    ...{ id: name, object: 'model', created: Math.floor(created.getTime() / 1000), owned_by: 'embedlane' },
+    id: name,
+    object: 'model',
+    created: Math.floor(created.getTime() / 1000),
+    owned_by: 'embedlane',
     capabilities,
   };
 }
@@ -89,7 +92,10 @@ async function embeddings({ engine }: DialectContext, request: FastifyRequest, r
   const encoding = encodingFormat(body);
 
   const result = await engine.embed({
-    ...{ model, inputs, param: 'input', dimensions },
+    model,
+    inputs,
+    param: 'input',
+    dimensions,
     normalize: optionalBooleanField(body, 'normalized'),
     purpose: purposeField(body),
     signal: signalOf(request),

@@ -75,7 +75,9 @@ async function superset(context: DialectContext, request: FastifyRequest): Promi
   const body = objectBody(request.body);
   const { results, withDocuments, model, tokens } = await rerank(context, request, body, ['top_n', 'top_k']);
   return {
-    ...{ object: 'list', model: optionalStringField(body, 'model') ?? model.name, id: request.id },
+    object: 'list',
+    model: optionalStringField(body, 'model') ?? model.name,
+    id: request.id,
     created: Math.floor(Date.now() / 1000),
     results: results.map(withText(withDocuments)),
     data: results.map(({ text, ...result }) => ({ ...result, ...(withDocuments && { document: text }) })),
@@ -96,7 +98,8 @@ function rerank(
   limits: readonly string[],
 ): Promise<Reranking> {
   return rerankDocuments(context, request, {
-    ...{ model: optionalStringField(body, 'model'), param: 'documents' },
+    model: optionalStringField(body, 'model'),
+    param: 'documents',
     query: stringField(body, 'query'),
     documents: documentsField(body, 'documents'),
     topK: limits
@@ -118,7 +121,9 @@ export async function rerankDocuments(
   const { ranked, ...usage } = await engine.rank({ ...wanted, signal: signalOf(request) });
   note(request, usage);
   const results = ranked.map(({ corpusId, score }) => ({
-    ...{ index: corpusId, relevance_score: score, text: documents[corpusId] },
+    index: corpusId,
+    relevance_score: score,
+    text: documents[corpusId],
   }));
   return { ...usage, results, withDocuments };
 }

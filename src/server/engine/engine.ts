@@ -119,9 +119,9 @@ export class Engine {
       const loadTime = performance.now() - start;
       if (count === 0) {
         const none = new Embeddings(new Float32Array(0), 0, 0);
-        return { ...{ model: pooled, count, loadTime }, embeddings: none, tokens: 0 };
+        return { model: pooled, count, loadTime, embeddings: none, tokens: 0 };
       }
-      return { ...{ model: pooled, count, loadTime }, ...(await embedWith(loaded, request)) };
+      return { model: pooled, count, loadTime, ...(await embedWith(loaded, request)) };
     });
   }
 
@@ -132,7 +132,7 @@ export class Engine {
     const pooled = await this.pool.find(request.model, 'embed', 'embed_sparse');
     return this.#use(pooled, request, async (loaded) => {
       const done = await embedM3(as(loaded, 'm3'), request);
-      return { ...{ model: pooled, count, loadTime: 0 }, ...done };
+      return { model: pooled, count, loadTime: 0, ...done };
     });
   }
 
@@ -141,7 +141,7 @@ export class Engine {
     const pooled = await this.pool.find(request.model, 'embed_all');
     return this.#use(pooled, request, async (loaded) => {
       const done = await tokenVectors(loaded as Parameters<typeof tokenVectors>[0], request);
-      return { ...{ model: pooled, count: request.texts.length }, ...done };
+      return { model: pooled, count: request.texts.length, ...done };
     });
   }
 
@@ -153,7 +153,7 @@ export class Engine {
       const count = texts.length;
       if (loaded.kind === 'm3') {
         const { sparse, tokens } = await embedM3(loaded.model, { ...request, inputs: { texts } });
-        return { ...{ model: pooled, count }, vectors: sparse, tokens };
+        return { model: pooled, count, vectors: sparse, tokens };
       }
       const model = as(loaded, 'sparse');
       let tokens = 0;
@@ -161,7 +161,7 @@ export class Engine {
       const options = { signal, onUsage, ...(promptName !== undefined && { promptName }) };
       const encode = { query: 'encodeQuery', document: 'encodeDocument', any: 'encode' } as const;
       const vectors = await model[encode[purpose ?? 'any']](texts, options);
-      return { ...{ model: pooled, count }, vectors, tokens };
+      return { model: pooled, count, vectors, tokens };
     });
   }
 
@@ -177,7 +177,7 @@ export class Engine {
           : loaded.kind === 'm3'
             ? rankHybrid(loaded.model, request)
             : rankTogether(as(loaded, 'cross-encoder'), request);
-      return { ...{ model: pooled, count }, ...(await ranking) };
+      return { model: pooled, count, ...(await ranking) };
     });
   }
 
@@ -192,10 +192,8 @@ export class Engine {
       const model = as(loaded, 'cross-encoder');
       const activation = raw ? 'identity' : model.labels === 1 ? 'sigmoid' : 'softmax';
       let tokens = 0;
-      const options = {
-        ...({ activation, signal } as const),
-        onUsage: (usage: { tokens: number }) => (tokens += usage.tokens),
-      };
+      const onUsage = (usage: { tokens: number }) => (tokens += usage.tokens);
+      const options = { activation, signal, onUsage } as const;
       const scores = new Array<Float32Array>(inputs.length);
       const place = (indices: number[], values: Float32Array) =>
         indices.forEach((index, i) => {
@@ -217,7 +215,7 @@ export class Engine {
           options,
         ),
       );
-      return { ...{ model: pooled, count: inputs.length }, labels: model.labelNames, scores, tokens };
+      return { model: pooled, count: inputs.length, labels: model.labelNames, scores, tokens };
     });
   }
 

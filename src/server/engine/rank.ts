@@ -13,7 +13,8 @@ export async function rankTogether(model: CrossEncoder, request: RankRequest): P
   const ranked = await model.rank(query, documents, {
     activation: raw ? 'identity' : 'sigmoid',
     ...(topK !== undefined && { topK }),
-    ...{ signal, onUsage: (usage) => (tokens = usage.tokens) },
+    signal,
+    onUsage: (usage) => (tokens = usage.tokens),
   });
   return { ranked, tokens };
 }

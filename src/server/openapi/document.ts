@@ -16,7 +16,8 @@ const operationPaths: Paths = {
   '/ready': {
     get: operation({
       summary: 'Whether the server takes requests: 503 while it starts or drains',
-      ...{ answer: status, open: true },
+      answer: status,
+      open: true,
     }),
   },
   '/metrics': {

@@ -20,10 +20,17 @@ const keepAlive = said(
   either(number, string),
 );
 const entry = {
-  ...{ name: string, model: string, modified_at: string, digest: string },
+  name: string,
+  model: string,
+  modified_at: string,
+  digest: string,
   details: object({
-    ...{ parent_model: string, format: string, family: string, families: strings },
-    ...{ parameter_size: string, quantization_level: string },
+    parent_model: string,
+    format: string,
+    family: string,
+    families: strings,
+    parameter_size: string,
+    quantization_level: string,
   }),
 };
 const names = 'name model modified_at digest details';
@@ -34,16 +41,23 @@ export const ollamaPaths: Paths = {
       summary: 'Embed texts, scaled to length 1',
       body: object(
         {
-          ...{ model, input: either(string, strings), truncate: boolean, dimensions: integer },
-          ...{ keep_alive: keepAlive, options: { type: 'object' } },
+          model,
+          input: either(string, strings),
+          truncate: boolean,
+          dimensions: integer,
+          keep_alive: keepAlive,
+          options: { type: 'object' },
         },
         'model',
       ),
       example: { model: 'all-MiniLM-L6-v2', input: ['a cat', 'a kitten'] },
       answer: object(
         {
-          ...{ model: string, embeddings: list(vector) },
-          ...{ total_duration: integer, load_duration: integer, prompt_eval_count: integer },
+          model: string,
+          embeddings: list(vector),
+          total_duration: integer,
+          load_duration: integer,
+          prompt_eval_count: integer,
         },
         'model embeddings total_duration load_duration prompt_eval_count',
       ),
@@ -84,8 +98,13 @@ export const ollamaPaths: Paths = {
       body: object({ model: string, name: string, verbose: boolean }),
       answer: object(
         {
-          ...{ modelfile: string, parameters: string, template: string, modified_at: string },
-          ...{ details: entry.details, model_info: { type: 'object' }, capabilities: strings },
+          modelfile: string,
+          parameters: string,
+          template: string,
+          modified_at: string,
+          details: entry.details,
+          model_info: { type: 'object' },
+          capabilities: strings,
         },
         'details model_info capabilities',
       ),

@@ -19,7 +19,8 @@ const fault = object(
   {
     error: object(
       {
-        ...{ message: string, type: string },
+        message: string,
+        type: string,
         param: either(string, { type: 'null' }),
         code: either(string, { type: 'null' }),
       },
@@ -84,7 +85,10 @@ const embeddings = operation({
 
 const described = object(
   {
-    ...{ id: string, object: { const: 'model' }, created: integer, owned_by: string },
+    id: string,
+    object: { const: 'model' },
+    created: integer,
+    owned_by: string,
     capabilities: list(oneOf(...new Set(Object.values(CAPABILITIES).flat()))),
   },
   'id object created owned_by capabilities',
@@ -94,7 +98,9 @@ const models = operation({
   answer: object({ object: { const: 'list' }, data: list(described) }, 'object data'),
 });
 const oneModel = operation({
-  ...{ summary: 'One model', description: 'The name may have slashes in it.', parameters: ['model'] },
+  summary: 'One model',
+  description: 'The name may have slashes in it.',
+  parameters: ['model'],
   answer: described,
 });
 

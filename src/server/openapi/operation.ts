@@ -28,7 +28,10 @@ export function operations(tag: string, fault: Schema): (description: Descriptio
     ...(description && { description }),
     ...(parameters && {
       parameters: parameters.map((name) => ({
-        ...{ name, in: 'path', required: true, schema: { type: 'string' } },
+        name,
+        in: 'path',
+        required: true,
+        schema: { type: 'string' },
       })),
     }),
     ...(body && {

@@ -26,7 +26,9 @@ const usage = object({ total_tokens: integer }, 'total_tokens');
 
 export const rerankBody = object(
   {
-    ...{ model: optionalModel, query: string, documents },
+    model: optionalModel,
+    query: string,
+    documents,
     top_n: said('How many of the best to return. Default: all.', count),
     top_k: said("The same in Voyage's words.", count),
     return_documents: boolean,
@@ -37,7 +39,9 @@ export const rerankBody = object(
 
 export const rerankAnswer = object(
   {
-    ...{ object: { const: 'list' }, model: string, usage },
+    object: { const: 'list' },
+    model: string,
+    usage,
     results: list(result),
     data: said(
       "The same for Voyage's clients.",
@@ -56,7 +60,9 @@ export const rerankPaths: Paths = {
   '/v1/rerank': {
     post: jina({
       summary: 'Sort documents by how well they answer a query (Jina, infinity, Voyage)',
-      ...{ body: rerankBody, answer: rerankAnswer, example },
+      body: rerankBody,
+      answer: rerankAnswer,
+      example,
     }),
   },
   '/v2/rerank': {

@@ -33,7 +33,9 @@ const raw = said('Logits, instead of scores between 0 and 1.', boolean);
 const prediction = list(object({ score: number, label: string }, 'score label'));
 const token = object(
   {
-    ...{ id: integer, text: string, special: boolean },
+    id: integer,
+    text: string,
+    special: boolean,
     start: either(integer, { type: 'null' }),
     stop: either(integer, { type: 'null' }),
   },
@@ -54,7 +56,8 @@ export const teiPaths: Paths = {
       summary: 'The vectors of all tokens',
       body: object(
         {
-          ...{ inputs: texts, ...common },
+          inputs: texts,
+          ...common,
           input_type: said('For late-interaction models. Default `document`.', oneOf('query', 'document')),
         },
         'inputs',

@@ -25,7 +25,9 @@ export async function call(path, body, signal) {
 export async function send(path, method, body, signal) {
   const key = sessionStorage.getItem(KEY);
   const response = await fetch(path, {
-    ...{ method, body, signal },
+    method,
+    body,
+    signal,
     headers: {
       ...(body && { 'content-type': 'application/json' }),
       ...(key && { authorization: `Bearer ${key}` }),

@@ -51,7 +51,9 @@ function schemaOf(schema) {
 
 function trial(path, method, content) {
   const input = element('textarea.code', {
-    ...{ rows: 6, spellcheck: false, ariaLabel: `Body for ${path}` },
+    rows: 6,
+    spellcheck: false,
+    ariaLabel: `Body for ${path}`,
     value: JSON.stringify(content?.example ?? {}, undefined, 2),
   });
   const output = element('pre', { hidden: true, tabIndex: 0 });

@@ -55,7 +55,9 @@ async function add(files) {
   const mine = turn;
   const read = await Promise.all(
     files.slice(0, room).map(async (file) => ({
-      ...{ name: file.name, url: URL.createObjectURL(file), source: await dataUri(file) },
+      name: file.name,
+      url: URL.createObjectURL(file),
+      source: await dataUri(file),
     })),
   );
   if (mine !== turn) return;
@@ -143,8 +145,11 @@ function drawMap(list, { points, explained }) {
     svg(
       'image',
       {
-        ...{ href: url, ...PICTURE, preserveAspectRatio: 'xMidYMid slice' },
-        ...{ x: x(points[i][0]) - PICTURE.width / 2, y: y(-points[i][1]) - PICTURE.height / 2 },
+        href: url,
+        ...PICTURE,
+        preserveAspectRatio: 'xMidYMid slice',
+        x: x(points[i][0]) - PICTURE.width / 2,
+        y: y(-points[i][1]) - PICTURE.height / 2,
       },
       svg('title', {}, name),
     ),

@@ -89,7 +89,9 @@ export abstract class CollectionStore implements VectorStore {
     const context = await this.#context(signal);
     const encode = this.#engine.encode?.bind(this.#engine);
     const rules = {
-      ...{ info: context.info, limits, embedder: this.#embedder },
+      info: context.info,
+      limits,
+      embedder: this.#embedder,
       encode: encode && ((batch: readonly PreparedRecord[]) => encode(batch, context)),
     };
     if (Array.isArray(records)) await checkRecords(records, rules, signal);

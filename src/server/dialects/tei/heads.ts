@@ -31,7 +31,9 @@ export async function rerankTexts(
   if (documents.length === 0) throw new Fault('invalid', '`texts` cannot be empty', { code: 'empty' });
   checkTruncation(body);
   const result = await engine.rank({
-    ...{ model: optionalStringField(body, 'model'), param: 'texts', documents },
+    model: optionalStringField(body, 'model'),
+    param: 'texts',
+    documents,
     query: stringField(body, 'query'),
     raw: booleanField(body, 'raw_scores', false),
     signal: signalOf(request),
@@ -39,7 +41,8 @@ export async function rerankTexts(
   note(request, result);
   const withText = booleanField(body, 'return_text', false);
   return result.ranked.map(({ corpusId, score }) => ({
-    ...{ index: corpusId, score },
+    index: corpusId,
+    score,
     ...(withText && { text: documents[corpusId] }),
   }));
 }
@@ -52,7 +55,9 @@ function predict(app: FastifyInstance, { engine }: DialectContext): void {
     );
     checkTruncation(body);
     const result = await engine.classify({
-      ...{ model: optionalStringField(body, 'model'), param: 'inputs', inputs },
+      model: optionalStringField(body, 'model'),
+      param: 'inputs',
+      inputs,
       raw: booleanField(body, 'raw_scores', false),
       signal: signalOf(request),
     });
@@ -94,7 +99,11 @@ function embedSparse(app: FastifyInstance, { engine }: DialectContext): void {
     checkTruncation(body);
     const { model, promptName } = common(body);
     const result = await engine.sparse({
-      ...{ model, param: 'inputs', texts, promptName, signal: signalOf(request) },
+      model,
+      param: 'inputs',
+      texts,
+      promptName,
+      signal: signalOf(request),
     });
     note(request, result);
     const item = (i: number) => jsonSparse(result.vectors[i]);

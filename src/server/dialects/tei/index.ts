@@ -60,7 +60,10 @@ function embed(app: FastifyInstance, { engine }: DialectContext): void {
     const inputs = inputsField(body, 'inputs');
     refuseEmpty(inputs);
     const result = await engine.embed({
-      ...{ ...common(body), inputs, param: 'inputs', signal: signalOf(request) },
+      ...common(body),
+      inputs,
+      param: 'inputs',
+      signal: signalOf(request),
       normalize: booleanField(body, 'normalize', true),
       dimensions: optionalIntegerField(body, 'dimensions', 1, 1_000_000),
     });
@@ -77,7 +80,12 @@ function embedAll(app: FastifyInstance, { engine }: DialectContext): void {
     refuseEmpty({ texts });
     const { model, truncationSide, promptName, truncate } = common(body);
     const result = await engine.tokenVectors({
-      ...{ model, param: 'inputs', texts, truncationSide, promptName, truncate },
+      model,
+      param: 'inputs',
+      texts,
+      truncationSide,
+      promptName,
+      truncate,
       purpose: purposeField(body),
       signal: signalOf(request),
     });
@@ -96,7 +104,9 @@ function similarities(app: FastifyInstance, { engine }: DialectContext): void {
     const texts = [stringField(inputs, 'source_sentence'), ...sentences];
     const result = await engine.embed({
       ...common(objectBody(given(body, 'parameters') ?? {})),
-      ...{ inputs: { texts }, param: 'inputs', signal: signalOf(request) },
+      inputs: { texts },
+      param: 'inputs',
+      signal: signalOf(request),
     });
     note(request, result);
     const { data, rows, dims } = result.embeddings;
