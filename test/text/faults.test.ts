@@ -116,7 +116,7 @@ describe('1,000 aborts at random moments', () => {
     expect(aborted).toBeGreaterThan(0);
     expect(tiny.stats()).toMatchObject({ waiting: 0, running: 0, active: 0 });
     expectRows((await tiny.encode(texts)).data, 0);
-  }, 60_000);
+  });
 });
 
 describe.runIf(hasProc)('a program killed in the middle of its work', () => {
