@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "../search/large_memory.h"
+#include "../storage/large_pages.h"
 
 namespace embedlane {
 namespace {
@@ -43,7 +43,7 @@ std::shared_ptr<SegmentCodes> allocate_codes(Acceleration acceleration, size_t d
 }
 
 Segment Segment::allocate(const RowCodec& codec, Acceleration acceleration, size_t row_bytes) {
-  const size_t bytes = round_up(row_bytes, row_bytes >= kHugePage ? kHugePage : kAlignment);
+  const size_t bytes = round_up(row_bytes, row_bytes >= kLargePage ? kLargePage : kAlignment);
   const auto memory = large_memory(bytes);
   const size_t capacity = bytes / (codec.stride() + (codec.has_scales() ? sizeof(float) : 0));
   Segment segment = {};

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "large_memory.h"
+#include "../storage/large_pages.h"
 
 namespace embedlane {
 namespace {

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+
+#include "large_pages.h"
 #endif
 
 namespace embedlane {
@@ -72,10 +74,8 @@ MappedFile::MappedFile(const std::string& path) {
   close(file);
   if (error != 0) throw std::system_error(error, std::generic_category(), "map");
   data_ = static_cast<const uint8_t*>(mapped);
-#if defined(MADV_HUGEPAGE)
   // Helps where the file system has large folios; elsewhere it is refused.
-  madvise(mapped, size_, MADV_HUGEPAGE);
-#endif
+  prefer_large_pages(mapped, size_);
 }
 
 MappedFile::~MappedFile() { munmap(const_cast<uint8_t*>(data_), size_); }
