@@ -19,6 +19,9 @@ const sources = JSON.parse(readFileSync(join(root, 'native/sources.json'), 'utf8
 const headers = [require('node-addon-api').include_dir, require('node-api-headers').include_dir];
 const definitions = require('node-api-headers').def_paths;
 
+/** Groups whose speed hardly anybody notices: glue, and what is for processors without AVX2 or NEON. */
+const SMALL = ['addon', 'scalar'];
+
 const platforms = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TARGETS);
 const unknown = platforms.filter((platform) => !Object.hasOwn(TARGETS, platform));
 if (unknown.length > 0) {
@@ -87,6 +90,7 @@ function compileArguments(target, name, group, source, object) {
     ...sources.flags.gnu,
     ...group.gnu.map(zigFlag),
     ...addon,
+    ...(SMALL.includes(name) ? ['-Os'] : []),
     // Zig turns on the trapping kind of UBSan by itself, and paths would differ from checkout to checkout.
     ...['-fno-sanitize=all', '-g0', `-ffile-prefix-map=${root}=.`],
     ...[join(root, source), '-o', object],
