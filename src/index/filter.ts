@@ -1,4 +1,5 @@
 import { invalidArgument } from '../core/errors.js';
+import { typedArray } from '../core/validate.js';
 import { Bitmap } from './bitmap.js';
 import type { Contents } from './contents.js';
 import { SequenceIds } from './ids/columns.js';
@@ -21,22 +22,25 @@ export type CheckedFilter = readonly Id[] | Uint8Array | IdSet | ((id: Id) => bo
 /** A bitmap over integer ids that nobody changes: which rows it means is kept until rows are added or removed. */
 export class IdSet {
   readonly bits: Uint8Array;
-  #kept: { contents: Contents; changes: number; allowed: Bitmap } | undefined;
 
-  /** @param bits must not be written to any more */
+  /**
+   * @param bits must not be written to any more
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_DTYPE`
+   */
   constructor(bits: Uint8Array) {
-    this.bits = bits;
+    this.bits = typedArray('bits', bits, Uint8Array);
   }
+}
 
-  /** The rows that it means, if they are known. */
-  rowsOf(contents: Contents): Bitmap | undefined {
-    const kept = this.#kept;
-    return kept?.contents === contents && kept.changes === contents.changes ? kept.allowed : undefined;
-  }
+/** What a set meant the last time that it was asked. Not in the class, whose types are everybody's. */
+const meanings = new WeakMap<IdSet, { contents: WeakRef<Contents>; changes: number; allowed: Bitmap }>();
 
-  keep(contents: Contents, changes: number, allowed: Bitmap): void {
-    this.#kept = { contents, changes, allowed };
-  }
+/** The rows that a set means, if they are known. */
+function knownRows(set: IdSet, contents: Contents): Bitmap | undefined {
+  const known = meanings.get(set);
+  return known?.contents.deref() === contents && known.changes === contents.changes
+    ? known.allowed
+    : undefined;
 }
 
 /** Ids between two turns of the event loop: about a millisecond. */
@@ -65,7 +69,7 @@ export function filterArgument(name: string, value: unknown): CheckedFilter | un
 
 /** The rows that are live and pass the filter. */
 export function allowedRowsSync(contents: Contents, filter: CheckedFilter): Bitmap {
-  const known = filter instanceof IdSet ? filter.rowsOf(contents) : undefined;
+  const known = filter instanceof IdSet ? knownRows(filter, contents) : undefined;
   if (known !== undefined) return known;
   const steps = select(contents, contents.live, filter);
   for (;;) {
@@ -90,7 +94,9 @@ export async function allowedRows(
   for (;;) {
     const step = steps.next();
     if (step.done) {
-      if (filter instanceof IdSet) filter.keep(contents, changes, step.value);
+      if (filter instanceof IdSet) {
+        meanings.set(filter, { contents: new WeakRef(contents), changes, allowed: step.value });
+      }
       return step.value;
     }
     await pause();
@@ -99,7 +105,7 @@ export async function allowedRows(
 
 /** Whether {@link allowedRowsSync} is quick enough for the thread that answers requests. */
 export function isQuick(contents: Contents, filter: CheckedFilter): boolean {
-  if (filter instanceof IdSet && filter.rowsOf(contents) !== undefined) return true;
+  if (filter instanceof IdSet && knownRows(filter, contents) !== undefined) return true;
   return (Array.isArray(filter) ? filter.length : contents.live.length) <= SLICE;
 }
 

@@ -66,4 +66,15 @@ describe('a bitmap as a filter', () => {
       }
     }
   });
+
+  it('refuse what is no bitmap', () => {
+    for (const [bits, code] of [
+      [undefined, 'ERR_INVALID_ARG'],
+      [[1, 2], 'ERR_INVALID_ARG'],
+      [Uint32Array.of(1), 'ERR_DTYPE'],
+      [new Uint8Array(new SharedArrayBuffer(4)), 'ERR_INVALID_ARG'],
+    ] as const) {
+      expect(() => new IdSet(bits as never)).toThrow(expect.objectContaining({ code }));
+    }
+  });
 });
