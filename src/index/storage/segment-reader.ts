@@ -8,14 +8,14 @@ import type { IndexSpec } from '../spec.js';
 import { type OpenFile, withFile } from './files.js';
 import { corrupt, crc32c, segmentName } from './format.js';
 import type { SegmentReference } from './manifest.js';
+import { parseSegmentHeader } from './segment-format.js';
 import {
   CODE_BLOCK_BYTES,
   HEADER_BYTES,
-  parseSegmentHeader,
   type SegmentHeader,
   type SegmentLayout,
   segmentLayout,
-} from './segment-format.js';
+} from './segment-layout.js';
 
 /** Bytes of rows that are read at a time. */
 const READ_BYTES = 4 * 2 ** 20;

@@ -8,13 +8,8 @@ import type { IndexSpec } from '../spec.js';
 import { type OpenFile, withFile } from './files.js';
 import { crc32c, newId, segmentName } from './format.js';
 import type { SegmentReference } from './manifest.js';
-import {
-  CODE_BLOCK_BYTES,
-  encodeSegmentHeader,
-  HEADER_BYTES,
-  type SegmentLayout,
-  segmentLayout,
-} from './segment-format.js';
+import { encodeSegmentHeader } from './segment-format.js';
+import { CODE_BLOCK_BYTES, HEADER_BYTES, type SegmentLayout, segmentLayout } from './segment-layout.js';
 
 /**
  * Writes rows as a new segment and waits until it is on the disk. It means nothing until a manifest names it.
