@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StaticEmbedder, TextEmbedder } from 'embedlane';
-import { watchLoop } from '../lib/loop.mjs';
+import { timeWatched } from '../lib/loop.mjs';
 import { serve } from '../lib/serve.mjs';
 
 let model;
@@ -15,14 +15,6 @@ serve({
     return {};
   },
   vectors: async ({ count }) => ({ vectors: (await model.encode(texts.slice(0, count))).data }),
-  async round() {
-    let seconds;
-    const { loop } = await watchLoop(async () => {
-      const started = performance.now();
-      await model.encode(texts);
-      seconds = (performance.now() - started) / 1000;
-    });
-    return { seconds, loop };
-  },
+  round: () => timeWatched(() => model.encode(texts)),
   close: () => model?.close(),
 });

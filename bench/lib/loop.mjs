@@ -28,3 +28,13 @@ export async function watchLoop(work) {
     },
   };
 }
+
+/** {@link watchLoop} with the seconds that `work` takes, without those of watching. */
+export async function timeWatched(work) {
+  const { value: seconds, loop } = await watchLoop(async () => {
+    const started = performance.now();
+    await work();
+    return (performance.now() - started) / 1000;
+  });
+  return { seconds, loop };
+}

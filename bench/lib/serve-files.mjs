@@ -1,4 +1,4 @@
-import { watchLoop } from './loop.mjs';
+import { timeWatched } from './loop.mjs';
 import { serve } from './serve.mjs';
 
 /**
@@ -15,15 +15,7 @@ export function serveFiles(load, work, close) {
     async warm({ paths }) {
       await work(paths);
     },
-    async round({ paths }) {
-      let seconds;
-      const { loop } = await watchLoop(async () => {
-        const started = performance.now();
-        await work(paths);
-        seconds = (performance.now() - started) / 1000;
-      });
-      return { seconds, loop };
-    },
+    round: ({ paths }) => timeWatched(() => work(paths)),
     close,
   });
 }

@@ -1,5 +1,5 @@
 import { loadInProcess } from './load.mjs';
-import { watchLoop } from './loop.mjs';
+import { timeWatched, watchLoop } from './loop.mjs';
 import { serve } from './serve.mjs';
 
 /**
@@ -18,15 +18,7 @@ export function serveText(load, encode, close) {
     async warm({ texts }) {
       await encode(texts);
     },
-    async round({ texts }) {
-      let seconds;
-      const { loop } = await watchLoop(async () => {
-        const started = performance.now();
-        await encode(texts);
-        seconds = (performance.now() - started) / 1000;
-      });
-      return { seconds, loop };
-    },
+    round: ({ texts }) => timeWatched(() => encode(texts)),
     /** Callers with one text each, who send the next as soon as they have the answer. */
     async clients({ texts, clients, seconds }) {
       const model = { encode: (text) => encode([text]) };

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { AutoModel, AutoTokenizer, env } from '@huggingface/transformers';
-import { watchLoop } from '../lib/loop.mjs';
+import { timeWatched } from '../lib/loop.mjs';
 import { serve } from '../lib/serve.mjs';
 
 /** The fastest of 32 to 1024. */
@@ -36,14 +36,6 @@ serve({
     return { version: env.version };
   },
   vectors: async ({ count }) => ({ vectors: await encode(texts.slice(0, count)) }),
-  async round() {
-    let seconds;
-    const { loop } = await watchLoop(async () => {
-      const started = performance.now();
-      await encode(texts);
-      seconds = (performance.now() - started) / 1000;
-    });
-    return { seconds, loop };
-  },
+  round: () => timeWatched(() => encode(texts)),
   close: () => model?.dispose(),
 });

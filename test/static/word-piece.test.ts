@@ -11,6 +11,20 @@ import { fixture, readGolden } from '../text/goldens.js';
 const WHOLE = { most: 2 ** 32 - 1, fromEnd: false, dropUnknown: false };
 const MODELS = ['tiny-static', 'tiny-bert-cls', '../../../models/all-MiniLM-L6-v2'];
 
+/** Ids of all texts, one after the other, as the addon gives them. */
+async function tokenized(spec: ReturnType<typeof wordPieceSpec>, texts: readonly string[]) {
+  const binding = loadBinding();
+  const handle = await binding.createWordPiece?.(spec as NonNullable<typeof spec>);
+  const strings = joinStrings(texts);
+  const room = {
+    ids: new Uint32Array(strings.units.length * MOST_TOKENS_PER_UNIT),
+    ends: new Uint32Array(texts.length),
+    known: new Uint8Array(texts.length),
+  };
+  await binding.encodeWordPiece?.(handle as NonNullable<typeof handle>, strings, WHOLE, room);
+  return room;
+}
+
 /** Texts of everything that a tokenizer treats differently, put together by a linear congruential generator. */
 function fuzz(count: number): string[] {
   const parts = [
@@ -132,15 +146,7 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
         });
       if (most) own.model.max_input_chars_per_word = most;
       const spec = wordPieceSpec(own);
-      const binding = loadBinding();
-      const handle = await binding.createWordPiece?.(spec as NonNullable<typeof spec>);
-      const strings = joinStrings(some);
-      const room = {
-        ids: new Uint32Array(strings.units.length * MOST_TOKENS_PER_UNIT),
-        ends: new Uint32Array(some.length),
-        known: new Uint8Array(some.length),
-      };
-      await binding.encodeWordPiece?.(handle as NonNullable<typeof handle>, strings, WHOLE, room);
+      const room = await tokenized(spec, some);
       const library = Tokenizer.fromString(JSON.stringify(own));
       library.disableTruncation();
       library.disablePadding();
@@ -170,7 +176,6 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
 
   it('folds every character as the library does', async () => {
     // One piece for each character, at the start of a word and inside, so that no difference can hide in [UNK].
-    const binding = loadBinding();
     const json = JSON.parse(readFileSync(fixture('models/tiny-static/tokenizer.json'), 'utf8'));
     const reordering: number[] = [];
     // Where scripts with letters, marks and punctuation are; between them are ideographs.
@@ -194,15 +199,8 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
       }
       const own = { ...json, added_tokens: [], model: { ...json.model, vocab } };
       const spec = wordPieceSpec(own);
-      const handle = await binding.createWordPiece?.(spec as NonNullable<typeof spec>);
       const texts = sources.map((character) => `${character} x${character}x`);
-      const strings = joinStrings(texts);
-      const room = {
-        ids: new Uint32Array(strings.units.length * MOST_TOKENS_PER_UNIT),
-        ends: new Uint32Array(texts.length),
-        known: new Uint8Array(texts.length),
-      };
-      await binding.encodeWordPiece?.(handle as NonNullable<typeof handle>, strings, WHOLE, room);
+      const room = await tokenized(spec, texts);
       const library = Tokenizer.fromString(JSON.stringify(own));
       const encodings = await library.encodeBatch(texts, { addSpecialTokens: false });
       encodings.forEach((encoding, i) => {
