@@ -111,5 +111,7 @@ console.log(
 console.log(
   `Failed: ${failed.length} of ${soak.length + flood.length}, those refused at ${OVERLOAD * 100} % aside.`,
 );
+for (const { sent, ms, status } of failed.slice(0, 10))
+  console.log(`  after ${number(sent / 1000)} s: status ${status} in ${number(ms)} ms`);
 save('server-soak', { options: chosen, capacity, memory, failed, growth });
 process.exitCode = failed.length > 0 ? 1 : 0;

@@ -2,6 +2,9 @@ import { connect } from 'node:net';
 
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
+/** Milliseconds after which an idle connection is given up, as undici does: well before a server would close it. */
+const IDLE = 4000;
+
 /**
  * As little of an HTTP client as a load needs, so that what it costs is not taken for the server's: clients for
  * programs take as much processor time as the server does, on the same cores.
@@ -22,18 +25,29 @@ export class Connections {
 
   /** @returns status of the answer, when all of it is there */
   async post(body) {
-    const connection = this.#idle.pop() ?? (await Connection.open(this.#host, this.#port));
+    const connection = this.#warm() ?? (await Connection.open(this.#host, this.#port));
     const status = await connection.send(`${this.#head}${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    connection.idleSince = performance.now();
     this.#idle.push(connection);
     return status;
   }
 
   close() {
-    for (const connection of this.#idle) connection.close();
+    for (const connection of this.#idle.splice(0)) connection.close();
+  }
+
+  /** The connection that was used last; if that is too long ago, so are all others. */
+  #warm() {
+    const connection = this.#idle.pop();
+    if (connection === undefined || performance.now() - connection.idleSince < IDLE) return connection;
+    connection.close();
+    this.close();
+    return undefined;
   }
 }
 
 class Connection {
+  idleSince = 0;
   #socket;
   #waiting;
   #status = 0;
