@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { stagePackages } from '../../scripts/package/stage.mjs';
+import './no-telemetry.mjs';
 import { progress, progressDone } from './progress.mjs';
 import { median } from './stats.mjs';
 import { heading, number, table } from './table.mjs';

@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import './no-telemetry.mjs';
 import { cpuSeconds, machineBusySeconds, peakBytes, resetPeak } from './proc.mjs';
 
 export class Contender {

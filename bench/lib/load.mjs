@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Connections } from './http-load.mjs';
+import './no-telemetry.mjs';
 import { machineBusySeconds } from './proc.mjs';
 import { percentile } from './stats.mjs';
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { LaneHandle } from './lane-handle.js';
 import { endGroup, OWN_GROUP } from './process-group.js';
 import type { FromLane, ToLane } from './protocol.js';
+import { withoutTelemetry } from './telemetry.js';
 
 /** How much of a lane's stderr is kept for the message of the error that reports its death. */
 const STDERR_TAIL = 2000;
@@ -28,7 +29,7 @@ export class LaneProcess extends LaneHandle {
       execArgv: ['--expose-gc'],
       detached: OWN_GROUP,
       env: {
-        ...process.env,
+        ...withoutTelemetry(process.env),
         NODE_OPTIONS: plugAndPlay(process.env.NODE_OPTIONS),
         GLIBC_TUNABLES: hugePages(process.env.GLIBC_TUNABLES),
       },

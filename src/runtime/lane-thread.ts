@@ -3,6 +3,7 @@ import { EmbedlaneError } from '../core/errors.js';
 import { ExitGuard } from './exit-guard.js';
 import { LaneHandle } from './lane-handle.js';
 import type { FromLane, ToLane } from './protocol.js';
+import { disableTelemetry } from './telemetry.js';
 import { ThreadChildren } from './thread-children.js';
 
 /** Threads that are alive. */
@@ -34,6 +35,7 @@ export class LaneThread extends LaneHandle {
           'the process; allow child processes (--allow-child-process), or load the model on the main thread',
       );
     }
+    disableTelemetry();
     this.#worker = new Worker(entry, {
       workerData: { guard: this.#guard.shared, children: this.#children.shared },
       execArgv: [],

@@ -5,6 +5,7 @@ import { bundledModels, cachedModels, checkHubOptions, hubAccess } from '../../h
 import { ImageEmbedder } from '../../image/index.js';
 import { addonReport } from '../../native/load.js';
 import { ffmpegVersion } from '../../runtime/ffmpeg.js';
+import { disableTelemetry } from '../../runtime/telemetry.js';
 import { TextEmbedder } from '../../text/index.js';
 import { simd } from '../../vectors/index.js';
 import { bytes, duration } from '../output/format.js';
@@ -34,6 +35,7 @@ Examples:
 }
 
 async function doctor(flags: { json?: boolean }): Promise<void> {
+  disableTelemetry();
   const findings = [
     ...platform(),
     ...backend(),
