@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "environment.h"
+
 namespace embedlane {
 namespace {
 
@@ -94,12 +96,15 @@ Elements elements(const Napi::CallbackInfo& info, size_t index, Dtype dtype) {
 }
 
 void require_fixed_length(const Napi::CallbackInfo& info, size_t index) {
-  // Node-API 8 has no call for this; the property is inherited from ArrayBuffer.prototype.
-  const Napi::Value resizable = info[index].As<Napi::TypedArray>().ArrayBuffer().Get("resizable");
-  if (resizable.IsBoolean() && resizable.As<Napi::Boolean>().Value()) {
+  if (Environment::of(info.Env()).is_resizable(info[index].As<Napi::TypedArray>().ArrayBuffer())) {
     throw_error(info.Env(), "ERR_INVALID_ARG",
                 "Expected a fixed-length ArrayBuffer for argument " + std::to_string(index));
   }
+}
+
+double number(const Napi::CallbackInfo& info, size_t index) {
+  if (info[index].IsNumber()) return info[index].As<Napi::Number>().DoubleValue();
+  throw_error(info.Env(), "ERR_INVALID_ARG", "Expected a number for argument " + std::to_string(index));
 }
 
 size_t integer(const Napi::CallbackInfo& info, size_t index, double min, double max) {

@@ -14,7 +14,8 @@ namespace embedlane {
 
 [[noreturn]] void throw_error(Napi::Env env, const char* code, const std::string& message);
 
-// A typed array's memory, byte offset included. Valid until JavaScript runs again.
+// A typed array's memory, byte offset included. Valid until JavaScript runs again, which it may do wherever a
+// property is read: those come first.
 template <class T>
 struct Span {
   T* data;
@@ -42,6 +43,7 @@ Elements elements(const Napi::CallbackInfo& info, size_t index, Dtype dtype);
 // Throws if argument `index` lies in a buffer that could shrink while another thread reads it.
 void require_fixed_length(const Napi::CallbackInfo& info, size_t index);
 
+double number(const Napi::CallbackInfo& info, size_t index);
 size_t integer(const Napi::CallbackInfo& info, size_t index, double min, double max);
 bool boolean(const Napi::CallbackInfo& info, size_t index);
 std::string string(const Napi::CallbackInfo& info, size_t index);

@@ -53,23 +53,24 @@ void check_bands(Napi::Env env, const MelInput& input, size_t weights) {
 
 Napi::Value log_mel(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Span<float> samples = floats(info, 0);
   const Napi::Object spec = spec_of(info, 1);
-  const Span<double> window = doubles(info, 2);
-  const Span<uint32_t> starts = words(info, 3);
-  const Span<uint32_t> counts = words(info, 4);
-  const Span<double> weights = doubles(info, 5);
-  const size_t threads = integer(info, 6, 1, kMost);
-  const Span<float> out = floats(info, 7);
   MelInput input;
-  input.samples = samples.data;
-  input.sample_count = samples.length;
   input.total = whole(spec, "total", 1);
   input.fft_size = whole(spec, "fftSize", 4);
   input.hop = whole(spec, "hop", 1);
   input.frames = whole(spec, "frames", 1);
   input.floor = number(spec, "floor");
   input.whisper = boolean(spec, "whisper");
+  // Only now, because the properties may be getters.
+  const Span<float> samples = floats(info, 0);
+  const Span<double> window = doubles(info, 2);
+  const Span<uint32_t> starts = words(info, 3);
+  const Span<uint32_t> counts = words(info, 4);
+  const Span<double> weights = doubles(info, 5);
+  const size_t threads = integer(info, 6, 1, kMost);
+  const Span<float> out = floats(info, 7);
+  input.samples = samples.data;
+  input.sample_count = samples.length;
   input.window = window.data;
   input.mels = starts.length;
   input.starts = starts.data;
@@ -91,20 +92,21 @@ Napi::Value log_mel(const Napi::CallbackInfo& info) {
 
 Napi::Value resample(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Span<float> samples = floats(info, 0);
-  const Span<float> bank = floats(info, 1);
   const Napi::Object spec = spec_of(info, 2);
-  const size_t threads = integer(info, 3, 1, kMost);
-  const Span<float> out = floats(info, 4);
   ResampleInput input;
-  input.samples = samples.data;
-  input.sample_count = samples.length;
-  input.bank = bank.data;
   input.phases = whole(spec, "phases", 1);
   input.taps = whole(spec, "taps", 2);
   input.first = whole(spec, "first", 0);
   input.step = whole(spec, "step", 1);
   input.denominator = whole(spec, "denominator", 1);
+  // Only now, because the properties may be getters.
+  const Span<float> samples = floats(info, 0);
+  const Span<float> bank = floats(info, 1);
+  const size_t threads = integer(info, 3, 1, kMost);
+  const Span<float> out = floats(info, 4);
+  input.samples = samples.data;
+  input.sample_count = samples.length;
+  input.bank = bank.data;
   input.out = out.data;
   input.out_count = out.length;
   if (bank.length != product(env, input.phases + 1, input.taps) || !Resampling::fits(input)) {

@@ -15,6 +15,23 @@ napi_value coded_error(napi_env env, const char* code, const char* message) {
   return error;
 }
 
+// Node-API 8 has no call for what this getter tells. It is that of the moment in which the addon is loaded.
+Napi::FunctionReference resizable_getter(Napi::Env env) {
+  const auto object = [](const Napi::Value& value) {
+    return value.IsObject() || value.IsFunction() ? value.As<Napi::Object>() : Napi::Object();
+  };
+  const Napi::Object global = env.Global();
+  const Napi::Object buffer = object(global.Get("ArrayBuffer"));
+  const Napi::Object root = object(global.Get("Object"));
+  if (buffer.IsEmpty() || root.IsEmpty()) return {};
+  const Napi::Value find = root.Get("getOwnPropertyDescriptor");
+  if (!find.IsFunction()) return {};
+  const Napi::Object descriptor =
+      object(find.As<Napi::Function>().Call({buffer.Get("prototype"), Napi::String::New(env, "resizable")}));
+  const Napi::Value getter = descriptor.IsEmpty() ? env.Undefined() : descriptor.Get("get");
+  return getter.IsFunction() ? Napi::Persistent(getter.As<Napi::Function>()) : Napi::FunctionReference();
+}
+
 }  // namespace
 
 napi_ref reference_to(Napi::Env env, napi_value value) {
@@ -43,7 +60,7 @@ void AsyncJob::run(Mailbox& mailbox) {
   gate_.leave();
 }
 
-Environment::Environment(Napi::Env env) : env_(env) {
+Environment::Environment(Napi::Env env) : env_(env), resizable_(resizable_getter(env)) {
   napi_value name;
   napi_create_string_utf8(env, "embedlane", NAPI_AUTO_LENGTH, &name);
   const napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr,
@@ -57,6 +74,12 @@ Environment::Environment(Napi::Env env) : env_(env) {
 void Environment::attach(Napi::Env env) { env.SetInstanceData(new Environment(env)); }
 
 Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+bool Environment::is_resizable(const Napi::ArrayBuffer& buffer) const {
+  if (resizable_.IsEmpty()) return false;
+  const Napi::Value answer = resizable_.Call(buffer, std::initializer_list<napi_value>{});
+  return answer.IsBoolean() && answer.As<Napi::Boolean>().Value();
+}
 
 napi_value Environment::start(const std::shared_ptr<AsyncJob>& job, size_t threads) {
   napi_value promise;

@@ -74,6 +74,10 @@ class Environment {
   // std::system_error if there are none to be had.
   napi_value start(const std::shared_ptr<AsyncJob>& job, size_t threads);
 
+  // Whether an ArrayBuffer can change its length. Runs nobody's JavaScript but the engine's, whatever
+  // properties the buffer has been given.
+  bool is_resizable(const Napi::ArrayBuffer& buffer) const;
+
  private:
   explicit Environment(Napi::Env env);
   static void deliver(napi_env env, napi_value, void* self, void*);
@@ -81,6 +85,7 @@ class Environment {
   static void shut_down(void* self);
 
   napi_env env_;
+  Napi::FunctionReference resizable_;  // empty: the engine has no resizable buffers
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   std::unordered_map<AsyncJob*, std::shared_ptr<AsyncJob>> jobs_;  // not settled yet
 };

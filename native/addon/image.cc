@@ -50,16 +50,17 @@ Filter filter_of(Napi::Env env, const Napi::Value& value) {
 
 Resize resize_of(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const Span<uint8_t> pixels = bytes(info, 0);
   const Napi::Object object = object_of(env, info[1]);
   Resize input;
-  input.pixels = pixels.data;
   input.x = axis_of(env, object.Get("x"));
   input.y = axis_of(env, object.Get("y"));
   input.filter = filter_of(env, object.Get("filter"));
   const Napi::Value height_first = object.Get("heightFirst");
   if (!height_first.IsBoolean()) throw_error(env, "ERR_INVALID_ARG", "Expected a boolean for heightFirst");
   input.height_first_allowed = height_first.As<Napi::Boolean>().Value();
+  // Last, because the properties may be getters.
+  const Span<uint8_t> pixels = bytes(info, 0);
+  input.pixels = pixels.data;
   if (pixels.length != product(env, product(env, input.x.image, input.y.image), 3)) {
     throw_error(env, "ERR_DIMENSION", "Expected three bytes for every pixel of the image");
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -114,7 +115,8 @@ Arguments arguments(const Napi::CallbackInfo& info, const RowStore& store) {
   input.metric = metric(info, 1);
   input.k = integer(info, 2, 1, 0xffffffff);
   if (!info[3].IsNull()) {
-    input.radius = info[3].ToNumber().FloatValue();
+    input.radius = float(number(info, 3));
+    if (std::isnan(*input.radius)) throw_error(env, "ERR_INVALID_ARG", "Expected a radius that is a number");
   }
   const size_t threads = std::min(integer(info, 4, 1, 0xffffffff), ThreadPool::kMaxThreads);
   const size_t rows = integer(info, 5, 1, 0xffffffff);

@@ -17,7 +17,8 @@ unsigned pooling_modes(const Napi::CallbackInfo& info, size_t index) {
   const Napi::Array names = info[index].As<Napi::Array>();
   unsigned modes = 0;
   for (uint32_t i = 0; i < names.Length(); i++) {
-    const std::string name = names.Get(i).ToString();
+    const Napi::Value value = names.Get(i);
+    const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
     size_t m = 0;
     while (m < kPoolingCount && name != kPoolingNames[m]) m++;
     if (m == kPoolingCount || modes >> m & 1) {
@@ -61,12 +62,12 @@ void normalize_rows(const Napi::CallbackInfo& info) {
 
 void pool(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
+  const unsigned modes = pooling_modes(info, 5);  // first, because elements of an array may be getters
   const Span<float> hidden = floats(info, 0);
   const Span<uint8_t> mask = bytes(info, 1);
   const size_t batch = integer(info, 2, 0, 0xffffffff);
   const size_t sequence = integer(info, 3, 0, 0xffffffff);
   const size_t dims = integer(info, 4, 1, 0xffffffff);
-  const unsigned modes = pooling_modes(info, 5);
   const bool normalize = boolean(info, 6);
   const bool excludes = !info[7].IsNull() && !info[7].IsUndefined();
   const Span<uint32_t> exclude = excludes ? words(info, 7) : Span<uint32_t>{nullptr, batch};
