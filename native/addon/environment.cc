@@ -121,6 +121,7 @@ void Environment::settle(napi_env env, AsyncJob& job) {
     napi_delete_reference(env, job.result);
   }
   for (const napi_ref reference : job.kept) napi_delete_reference(env, reference);
+  if (job.failed() || job.cancelled()) job.release();
   if (job.failed()) {
     napi_reject_deferred(env, job.deferred, coded_error(env, "ERR_RUNTIME", "Out of memory in native work"));
   } else if (job.cancelled()) {

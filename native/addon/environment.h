@@ -36,6 +36,9 @@ class AsyncJob {
   // Waits for the pool threads inside run(), and keeps out those that come later.
   void close() { gate_.close(); }
   bool failed() const { return failed_; }  // out of memory
+  // Lets go of what it works on, when no thread does any more and nobody will ask for its results: JavaScript
+  // may keep the job until its garbage is collected.
+  virtual void release() {}
 
   // Keeps `value` alive until the job is settled.
   void keep(Napi::Env env, napi_value value);

@@ -158,6 +158,10 @@ class FillJob : public AsyncJob {
   size_t count() const { return count_; }
   // Whether this is the first call.
   bool take() { return !std::exchange(taken_, true); }
+  void release() override {
+    segment_ = {};
+    fill_.release();
+  }
 
  protected:
   void work() override { fill_.work(); }
@@ -195,9 +199,13 @@ Napi::Value RowStoreObject::stage(const Napi::CallbackInfo& info) {
       if (!job->take())
         throw_error(call.Env(), "ERR_INVALID_ARG", "Expected rows that are not the store's yet");
       adding(call.Env(), [&] { rows.adopt(job->segment(), job->count()); });
+      job->release();
       report_memory(call.Env());
     }
     return Napi::Number::New(call.Env(), double(job->unfit()));
+  });
+  task["discard"] = Napi::Function::New(env, [job](const Napi::CallbackInfo&) {
+    if (job->finished() && job->take()) job->release();
   });
   return task;
 }

@@ -52,6 +52,7 @@ class StoreSearch : public AsyncJob {
     return sum;
   }
   uint64_t scored() const { return search_->scored(); }
+  void release() override { segments_.clear(); }
   void take(double* offsets, uint32_t* indices, float* scores) const {
     size_t at = 0;
     for (size_t q = 0; q < query_count_; q++) {
@@ -158,6 +159,7 @@ void add_results(Napi::Env env, Napi::Object task, const std::shared_ptr<StoreSe
       throw_error(info.Env(), "ERR_DIMENSION", "Expected room for the results");
     }
     search->take(offsets.data, indices.data, scores.data);
+    search->release();
   });
 }
 

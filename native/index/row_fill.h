@@ -24,6 +24,9 @@ class RowFill : public Job {
   size_t units() const override { return blocks_; }
   void work() override;
 
+  // Lets go of the room, when no thread works any more.
+  void release() { parts_.clear(); }
+
   // The first row that the dtype cannot hold, or -1. Then not all rows were written.
   ptrdiff_t unfit() const {
     return unfit_.load(std::memory_order_relaxed) == SIZE_MAX ? -1 : ptrdiff_t(unfit_);

@@ -124,9 +124,9 @@ export class FlatIndex implements Iterable<IndexRow> {
     const { data, rows: count } = checked.matrix;
     if (count === 0) return;
     this.#folder?.beforeChange();
+    const staged = contents.rows.stage(data);
     contents.hold();
     try {
-      const staged = contents.rows.stage(data);
       await staged.promise;
       const now = this.#open();
       refuseUsed(now, checked.ids);
@@ -134,6 +134,7 @@ export class FlatIndex implements Iterable<IndexRow> {
       const append = () => (now === contents ? staged.adopt() : now.rows.append(data));
       now.add('embeddings', count, checked.ids, append);
     } finally {
+      staged.discard();
       contents.release();
     }
   }

@@ -66,7 +66,11 @@ export function adaptRowStore(
           throw translate(error);
         }
       };
-      return { promise: finish(), adopt: guard(() => task.adopt()) };
+      return {
+        promise: finish(),
+        adopt: guard(() => task.adopt()),
+        discard: guard(() => task.discard()),
+      };
     }),
     appendStored: guard((bytes, scales) => store.appendStored(bytes, scales)),
     map: guard((path, bytes, offset, codes, rows, scales) =>

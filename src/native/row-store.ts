@@ -75,6 +75,8 @@ export interface StagedRows {
    * @returns {@link RowStore.firstUnfit}; unless it is -1, nothing was added
    */
   adopt(): number;
+  /** To be called last: gives up rows that were not adopted. */
+  discard(): void;
 }
 
 /**

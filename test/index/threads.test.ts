@@ -130,6 +130,52 @@ describe('a process', () => {
     expect(outcome).toMatchObject({ code: 0, stdout: 'same\n', stderr: '' });
   });
 
+  it('gives memory back at once when an index is closed, whatever the garbage collector does', async () => {
+    const outcome = await runNode(`
+      const { FlatIndex } = await import('embedlane');
+      const dims = 256;
+      const rows = 64_000;
+      const matrix = { data: new Float32Array(rows * dims).fill(1), rows, dims };
+      const query = { data: matrix.data.subarray(0, dims), rows: 1, dims };
+      const uses = {
+        async search(index) {
+          index.add(matrix);
+          await index.search(query, { k: 1 });
+          index.searchSync(query, { k: 1 });
+        },
+        async abort(index) {
+          index.add(matrix);
+          const controller = new AbortController();
+          const searches = [1, 2, 3].map(() => index.search(query, { k: 1, signal: controller.signal }).catch(() => {}));
+          controller.abort();
+          await Promise.all(searches);
+        },
+        addAsync: (index) => index.addAsync(matrix),
+        async refused(index) {
+          const adding = index.addAsync(matrix, Array.from({ length: rows }, (_, i) => i));
+          index.add(query);
+          await adding.catch(() => {});
+        },
+      };
+      const kept = {};
+      for (const [name, use] of Object.entries(uses)) {
+        const before = process.memoryUsage().rss;
+        const index = new FlatIndex({ dims });
+        await use(index);
+        await index.close();
+        // An aborted search lets go of its rows when its threads have noticed.
+        const share = () => (process.memoryUsage().rss - before) / matrix.data.byteLength;
+        for (let i = 0; i < 500 && share() >= 0.5; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+        kept[name] = share();
+      }
+      console.log(JSON.stringify(kept));`);
+    expect(outcome.stderr).toBe('');
+    // Of the rows' 64 MB.
+    for (const [use, share] of Object.entries(JSON.parse(outcome.stdout) as Record<string, number>)) {
+      expect(share, use).toBeLessThan(0.5);
+    }
+  });
+
   it('gives memory back: of closed, of dropped and of tidied indexes', async () => {
     const outcome = await runNode(
       `

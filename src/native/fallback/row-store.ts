@@ -89,6 +89,8 @@ export class HeapRowStore implements RowStore {
         this.rows += staged.rows;
         return -1;
       },
+      // The garbage collector knows of these rows.
+      discard: () => {},
     };
   }
 
