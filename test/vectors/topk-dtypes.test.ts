@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Dtype, SearchMetric, VectorData } from '#dist/native/binding.js';
 import { createFallback } from '#dist/native/fallback/index.js';
+import { loadBinding } from '#dist/native/load.js';
 import { Embeddings, hamming, similarity, topK, topKSync } from '#dist/vectors/index.js';
 
 /** Reproducible bytes (a linear congruential generator). */
@@ -44,6 +45,33 @@ describe('topK of every dtype', () => {
       for (const threads of [1, 2, 7]) {
         const found = await topK(queries, corpus, { k: 9, metric, threads });
         expect({ indices: found.indices, scores: found.scores }).toEqual(wanted);
+      }
+    }
+  });
+
+  it('of bytes sums what 32 bits cannot hold, on every instruction set', () => {
+    const addon = loadBinding();
+    const fastest = addon.simdLevel();
+    // 2¹⁴ · dims: 2³⁰, just 2³¹, and beyond 2³².
+    for (const dims of [65_536, 131_072, 300_000]) {
+      const ends = new Int8Array(dims).fill(127);
+      const corpus = { data: new Int8Array(3 * dims).fill(-128), rows: 3, dims };
+      corpus.data.set(ends, dims);
+      const queries = { data: new Int8Array(dims).fill(-128), rows: 1, dims };
+      const unsigned = { data: new Uint8Array(2 * dims).fill(255), rows: 2, dims };
+      try {
+        for (const level of addon.simdLevels()) {
+          addon.setSimdLevel(level);
+          const { indices, scores } = topKSync(queries, corpus, { k: 3, metric: 'dot' });
+          expect([...indices], level).toEqual([0, 2, 1]);
+          expect([...scores], level).toEqual([16384 * dims, 16384 * dims, -16256 * dims].map(Math.fround));
+          const far = topKSync(queries, corpus, { k: 3, metric: 'l2' });
+          expect([...far.scores], level).toEqual([0, 0, Math.fround(255 * Math.sqrt(dims))]);
+          const most = topKSync(unsigned, unsigned, { k: 2, metric: 'dot' });
+          expect([...most.scores], level).toEqual(Array(4).fill(Math.fround(65025 * dims)));
+        }
+      } finally {
+        addon.setSimdLevel(fastest);
       }
     }
   });
