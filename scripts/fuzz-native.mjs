@@ -1,5 +1,6 @@
 // Fuzzes what of the addon takes hostile input, with libFuzzer under AddressSanitizer and UBSan, for a bounded time: the
-// mapped file of an index, the tokenizer, pictures and sound (native/fuzz/). Linux with clang.
+// mapped file of an index, the tokenizer, pictures and sound, and the arguments of all its functions (native/fuzz/).
+// Linux with clang.
 //
 //   node scripts/fuzz-native.mjs [--seconds 5] [--seed 1] [--only rows,…] [--corpus folder]
 //
@@ -9,8 +10,9 @@
 // The seeds, native/fuzz/seeds/, are what longer runs left, made small with libFuzzer's -merge=1.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, run } from './run.mjs';
 
@@ -41,9 +43,14 @@ const names = readdirSync(join(root, 'native/fuzz'))
   .filter((file) => file.endsWith('_fuzz.cc'))
   .map((file) => file.slice(0, -'_fuzz.cc'.length))
   .filter((name) => options.only === undefined || options.only.split(',').includes(name));
+const resolver = createRequire(import.meta.url);
+const folderOf = (name) =>
+  dirname(createRequire(resolver.resolve('cmake-js')).resolve(`${name}/package.json`));
+const headers = [join(folderOf('node-api-headers'), 'include'), folderOf('node-addon-api')];
 run('cmake', [
   ...['-S', root, '-B', directory, '-DCMAKE_CXX_COMPILER=clang++', '-DCMAKE_BUILD_TYPE=Release'],
   '-DEMBEDLANE_FUZZ=ON',
+  `-DEMBEDLANE_NODE_API=${headers.join(';')}`,
 ]);
 run('cmake', ['--build', directory, '--parallel', String(availableParallelism())]);
 

@@ -1,9 +1,5 @@
 // The file that an index maps: any bytes, with any claims on what is where. A claim that does not fit is
 // refused, and what is mapped can be read and searched, whatever it says.
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -15,27 +11,12 @@
 #include "../index/segment_search.h"
 #include "../storage/crc32c.h"
 #include "input.h"
+#include "memory_file.h"
 
 namespace embedlane::fuzz {
 namespace {
 
 constexpr size_t kMostRows = 512;
-
-// A file in memory that MappedFile can open by name.
-class MemoryFile {
- public:
-  explicit MemoryFile(const std::vector<uint8_t>& bytes) : file_(memfd_create("embedlane", MFD_CLOEXEC)) {
-    require(file_ >= 0 && write(file_, bytes.data(), bytes.size()) == ssize_t(bytes.size()), "a memory file");
-  }
-  ~MemoryFile() { close(file_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-
-  std::string path() const { return "/proc/self/fd/" + std::to_string(file_); }
-
- private:
-  int file_;
-};
 
 // Mostly what would be right, or anything.
 size_t claim(FuzzedDataProvider& in, size_t right, size_t step) {

@@ -19,6 +19,7 @@ const sources = JSON.parse(read('native/sources.json')) as {
   defines: string[];
   tests: string[];
   fuzz: string[];
+  fuzz_addon: string[];
 };
 const groups = Object.entries(sources.groups);
 
@@ -58,6 +59,7 @@ describe('the list of native sources', () => {
       ...groups.flatMap(([, group]) => group.sources),
       ...sources.tests,
       ...sources.fuzz,
+      ...sources.fuzz_addon,
     ].sort();
     const present = readdirSync(`${root}native`, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.cc'))
