@@ -116,6 +116,32 @@ describe('topK', () => {
     }
   });
 
+  it('is not deceived by properties of a buffer', async () => {
+    const Resizable = ArrayBuffer as unknown as new (size: number, options: object) => ArrayBuffer;
+    const disguised = new Resizable(16, { maxByteLength: 64 });
+    Object.defineProperty(disguised, 'resizable', { value: false });
+    const query = { data: new Float32Array(2), rows: 1, dims: 2 };
+    const search = async (buffer: ArrayBuffer) =>
+      topK(query, { data: new Float32Array(buffer), rows: 2, dims: 2 }, { k: 1, metric: 'l2' });
+    await expect(search(disguised)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
+    // A getter that takes the memory away, however often it has been asked before.
+    for (let after = 0; after < 4; after++) {
+      const vanishing = new ArrayBuffer(16);
+      let asked = 0;
+      Object.defineProperty(vanishing, 'resizable', {
+        get() {
+          if (asked++ === after) structuredClone(vanishing, { transfer: [vanishing] });
+          return false;
+        },
+      });
+      const outcome = await search(vanishing).then(
+        ({ rows }) => rows,
+        (error: { code: string }) => error.code,
+      );
+      expect([1, 'ERR_INVALID_ARG', 'ERR_DIMENSION']).toContain(outcome);
+    }
+  });
+
   it('says so if the results do not fit memory', async () => {
     const million = { data: new Float32Array(1e6), rows: 1e6, dims: 1 };
     await expect(topK(million, million, { k: 1e6 })).rejects.toThrow(code('ERR_RUNTIME'));
