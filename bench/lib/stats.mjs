@@ -27,3 +27,17 @@ export function medianRatio(theirs, ours) {
 export function spread(values) {
   return (percentile(values, 0.75) - percentile(values, 0.25)) / median(values);
 }
+
+/**
+ * The power law y = c · x^exponent that fits points best, by least squares of the logarithms.
+ *
+ * @param {[number, number][]} points
+ * @returns {{ exponent: number, factor: number }}
+ */
+export function powerLaw(points) {
+  const logs = points.map(([x, y]) => [Math.log(x), Math.log(y)]);
+  const [x, y] = [0, 1].map((i) => mean(logs.map((log) => log[i])));
+  const sum = (term) => logs.reduce((total, log) => total + term(log[0] - x, log[1] - y), 0);
+  const exponent = sum((dx, dy) => dx * dy) / sum((dx) => dx * dx);
+  return { exponent, factor: Math.exp(y - exponent * x) };
+}
