@@ -171,8 +171,9 @@ const Tiles& tiles_of(Level level) {
       return avx512_vnni_tiles();
 #elif defined(EMBEDLANE_ARM)
     case Level::kNeon:
-    case Level::kNeonDotprod:
       return neon_tiles();
+    case Level::kNeonDotprod:
+      return neon_dotprod_tiles();
 #endif
     default:
       return scalar_tiles();

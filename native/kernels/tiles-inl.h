@@ -2,7 +2,7 @@
 // for why nothing here may be shared between instruction sets.
 //
 // The including file defines, in an unnamed namespace, `struct F` with
-//   V, kLanes   vector of kLanes floats: zero, load, set, add, mul, fma, sum (in any order)
+//   V, kLanes   vector of kLanes floats: zero, load, store, set, add, mul, fma, sum (in any order)
 //   passes      bit per lane, set unless a < threshold
 //   prefetch    a hint; any address will do
 //   keep        a use of the register that has the value; no instruction. gcc else lets a sum move into the
@@ -61,9 +61,10 @@ EMBEDLANE_INLINE void tile_step(typename E::Sum (&sums)[kRows][kWidth], const ch
 
 // Compares a tile's sums with their thresholds, see Tile.
 template <class E, int kRows, int kWidth>
-EMBEDLANE_INLINE bool tile_masks(const typename E::Sum (&sums)[kRows][kWidth], const TileInput& in,
-                                 uint32_t* masks) {
-  uint32_t any = 0;
+EMBEDLANE_INLINE uint32_t tile_masks(const typename E::Sum (&sums)[kRows][kWidth], const TileInput& in,
+                                     uint32_t* masks, float* values) {
+  uint32_t left = 0;
+  F::V products[kRows][kWidth];
   EMBEDLANE_UNROLL
   for (int r = 0; r < kRows; r++) {
     const F::V norm = F::set(in.norms[r]);
@@ -75,6 +76,7 @@ EMBEDLANE_INLINE bool tile_masks(const typename E::Sum (&sums)[kRows][kWidth], c
       if (E::kBytes) {
         value = F::mul(F::mul(value, F::set(in.scales[r])), F::load(in.query_scales + w * F::kLanes));
       }
+      products[r][w] = value;
       const F::V slope = F::load(in.slope + w * F::kLanes);
       F::V threshold = F::add(F::fma(slope, norm, F::load(in.base + w * F::kLanes)), offset);
       if (E::kBytes) {
@@ -83,9 +85,15 @@ EMBEDLANE_INLINE bool tile_masks(const typename E::Sum (&sums)[kRows][kWidth], c
       mask |= uint32_t(F::passes(value, threshold)) << (w * F::kLanes);
     }
     masks[r] = mask;
-    any |= mask;
+    left |= uint32_t(mask != 0) << r;
   }
-  return any != 0;
+  if (left == 0) return 0;
+  EMBEDLANE_UNROLL
+  for (int r = 0; r < kRows; r++) {
+    EMBEDLANE_UNROLL
+    for (int w = 0; w < kWidth; w++) F::store(values + (r * kWidth + w) * F::kLanes, products[r][w]);
+  }
+  return left;
 }
 
 template <class E, int kWidth>
@@ -95,7 +103,7 @@ EMBEDLANE_INLINE typename E::Sum tile_start(const TileInput& in, int w) {
 }
 
 template <class E, int kRows, int kWidth>
-bool tile(const TileInput& in, uint32_t* masks) {
+uint32_t tile(const TileInput& in, uint32_t* masks, float* values) {
   constexpr int kPointers = (kRows + 2) / 3;
   typename E::Sum sums[kRows][kWidth];
   typename E::Sum totals[kRows][kWidth];
@@ -108,7 +116,7 @@ bool tile(const TileInput& in, uint32_t* masks) {
   const char* rows[kPointers];
   EMBEDLANE_UNROLL
   for (int i = 0; i < kPointers; i++) rows[i] = in.rows + size_t(3 * i) * in.stride;
-  const char* ahead = in.rows + size_t(kRows) * in.stride;
+  const char* ahead = in.ahead;
   const size_t groups = in.row_bytes / kGroupBytes;
   const size_t rest = in.row_bytes % kGroupBytes;
   for (size_t start = 0;;) {
@@ -120,8 +128,8 @@ bool tile(const TileInput& in, uint32_t* masks) {
     const size_t left = groups - start;
     const size_t depth = E::kDepth == 0 || left < E::kDepth ? left : E::kDepth;
     for (size_t d = 0; d < depth;) {
-      // So many streams are more than hardware prefetchers follow, so the next tile's rows are asked for
-      // here, in address order.
+      // So many streams are more than hardware prefetchers follow, so what comes next is asked for here, in
+      // address order.
       EMBEDLANE_UNROLL
       for (int r = 0; r < kRows; r++) F::prefetch(ahead + r * kLine);
       ahead += kRows * kLine;
@@ -160,7 +168,7 @@ bool tile(const TileInput& in, uint32_t* masks) {
     }
     if (last) break;
   }
-  return tile_masks<E, kRows, kWidth>(sums, in, masks);
+  return tile_masks<E, kRows, kWidth>(sums, in, masks, values);
 }
 
 // Without prefetches of its own: the tile before asked for these rows.
@@ -182,10 +190,12 @@ EMBEDLANE_INLINE void squares_of(const char* rows, size_t stride, size_t bytes, 
   }
   EMBEDLANE_UNROLL
   for (int r = 0; r < kRows; r++) {
-    char rest[kStep] = {};
-    memcpy(rest, rows + size_t(r) * stride + i, bytes - i);
-    typename E::Sum sum = E::square(E::add(sums[r][0], sums[r][1]), E::load(rest));
-    sum = E::square(sum, E::load(rest + kVectorBytes));
+    typename E::Sum sum = E::add(sums[r][0], sums[r][1]);
+    if (i < bytes) {
+      char rest[kStep] = {};
+      memcpy(rest, rows + size_t(r) * stride + i, bytes - i);
+      sum = E::square(E::square(sum, E::load(rest)), E::load(rest + kVectorBytes));
+    }
     squares[r] = F::sum(E::value(sum));
   }
 }
@@ -218,11 +228,12 @@ float multiply_adds(size_t rounds, const char* zeros) {
   return F::sum(E::value(total));
 }
 
-template <class E>
+template <class E, int32_t kStartFactor = 0>
 constexpr TileSet kTileSet = {{tile<E, F::kRows, 1>, tile<E, F::kRows, 2>},
                               {tile<E, 1, 1>, tile<E, 1, 2>},
                               squares<E>,
-                              {multiply_adds<E>, 2 * kChains* F::kLanes* E::kElements}};
+                              {multiply_adds<E>, 2 * kChains* F::kLanes* E::kElements},
+                              kStartFactor};
 
 float read_all(const char* data, size_t bytes) {
   F::V sums[4] = {F::zero(), F::zero(), F::zero(), F::zero()};
@@ -235,7 +246,7 @@ float read_all(const char* data, size_t bytes) {
   return F::sum(F::add(F::add(sums[0], sums[1]), F::add(sums[2], sums[3])));
 }
 
-constexpr TileSet kNoTiles = {{nullptr, nullptr}, {nullptr, nullptr}, nullptr, {nullptr, 0}};
+constexpr TileSet kNoTiles = {{nullptr, nullptr}, {nullptr, nullptr}, nullptr, {nullptr, 0}, 0};
 
 }  // namespace
 }  // namespace embedlane

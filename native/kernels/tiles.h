@@ -22,6 +22,7 @@ struct TileInput {
   const char* rows;   // the first row
   size_t stride;      // bytes from row to row
   size_t row_bytes;   // of which these count
+  const char* ahead;  // what is read after this tile: the next rows, or what those will be made of
   const int32_t* starts;  // per query, of byte tiles only: what sums start from
   // Of byte tiles only: what sums are multiplied with, per row and per query.
   const float* scales;
@@ -36,9 +37,9 @@ struct TileInput {
 };
 
 // Multiplies `rows` rows with a panel. Bit q of masks[r] is set unless
-// row r · query q < base[q] + slope[q] * norms[r] + offsets[r]; NaN on either side sets it. Returns whether
-// any bit is set.
-using Tile = bool (*)(const TileInput& input, uint32_t* masks);
+// row r · query q < base[q] + slope[q] * norms[r] + offsets[r]; NaN on either side sets it. Returns for which
+// rows any is set. If for one, values[r · width of the panel + q] is the product of every pair.
+using Tile = uint32_t (*)(const TileInput& input, uint32_t* masks, float* values);
 
 // What an instruction can do at most, to measure the machine's limits with: `rounds` times `operations` in
 // registers, a multiplication and an addition counting two, as do comparing a bit and counting it. `zeros` is
@@ -57,6 +58,9 @@ constexpr size_t kMaxTileRows = 12;
 // Panels are one or two vectors of queries wide.
 constexpr size_t kPanelWidths = 2;
 
+// Queries in a panel, at most.
+constexpr size_t kMaxPanel = 32;
+
 // Tiles of one kind of element. Sums of floats are float32 in any order, as long as each comes from chains of
 // at most max(kFilterDepth, dims / 8) + dims / kFilterDepth + 16 rounded operations; subnormal operands and
 // results may be taken for zero. Sums of bytes are exact.
@@ -67,6 +71,8 @@ struct TileSet {
   // Dot product of each of `count` rows with itself.
   void (*squares)(const void* rows, size_t stride, size_t count, size_t row_bytes, float* squares);
   Work work;
+  // Of byte tiles: what sums start from is this times the sum of the query's elements.
+  int32_t start_factor;
 };
 
 // For each of `count` rows of `bytes` bytes, the number of bits in which it differs from the query, or that
@@ -80,7 +86,8 @@ struct Tiles {
   size_t rows;            // rows of a full tile
   TileSet f32;
   TileSet bf16;
-  TileSet i8;  // sums start from -128 times the sum of the query's elements
+  TileSet i8;
+  TileSet u8;
   // Null if the instruction set has nothing better than RowKernels.
   BitCounts differing;
   BitCounts common;
@@ -95,5 +102,6 @@ const Tiles& avx2_tiles();
 const Tiles& avx512_tiles();
 const Tiles& avx512_vnni_tiles();
 const Tiles& neon_tiles();
+const Tiles& neon_dotprod_tiles();
 
 }  // namespace embedlane

@@ -14,6 +14,7 @@ struct F {
   static constexpr int kRows = 6;
   static EMBEDLANE_INLINE V zero() { return _mm256_setzero_ps(); }
   static EMBEDLANE_INLINE V load(const float* p) { return _mm256_loadu_ps(p); }
+  static EMBEDLANE_INLINE void store(float* p, V a) { _mm256_storeu_ps(p, a); }
   static EMBEDLANE_INLINE V set(float x) { return _mm256_set1_ps(x); }
   static EMBEDLANE_INLINE V add(V a, V b) { return _mm256_add_ps(a, b); }
   static EMBEDLANE_INLINE V mul(V a, V b) { return _mm256_mul_ps(a, b); }
@@ -43,8 +44,8 @@ struct F {
 namespace embedlane {
 
 const Tiles& avx2_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles, kNoTiles,
-                                   nullptr,   nullptr,  {nullptr, 0},  read_all};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,     kNoTiles,
+                                   kNoTiles,  nullptr,  nullptr,       {nullptr, 0}, read_all};
   return kTiles;
 }
 

@@ -24,6 +24,7 @@ struct F {
   static constexpr int kRows = 12;
   static EMBEDLANE_INLINE V zero() { return _mm512_setzero_ps(); }
   static EMBEDLANE_INLINE V load(const float* p) { return _mm512_loadu_ps(p); }
+  static EMBEDLANE_INLINE void store(float* p, V a) { _mm512_storeu_ps(p, a); }
   static EMBEDLANE_INLINE V set(float x) { return _mm512_set1_ps(x); }
   static EMBEDLANE_INLINE V add(V a, V b) { return _mm512_add_ps(a, b); }
   static EMBEDLANE_INLINE V mul(V a, V b) { return _mm512_mul_ps(a, b); }

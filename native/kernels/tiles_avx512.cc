@@ -3,8 +3,8 @@
 namespace embedlane {
 
 const Tiles& avx512_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles, kNoTiles,
-                                   nullptr,   nullptr,  {nullptr, 0},  read_all};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,     kNoTiles,
+                                   kNoTiles,  nullptr,  nullptr,       {nullptr, 0}, read_all};
   return kTiles;
 }
 

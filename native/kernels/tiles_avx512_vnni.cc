@@ -47,32 +47,40 @@ struct I8 {
   static EMBEDLANE_INLINE X load(const char* p) { return _mm512_loadu_si512(p); }
   static EMBEDLANE_INLINE Sum zero() { return _mm512_setzero_si512(); }
   static EMBEDLANE_INLINE Sum start(const int32_t* p) { return _mm512_loadu_si512(p); }
-  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) {
+  static EMBEDLANE_INLINE Sum multiply_add(Sum sum, X unsigned_bytes, X signed_bytes) {
 #if defined(__GNUC__)
-    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(queries));
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(unsigned_bytes), "v"(signed_bytes));
     return sum;
 #else
-    return _mm512_dpbusd_epi32(sum, x, queries);
+    return _mm512_dpbusd_epi32(sum, unsigned_bytes, signed_bytes);
 #endif
   }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return multiply_add(sum, x, queries); }
   static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return step(sum, a, b); }
   static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
   static EMBEDLANE_INLINE F::V value(Sum sum) { return _mm512_cvtepi32_ps(sum); }
-  static EMBEDLANE_INLINE Sum square(Sum sum, X x) {
-    const __m512i size = _mm512_abs_epi8(x);
-    const __m512i low = _mm512_unpacklo_epi8(size, zero());
-    const __m512i high = _mm512_unpackhi_epi8(size, zero());
+  static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return square_of_unsigned(sum, _mm512_abs_epi8(x)); }
+  static EMBEDLANE_INLINE Sum square_of_unsigned(Sum sum, X x) {
+    const __m512i low = _mm512_unpacklo_epi8(x, zero());
+    const __m512i high = _mm512_unpackhi_epi8(x, zero());
     return add(sum, add(_mm512_madd_epi16(low, low), _mm512_madd_epi16(high, high)));
   }
+};
+
+// Unsigned bytes: the row's are made signed by subtracting 128.
+struct U8 : I8 {
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return multiply_add(sum, queries, x); }
+  static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return step(sum, a, b); }
+  static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return square_of_unsigned(sum, x); }
 };
 
 }  // namespace
 
 const Tiles& avx512_vnni_tiles() {
-  static constexpr Tiles kTiles = {
-      F::kLanes,    F::kRows,          kTileSet<F32>,    kTileSet<Bf16>,
-      kTileSet<I8>, bit_counts<false>, bit_counts<true>, {count_bits, kCountedBits},
-      read_all};
+  static constexpr Tiles kTiles = {F::kLanes,         F::kRows,           kTileSet<F32>,
+                                   kTileSet<Bf16>,    kTileSet<I8, -128>, kTileSet<U8, 128>,
+                                   bit_counts<false>, bit_counts<true>,   {count_bits, kCountedBits},
+                                   read_all};
   return kTiles;
 }
 

@@ -1,5 +1,6 @@
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "compiler.h"
 
@@ -15,6 +16,7 @@ struct F {
   static constexpr int kRows = 3;
   static V zero() { return {}; }
   static V load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
+  static void store(float* p, const V& a) { memcpy(p, a.v, sizeof(a.v)); }
   static V set(float x) { return {{x, x, x, x}}; }
   static V add(V a, V b) {
     for (int i = 0; i < kLanes; i++) a.v[i] += b.v[i];
@@ -46,8 +48,8 @@ struct F {
 namespace embedlane {
 
 const Tiles& scalar_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles, kNoTiles,
-                                   nullptr,   nullptr,  {nullptr, 0},  read_all};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,     kNoTiles,
+                                   kNoTiles,  nullptr,  nullptr,       {nullptr, 0}, read_all};
   return kTiles;
 }
 

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 
 #include "../kernels/tiles.h"
 #include "order.h"
+#include "survivor.h"
 
 namespace embedlane {
 
@@ -83,15 +85,66 @@ class FilterBounds {
     *error_slope = round_down(-code_norm * (1 + kCodeMargin));
   }
 
+  // The other direction, of rows that passed: between which goodnesses (see order.h) are their canonical
+  // ones? `code_norm` and `code_error` of the query as above; zeros where there are no codes. Nothing known:
+  // -Inf to +Inf. From |value - q·x| <= E, in float64, as above:
+  //   dot     value ± E, and 2u of it
+  //   cosine  (value ± E) / ‖q‖‖x‖, and slack of it for the norm's own error
+  //   l2      the root of ‖q‖² + ‖x‖² - 2(value ± E), and slack of the squares for the norm's own error
+  void ranges(double square, double code_norm, double code_error, const Survivor* survivors, size_t count,
+              float* lows, float* highs) const {
+    const bool usable_query = usable_ && square >= kMinNorm * kMinNorm && square <= kMaxNorm * kMaxNorm;
+    const double u = 0x1p-24;
+    const double norm = std::sqrt(square);
+    const double per_norm = slack_ * norm + code_error * (1 + kCodeMargin);
+    const double per_error = code_norm * (1 + kCodeMargin);
+    const double underflow = (double(dims_) + 8) * 0x1p-125;
+    const double slack = slack_;
+    const auto each = [=](auto range) {
+      // Without branches: several at a time.
+      for (size_t i = 0; i < count; i++) {
+        const Survivor& row = survivors[i];
+        const double value = row.value, width = per_norm * row.norm + per_error * row.error + underflow;
+        const auto [low, high] = range(value, width, double(row.norm));
+        const bool known =
+            usable_query & usable(row.norm) & (row.value >= -kLargest) & (row.value <= kLargest);
+        // More than the rounding to float32.
+        lows[i] = known ? float(low - std::fabs(low) * (2 * u) - kTiny) : -kInfinity;
+        highs[i] = known ? float(high + std::fabs(high) * (2 * u) + kTiny) : kInfinity;
+      }
+    };
+    switch (metric_) {
+      case Metric::kDot:
+        return each([=](double value, double width, double) {
+          const double more = width + 4 * u * (std::fabs(value) + width);
+          return std::pair(value - more, value + more);
+        });
+      case Metric::kCosine:
+        return each([=](double value, double width, double row_norm) {
+          const double inverse = 1 / (norm * row_norm), cosine = value * inverse, part = width * inverse;
+          const double more = part + slack * (std::fabs(cosine) + part);
+          return std::pair(cosine - more, cosine + more);
+        });
+      default:
+        return each([=](double value, double width, double row_norm) {
+          const double squares = square + row_norm * row_norm;
+          const double distance = squares - 2 * value, more = 2 * width + 2 * slack * squares;
+          const double most = distance + more, least = distance - more;
+          return std::pair(-std::sqrt(most > 0 ? most : 0) * (1 + 4 * u),
+                           -std::sqrt(least > 0 ? least : 0) * (1 - 4 * u));
+        });
+    }
+  }
+
   // Writes the norms and C of `count` rows. Of l2, C = ‖x‖² / 2, which `half_` shrinks: the root's rounding
   // (twice), the square's, the product's and its own are 5u.
   void rows(const float* norms, size_t count, float* used_norms, float* offsets) const {
     const float half = metric_ == Metric::kL2 ? half_ : 0;
     for (size_t r = 0; r < count; r++) {
       const float norm = norms[r];
-      const bool usable = (norm >= float(kMinNorm)) & (norm <= float(kMaxNorm));
-      used_norms[r] = usable ? norm : 0;
-      offsets[r] = usable ? norm * norm * half : -std::numeric_limits<float>::infinity();
+      const bool used = usable(norm);
+      used_norms[r] = used ? norm : 0;
+      offsets[r] = used ? norm * norm * half : -std::numeric_limits<float>::infinity();
     }
   }
 
@@ -101,11 +154,15 @@ class FilterBounds {
   static constexpr double kMaxNorm = 1e18;
   static constexpr double kMinNorm = 1e-12;
 
+  static bool usable(float norm) { return (norm >= float(kMinNorm)) & (norm <= float(kMaxNorm)); }
   static float round_down(double x) {
     const float rounded = float(std::clamp(x, -double(kLargest), double(kLargest)));
     if (x < -double(kLargest)) return -std::numeric_limits<float>::infinity();
     return double(rounded) > x ? std::nextafter(rounded, -std::numeric_limits<float>::infinity()) : rounded;
   }
+  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  // Of float32, and more than its smallest.
+  static constexpr double kTiny = 0x1p-148;
   static constexpr float kLargest = std::numeric_limits<float>::max();
 
   Metric metric_;

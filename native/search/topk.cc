@@ -25,6 +25,10 @@ constexpr size_t kPanelBytes = 384 * 1024;
 // the rows of the next.
 constexpr size_t kMaxRun = 8;
 constexpr size_t kLeastRuns = 64;
+// First rows of a thread, of which it makes thresholds all at once, if they are many more than are to be
+// found.
+constexpr size_t kSeedRows = 1024;
+constexpr size_t kMostSown = 16;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -52,6 +56,7 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
   group_size_ = round_up((input_.query_count + groups - 1) / groups, panel);
   piece_rows_ = std::clamp<size_t>(kPieceBytes / std::max<size_t>(scan_bytes_, 1), 1, kMaxPieceRows);
   if (piece_rows_ > tiles_.rows) piece_rows_ -= piece_rows_ % tiles_.rows;
+  if (tile_ && input_.k <= kMostSown && !input_.radius) seed_rows_ = std::min(piece_rows_, kSeedRows);
   for (const RowBlock& block : input_.blocks) {
     piece_starts_.push_back(pieces_);
     pieces_ += (block.count + piece_rows_ - 1) / piece_rows_;
@@ -73,6 +78,7 @@ const TileSet* TopKSearch::choose_tile() const {
   }
   const auto available = [](const TileSet& tile) { return tile.full[0] ? &tile : nullptr; };
   if (coded_ || input_.dtype == Dtype::kI8) return available(tiles_.i8);
+  if (input_.dtype == Dtype::kU8) return available(tiles_.u8);
   if (input_.dtype == Dtype::kBf16 && tiles_.bf16.full[0]) return &tiles_.bf16;
   const bool floats =
       input_.dtype == Dtype::kF32 || input_.dtype == Dtype::kF16 || input_.dtype == Dtype::kBf16;

@@ -1,16 +1,31 @@
 #include "worker.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <functional>
+#include <limits>
+
+#include "prefetch.h"
 
 namespace embedlane {
 namespace {
 
+// Survivors that a query may have, see room_.
+constexpr size_t kLeastSurvivors = 64;
+constexpr size_t kMostSurvivors = 1024;
+
 // The scales of rows that have none.
-constexpr float kZeros[kMaxTileRows] = {};
+constexpr float kZeros[kMaxPanel] = {};
 constexpr float kOnes[kMaxTileRows] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+constexpr std::array<float, kMaxPanel> no_thresholds() {
+  std::array<float, kMaxPanel> all{};
+  all.fill(kMinusInfinity);
+  return all;
+}
+constexpr std::array<float, kMaxPanel> kNoThresholds = no_thresholds();
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -29,14 +44,6 @@ uint64_t bits_at(const uint64_t* words, size_t first, size_t count) {
   return count < 64 ? bits & ((uint64_t(1) << count) - 1) : bits;
 }
 
-// Asks for memory, where the compiler can say so.
-void prefetch([[maybe_unused]] const char* address, [[maybe_unused]] size_t bytes) {
-#if defined(__GNUC__)
-  constexpr size_t kLine = 64;
-  for (size_t b = 0; b < bytes; b += kLine) __builtin_prefetch(address + b);
-#endif
-}
-
 }  // namespace
 
 TopKSearch::Worker::Worker(TopKSearch& search)
@@ -46,13 +53,21 @@ TopKSearch::Worker::Worker(TopKSearch& search)
       groups_(round_up(s_.scan_bytes_, kGroupBytes) / kGroupBytes),
       candidates_(group_),
       kth_(group_),
-      squares_(group_) {
+      squares_(group_),
+      room_(std::min(kMostSurvivors, 4 * std::min(in_.k, kMostSurvivors) + kLeastSurvivors)) {
   const size_t rows = s_.piece_rows_;
   padded_ = round_up(group_, s_.tiles_.vector_queries);
   base_.resize(padded_);
   slope_.resize(padded_);
   error_slope_.resize(padded_);
   query_scales_.assign(padded_, 1);
+  if (s_.tile_ || s_.coded_) {
+    survivors_ = std::make_unique_for_overwrite<Survivor[]>(group_ * room_);
+    held_.assign(group_, 0);
+    full_.assign(group_, room_);
+    lows_.resize(room_);
+    highs_.resize(room_);
+  }
   if (s_.coded_) {
     codes_.resize(group_ * in_.dims);
     code_norms_.resize(group_);
@@ -63,6 +78,7 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     scratch_.resize(2 * kStreamRows);
   } else {
     panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
+    if (s_.seed_rows_ > 0) seeds_ = aligned<float>(s_.seed_rows_ * kMaxPanel);
     norms_ = aligned<float>(rows);
     offsets_ = aligned<float>(rows);
   }
@@ -77,7 +93,10 @@ void TopKSearch::Worker::run() {
     }
     if (item >= s_.items_ || s_.cancelled()) break;
     if (item / s_.pieces_ != group) {
-      if (group != SIZE_MAX) merge();
+      if (group != SIZE_MAX) {
+        score_all_survivors();
+        merge();
+      }
       group = item / s_.pieces_;
       begin(group * s_.group_size_);
     }
@@ -86,9 +105,12 @@ void TopKSearch::Worker::run() {
     const auto after = std::upper_bound(s_.piece_starts_.begin(), s_.piece_starts_.end(), piece);
     const size_t b = size_t(after - s_.piece_starts_.begin()) - 1;
     const size_t start = (piece - s_.piece_starts_[b]) * s_.piece_rows_;
-    search(in_.blocks[b], start, std::min(s_.piece_rows_, in_.blocks[b].count - start));
+    search(b, start, std::min(s_.piece_rows_, in_.blocks[b].count - start));
   }
-  if (group != SIZE_MAX && !s_.cancelled()) merge();
+  if (group != SIZE_MAX && !s_.cancelled()) {
+    score_all_survivors();
+    if (!s_.cancelled()) merge();
+  }
   s_.scored_.fetch_add(scored_, std::memory_order_relaxed);
 }
 
@@ -109,6 +131,7 @@ void TopKSearch::Worker::begin(size_t first) {
     set_bounds(q);
   }
   if (s_.tile_) pack_queries();
+  fresh_ = s_.seed_rows_ > 0;
 }
 
 // Interleaves each panel of queries by groups; the last one is padded with zeros to a whole vector.
@@ -131,12 +154,16 @@ void TopKSearch::Worker::pack_queries() {
     base_[q] = std::numeric_limits<float>::infinity();
     slope_[q] = 0;
   }
-  if (in_.dtype != Dtype::kI8 && !s_.coded_) return;
   starts_.assign(padded_, 0);
+  if (s_.tile_->start_factor == 0) return;
   for (size_t q = 0; q < group_; q++) {
+    const char* const from = scanned_query(q);
     int32_t sum = 0;
-    for (size_t i = 0; i < in_.dims; i++) sum += static_cast<signed char>(scanned_query(q)[i]);
-    starts_[q] = -128 * sum;
+    for (size_t i = 0; i < in_.dims; i++) {
+      sum +=
+          in_.dtype == Dtype::kU8 ? static_cast<unsigned char>(from[i]) : static_cast<signed char>(from[i]);
+    }
+    starts_[q] = s_.tile_->start_factor * sum;
   }
 }
 
@@ -151,14 +178,13 @@ void TopKSearch::Worker::encode(size_t q) {
 }
 
 void TopKSearch::Worker::set_bounds(size_t q) {
-  if (s_.bit_counts_) return;  // counts are compared themselves
+  if (!s_.tile_ && !s_.coded_) return;  // scores or counts are compared themselves
   const float kth = kth_[q] == 0 ? NAN : key_goodness(kth_[q]);
   if (s_.coded_) {
     s_.bounds_.query(squares_[q], kth, code_norms_[q], code_errors_[q], &base_[q], &slope_[q],
                      &error_slope_[q]);
   } else {
-    const double scale = query_scales_[q];
-    s_.bounds_.query(squares_[q] * scale * scale, kth, &base_[q], &slope_[q]);
+    s_.bounds_.query(scanned_square(q), kth, &base_[q], &slope_[q]);
   }
 }
 
@@ -172,21 +198,25 @@ void TopKSearch::Worker::adopt_thresholds() {
   }
 }
 
-void TopKSearch::Worker::push(size_t q, float score, uint32_t row) {
+bool TopKSearch::Worker::push(size_t q, float score, uint32_t row) {
   const Key key = make_key(smaller_is_better(in_.metric) ? -score : score, row);
-  if (key <= kth_[q]) return;
+  if (key <= kth_[q]) return false;
   std::vector<Key>& keys = candidates_[q];
   if (keys.size() < in_.k) {
     keys.push_back(key);
-    if (keys.size() < in_.k) return;
+    if (keys.size() < in_.k) return false;
     std::make_heap(keys.begin(), keys.end(), std::greater<>());
   } else {
     std::pop_heap(keys.begin(), keys.end(), std::greater<>());
     keys.back() = key;
     std::push_heap(keys.begin(), keys.end(), std::greater<>());
   }
-  if (keys.front() <= kth_[q]) return;
+  if (keys.front() <= kth_[q]) return false;
   kth_[q] = keys.front();
+  return true;
+}
+
+void TopKSearch::Worker::publish(size_t q) {
   set_bounds(q);
   const uint32_t high = uint32_t(kth_[q] >> 32);
   std::atomic<uint32_t>& shared = s_.thresholds_[first_ + q];
@@ -195,10 +225,17 @@ void TopKSearch::Worker::push(size_t q, float score, uint32_t row) {
   }
 }
 
-void TopKSearch::Worker::search(const RowBlock& block, size_t start, size_t count) {
-  const char* const data = static_cast<const char*>(block.rows);
-  Rows all = {data,    block.stride, block.count,  block.norms,     block.scales,
-              nullptr, data,         block.stride, block.first_row, nullptr};
+void TopKSearch::Worker::search(size_t b, size_t start, size_t count) {
+  const RowBlock& block = in_.blocks[b];
+  Rows all = {static_cast<const char*>(block.rows),
+              block.stride,
+              block.count,
+              block.norms,
+              block.scales,
+              nullptr,
+              uint32_t(b),
+              block.first_row,
+              nullptr};
   if (s_.coded_) {
     all.data = reinterpret_cast<const char*>(block.int8->codes);
     all.stride = block.int8->stride;
@@ -211,8 +248,17 @@ void TopKSearch::Worker::search(const RowBlock& block, size_t start, size_t coun
   } else if (!s_.tile_) {
     stream(rows);
   } else {
-    filter(s_.widened_ ? widen(rows) : rows);
+    filter_all(rows);
   }
+}
+
+void TopKSearch::Worker::filter_all(const Rows& rows) {
+  if (!s_.widened_) return filter(rows, nullptr);
+  if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * s_.scan_bytes_);
+  Rows wide = rows;
+  wide.data = gathered_.get();
+  wide.stride = s_.scan_bytes_;
+  filter(wide, &rows);
 }
 
 void TopKSearch::Worker::search_allowed(const Rows& rows) {
@@ -224,7 +270,7 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
   const size_t count = picks_.size();
   if (count == 0) return;
   if (count < rows.count) {
-    if (s_.tile_) return filter(gather(rows, 0, count));
+    if (s_.tile_) return filter(gather(rows, 0, count), nullptr);
     for (size_t i = 0; i < count && !s_.cancelled(); i += kStreamRows) {
       const size_t n = std::min(kStreamRows, count - i);
       if (picks_[i + n - 1] - picks_[i] + 1 == n) {
@@ -237,7 +283,7 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
   } else if (!s_.tile_) {
     stream(rows);
   } else {
-    filter(s_.widened_ ? widen(rows) : rows);
+    filter_all(rows);
   }
 }
 
@@ -251,14 +297,10 @@ void TopKSearch::Worker::copy_row(const char* from, char* to) const {
   widen(reinterpret_cast<const uint16_t*>(from), in_.dims, reinterpret_cast<float*>(to));
 }
 
-TopKSearch::Worker::Rows TopKSearch::Worker::widen(const Rows& rows) {
-  if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * s_.scan_bytes_);
-  Rows wide = rows;
-  wide.data = gathered_.get();
-  wide.stride = s_.scan_bytes_;
-  for (size_t r = 0; r < rows.count; r++)
-    copy_row(rows.data + r * rows.stride, gathered_.get() + r * wide.stride);
-  return wide;
+void TopKSearch::Worker::widen(const Rows& rows, size_t r, size_t count) {
+  for (const size_t end = r + count; r < end; r++) {
+    copy_row(rows.data + r * rows.stride, gathered_.get() + r * s_.scan_bytes_);
+  }
 }
 
 // Copies rows picks_[start], … of `rows`. They lie apart, so that the CPU does not guess which comes next.
@@ -268,7 +310,7 @@ TopKSearch::Worker::Rows TopKSearch::Worker::gather(const Rows& rows, size_t sta
   if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
   const uint32_t* const picks = picks_.data() + start;
   const size_t read = s_.widened_ ? s_.query_stride_ : bytes;
-  const auto prefetch_row = [&](size_t i) { prefetch(rows.data + picks[i] * rows.stride, read); };
+  const auto prefetch_row = [&](size_t i) { prefetch_lines(rows.data + picks[i] * rows.stride, read); };
   for (size_t i = 0; i < std::min(kAhead, count); i++) prefetch_row(i);
   for (size_t i = 0; i < count; i++) {
     if (i + kAhead < count) prefetch_row(i + kAhead);
@@ -308,69 +350,53 @@ void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {
   s_.bounds_.rows(from, count, norms, offsets_.get() + r);
 }
 
-void TopKSearch::Worker::filter(const Rows& rows) {
+void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
   const Tiles& tiles = s_.tiles_;
   for (size_t q = 0; q < padded_ && !s_.cancelled(); q += kPanelWidths * tiles.vector_queries) {
     const size_t width = std::min(kPanelWidths * tiles.vector_queries, padded_ - q);
     const size_t w = width / tiles.vector_queries - 1;
     const size_t valid = std::min(width, group_ - q);
-    const uint32_t keep = valid < 32 ? (uint32_t(1) << valid) - 1 : ~uint32_t(0);
+    const uint32_t valid_queries = valid < 32 ? (uint32_t(1) << valid) - 1 : ~uint32_t(0);
+    const size_t seeds = fresh_ ? std::min(rows.count, s_.seed_rows_) / tiles.rows * tiles.rows : 0;
     for (size_t r = 0; r < rows.count;) {
       const bool whole = rows.count - r >= tiles.rows;
       const size_t height = whole ? tiles.rows : 1;
       // Tile by tile: the tile before has asked for these rows, and computes while they come.
+      const bool widens = narrow && q == 0;
+      if (widens) widen(*narrow, r, height);
       if (q == 0) measure(rows, r, height);
+      const Rows& next = widens ? *narrow : rows;
+      const bool sows = r < seeds;
       const TileInput input = {panels_.get() + q * groups_ * kGroupBytes,
                                rows.data + r * rows.stride,
                                rows.stride,
                                s_.scan_bytes_,
+                               next.data + (r + height) * next.stride,
                                starts_.data() + q,
                                rows.scales ? rows.scales + r : kOnes,
                                query_scales_.data() + q,
                                rows.errors ? rows.errors + r : kZeros,
                                error_slope_.data() + q,
-                               base_.data() + q,
-                               slope_.data() + q,
+                               sows ? kNoThresholds.data() : base_.data() + q,
+                               sows ? kZeros : slope_.data() + q,
                                norms_.get() + r,
                                offsets_.get() + r};
       uint32_t masks[kMaxTileRows];
-      const bool any = (whole ? s_.tile_->full : s_.tile_->row)[w](input, masks);
-      rescore_waiting(rows);
-      for (size_t i = 0; any && i < height; i++) {
-        if (!(masks[i] & keep)) continue;
-        if (s_.coded_) {
-          // The floats are far away: they come while the next tile computes.
-          prefetch(rows.row(r + i), s_.query_stride_);
-          waiting_[waiting_count_++] = {r + i, q, masks[i] & keep};
-        } else {
-          rescore(rows, r + i, q, masks[i] & keep);
+      float values[kMaxTileRows * kMaxPanel];
+      float* const products = sows ? seeds_.get() + r * width : values;
+      uint32_t left = (whole ? s_.tile_->full : s_.tile_->row)[w](input, masks, products);
+      if (sows && r + height == seeds) sow(rows, seeds, q, width, valid);
+      for (; !sows && left != 0; left &= left - 1) {
+        const size_t i = size_t(std::countr_zero(left));
+        for (uint32_t mask = masks[i] & valid_queries; mask != 0; mask &= mask - 1) {
+          const size_t j = size_t(std::countr_zero(mask));
+          keep(rows, r + i, q + j, values[i * width + j], norms_[r + i]);
         }
       }
       r += height;
     }
   }
-  rescore_waiting(rows);
-}
-
-void TopKSearch::Worker::rescore_waiting(const Rows& rows) {
-  for (size_t i = 0; i < waiting_count_; i++) {
-    rescore(rows, waiting_[i].row, waiting_[i].first_query, waiting_[i].mask);
-  }
-  waiting_count_ = 0;
-}
-
-void TopKSearch::Worker::rescore(const Rows& rows, size_t r, size_t first_query, uint32_t mask) {
-  // Codes have scales of their own; the rows that they stand for have none.
-  const float* scales = rows.scales && !s_.coded_ ? rows.scales + r : nullptr;
-  const ScoredRows row = {rows.row(r), rows.row_stride, 1, scales};
-  for (; mask != 0; mask &= mask - 1) {
-    const size_t q = first_query + size_t(std::countr_zero(mask));
-    double scratch[2];
-    const ScoredQuery query = scored_query(q);
-    sum_rows(s_.kernels_, in_.metric, in_.dims, query, row, scratch);
-    scored_++;
-    push(q, score_of(in_.metric, query, row, scratch, 0), rows.number(r));
-  }
+  fresh_ = false;
 }
 
 void TopKSearch::Worker::merge() {

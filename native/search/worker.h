@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aligned.h"
+#include "survivor.h"
 #include "topk.h"
 
 namespace embedlane {
@@ -26,14 +27,11 @@ class TopKSearch::Worker {
     const float* norms;
     const float* scales;
     const float* errors;  // of codes
-    const char* rows;     // the rows themselves, of which these are `picks`
-    size_t row_stride;
+    uint32_t block;       // index in SearchInput::blocks
     uint32_t first;
     const uint32_t* picks;
 
-    size_t pick(size_t r) const { return picks ? picks[r] : r; }
-    uint32_t number(size_t r) const { return first + uint32_t(pick(r)); }
-    const char* row(size_t r) const { return rows + pick(r) * row_stride; }
+    uint32_t number(size_t r) const { return first + (picks ? picks[r] : uint32_t(r)); }
     // Rows [start, start + n), where there are no picks.
     Rows part(size_t start, size_t n) const {
       return {data + start * stride,
@@ -42,8 +40,7 @@ class TopKSearch::Worker {
               norms ? norms + start : nullptr,
               scales ? scales + start : nullptr,
               errors ? errors + start : nullptr,
-              rows + start * row_stride,
-              row_stride,
+              block,
               first + uint32_t(start),
               nullptr};
     }
@@ -68,28 +65,53 @@ class TopKSearch::Worker {
   // Copies what is scanned of a row.
   void copy_row(const char* from, char* to) const;
   void pack_queries();
+  // ‖q‖² of what is scanned.
+  double scanned_square(size_t q) const {
+    const double scale = s_.coded_ ? 1 : query_scales_[q];
+    return squares_[q] * scale * scale;
+  }
   void set_bounds(size_t q);
   void adopt_thresholds();
-  void push(size_t q, float score, uint32_t row);
+  // Whether the threshold became higher, of which the caller tells all by publish().
+  bool push(size_t q, float score, uint32_t row);
+  void publish(size_t q);
+
+  // Keeps a row that passed the filter, which computed `value`; `norm` as FilterBounds uses it.
+  void add(const Rows& rows, size_t r, size_t q, float value, float norm);
+  // And settles when it is time to.
+  void keep(const Rows& rows, size_t r, size_t q, float value, float norm);
+  // The first rows of a group, of which seeds_ has the products with a panel of queries: thresholds come from
+  // the best of many small shares of them, and what passes those is kept.
+  void sow(const Rows& rows, size_t count, size_t first_query, size_t width, size_t queries);
+  // Raises the query's threshold to what the k-th best of its survivors has at least. Fills lows_ and highs_.
+  void raise(size_t q);
+  // And drops those that it rules out. Scores the others if they leave little room.
+  void settle(size_t q);
+  // Fills lows_ and highs_ for them.
+  void find_ranges(size_t q);
+  // Canonical scores of the query's survivors, of which none is left.
+  void score_survivors(size_t q);
+  void score_all_survivors();
 
   // One unit of work.
-  void search(const RowBlock& block, size_t start, size_t count);
+  void search(size_t block, size_t start, size_t count);
   // The rows of `rows` that may be found, gathered.
   void search_allowed(const Rows& rows);
   Rows gather(const Rows& rows, size_t start, size_t count);
-  // All of them, as float32.
-  Rows widen(const Rows& rows);
+  // Rows [r, r + count) as float32, into gathered_.
+  void widen(const Rows& rows, size_t r, size_t count);
   const float* gather(const float* values, const uint32_t* picks, size_t count,
                       std::vector<float>& into) const;
   void stream(const Rows& rows);
   void stream(const Rows& rows, size_t q);
   void stream_codes(const Rows& rows, size_t q);
   void stream_bits(const Rows& rows, size_t q);
-  void filter(const Rows& rows);
+  // All of them, through the filter.
+  void filter_all(const Rows& rows);
+  // Rows as they are scanned; `narrow`: what they are yet to be made of, by widen().
+  void filter(const Rows& rows, const Rows* narrow);
   // Norms and offsets of rows [r, r + count) into norms_ and offsets_.
   void measure(const Rows& rows, size_t r, size_t count);
-  void rescore(const Rows& rows, size_t r, size_t first_query, uint32_t mask);
-  void rescore_waiting(const Rows& rows);
   void merge();
 
   TopKSearch& s_;
@@ -113,14 +135,14 @@ class TopKSearch::Worker {
   std::vector<float> error_slope_;
   std::vector<float> wide_queries_;
   Aligned<float> norms_, offsets_;
-  // What the tile before has left, see rescore().
-  struct Left {
-    size_t row;
-    size_t first_query;
-    uint32_t mask;
-  };
-  Left waiting_[kMaxTileRows];
-  size_t waiting_count_ = 0;
+  // Per query, room for so many survivors; how many there are, and at how many it is time to settle.
+  size_t room_;
+  std::unique_ptr<Survivor[]> survivors_;
+  std::vector<size_t> held_, full_;
+  std::vector<float> lows_, highs_;
+  std::vector<uint32_t> order_;
+  bool fresh_ = false;  // no row of the group was looked at
+  Aligned<float> seeds_;
   std::vector<double> scratch_;
   std::vector<uint32_t> picks_;
   Aligned<char> gathered_;

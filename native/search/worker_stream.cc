@@ -24,14 +24,16 @@ void TopKSearch::Worker::stream(const Rows& rows, size_t q) {
   sum_rows(s_.kernels_, in_.metric, in_.dims, query, scored, scratch_.data());
   const ScoreFloor floor(in_.metric, query, scored, kth_[q] == 0 ? NAN : key_goodness(kth_[q]));
   scored_ += rows.count;
+  bool raised = false;
   floor.visit(scratch_.data(), [&](size_t r) {
-    push(q, score_of(in_.metric, query, scored, scratch_.data(), r), rows.number(r));
+    raised |= push(q, score_of(in_.metric, query, scored, scratch_.data(), r), rows.number(r));
   });
+  if (raised) publish(q);
 }
 
 // The filter's condition (see Tile) for one query.
 void TopKSearch::Worker::stream_codes(const Rows& rows, size_t q) {
-  float norms[kStreamRows], offsets[kStreamRows];
+  float norms[kStreamRows], offsets[kStreamRows], values[kStreamRows];
   uint8_t dropped[kStreamRows];
   double* const sums = scratch_.data();
   row_kernels(s_.all_kernels_, Dtype::kI8)
@@ -40,10 +42,11 @@ void TopKSearch::Worker::stream_codes(const Rows& rows, size_t q) {
   const float base = base_[q], slope = slope_[q], error_slope = error_slope_[q], scale = query_scales_[q];
   for (size_t r = 0; r < rows.count; r++) {
     const float threshold = ((slope * norms[r] + base) + offsets[r]) + error_slope * rows.errors[r];
-    dropped[r] = float(sums[r]) * rows.scales[r] * scale < threshold;
+    values[r] = float(sums[r]) * rows.scales[r] * scale;
+    dropped[r] = values[r] < threshold;
   }
   for (size_t r = 0; r < rows.count; r++) {
-    if (!dropped[r]) rescore(rows, r, q, 1);
+    if (!dropped[r]) keep(rows, r, q, values[r], norms[r]);
   }
 }
 
@@ -67,6 +70,7 @@ void TopKSearch::Worker::stream_bits(const Rows& rows, size_t q) {
     limit = uint32_t(std::clamp(fewer ? std::ceil(bits) + slack : std::floor(bits), 0.0, 4294967295.0));
   }
   scored_ += rows.count;
+  bool raised = false;
   const auto visit = [&](auto stays) {
     constexpr size_t kStep = 32;
     for (size_t r = 0; r < rows.count; r += kStep) {
@@ -74,7 +78,7 @@ void TopKSearch::Worker::stream_bits(const Rows& rows, size_t q) {
       int any = 0;
       for (size_t i = r; i < end; i++) any |= stays(counts[i]);
       for (size_t i = r; any && i < end; i++) {
-        if (stays(counts[i])) push(q, score(counts[i]), rows.number(i));
+        if (stays(counts[i])) raised |= push(q, score(counts[i]), rows.number(i));
       }
     }
   };
@@ -83,6 +87,7 @@ void TopKSearch::Worker::stream_bits(const Rows& rows, size_t q) {
   } else {
     visit([limit](uint32_t count) { return count >= limit; });
   }
+  if (raised) publish(q);
 }
 
 }  // namespace embedlane

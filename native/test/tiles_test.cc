@@ -12,6 +12,10 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
+struct Range {
+  float low, high;
+};
+
 // One panel of queries against one tile of rows, or a single row.
 struct Filter {
   Filter(Level level, Metric metric, size_t dims, size_t width, size_t count)
@@ -40,20 +44,29 @@ struct Filter {
   uint32_t rows_left(size_t q, double square, float kth) {
     std::vector<float> base(queries, 0), slope(queries, 0);
     bounds.query(square, kth, &base[q], &slope[q]);
-    uint32_t masks[12];
+    uint32_t masks[kMaxTileRows];
     TileInput input = {};
     input.panel = reinterpret_cast<const char*>(panel.data());
     input.rows = reinterpret_cast<const char*>(rows.data());
     input.stride = input.row_bytes = dims * sizeof(float);
+    input.ahead = input.rows;
     input.base = base.data();
     input.slope = slope.data();
     input.norms = norms.data();
     input.offsets = offsets.data();
     const size_t w = queries / tiles.vector_queries - 1;
-    (count == 1 ? tiles.f32.row : tiles.f32.full)[w](input, masks);
+    (count == 1 ? tiles.f32.row : tiles.f32.full)[w](input, masks, values);
     uint32_t left = 0;
     for (size_t r = 0; r < count; r++) left |= (masks[r] >> q & 1) << r;
     return left;
+  }
+
+  // What the filter knows of the goodness of row r for query q, if it passed.
+  Range range(size_t q, double square, size_t r) const {
+    const Survivor survivor = {values[r * queries + q], norms[r], 0, 0, 0};
+    Range range;
+    bounds.ranges(square, 0, 0, &survivor, 1, &range.low, &range.high);
+    return range;
   }
 
   float score(const float* query, double square, size_t r) const {
@@ -70,6 +83,7 @@ struct Filter {
   Metric metric;
   size_t dims, queries, count;
   std::vector<float> panel, rows, norms, offsets;
+  float values[kMaxTileRows * kMaxPanel];
 };
 
 // The tightest case there is: the k-th best is the row's own score, which therefore must pass.
@@ -102,6 +116,10 @@ TEST(filter_never_drops_a_row_that_could_enter) {
               const float goodness = smaller_is_better(metric) ? -score : score;
               CHECK_MESSAGE(filter.rows_left(q, square, goodness) >> r & 1,
                             std::string(level_name(level)) + " drops a row, dims " + std::to_string(dims));
+              const Range range = filter.range(q, square, r);
+              CHECK_MESSAGE(
+                  !(goodness < range.low) && !(goodness > range.high),
+                  std::string(level_name(level)) + " mistakes a score, dims " + std::to_string(dims));
             }
           }
         }
@@ -126,6 +144,25 @@ TEST(filter_drops_rows_that_are_clearly_worse) {
           const float kth = smaller_is_better(metric) ? -(score - step) : score + step;
           CHECK(!(filter.rows_left(0, square, kth) >> r & 1));
         }
+      }
+    }
+  }
+}
+
+// Or rows would wait for their scores that the others have long beaten.
+TEST(filter_knows_scores_well) {
+  Random random(5);
+  for (const Level level : levels()) {
+    for (const Metric metric : {Metric::kCosine, Metric::kDot, Metric::kL2}) {
+      Filter filter(level, metric, 384, kPanelWidths, tiles_of(level).rows);
+      const std::vector<float> query_rows = random.vector(filter.queries * 384);
+      filter.load(query_rows, random.vector(filter.count * 384));
+      const double square = square_of(filter.kernels, query_rows.data(), 384);
+      CHECK(filter.rows_left(0, square, kNan) + 1 == 1u << filter.count);
+      for (size_t r = 0; r < filter.count; r++) {
+        const Range range = filter.range(0, square, r);
+        const float unit = metric == Metric::kDot ? float(square) : 1 + std::fabs(range.high);
+        CHECK(range.high - range.low < 1e-3f * unit);
       }
     }
   }
