@@ -31,10 +31,14 @@ class SignSearch : public Search {
   uint64_t scored() const override { return scored_.load(std::memory_order_relaxed); }
 
  private:
-  class Rescoring;
   SearchInput sign_input();
-  // The canonical scores of the candidates of one query, of which it keeps the best k.
-  void rescore(size_t query);
+  // The canonical scores of the candidates of some queries, of which each keeps the best k. One pass over the
+  // rows for all of them, in the order of memory.
+  void rescore(size_t first, size_t queries);
+  // Keys of the pairs [pair, end): numbers of places in `rows` and `keys`, of which each query has `found`.
+  void score(std::vector<uint32_t>::const_iterator pair, std::vector<uint32_t>::const_iterator end,
+             const std::vector<uint32_t>& rows, size_t found, const std::vector<ScoredQuery>& queries,
+             std::vector<Key>& keys) const;
   const RowBlock& block_of(uint32_t row) const;
 
   SearchInput input_;
