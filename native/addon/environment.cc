@@ -81,18 +81,27 @@ bool Environment::is_resizable(const Napi::ArrayBuffer& buffer) const {
   return answer.IsBoolean() && answer.As<Napi::Boolean>().Value();
 }
 
-napi_value Environment::start(const std::shared_ptr<AsyncJob>& job, size_t threads) {
+template <class Submit>
+napi_value Environment::start_by(const std::shared_ptr<AsyncJob>& job, const Submit& submit) {
   napi_value promise;
   if (napi_create_promise(env_, &job->deferred, &promise) != napi_ok) throw Napi::Error::New(env_);
   jobs_.emplace(job.get(), job);
   try {
-    ThreadPool::instance().submit([job, mailbox = mailbox_] { job->run(*mailbox); }, threads);
+    submit([job, mailbox = mailbox_] { job->run(*mailbox); });
   } catch (...) {
     jobs_.erase(job.get());
     throw;
   }
   if (jobs_.size() == 1) napi_ref_threadsafe_function(env_, mailbox_->bell);
   return promise;
+}
+
+napi_value Environment::start(const std::shared_ptr<AsyncJob>& job, size_t threads) {
+  return start_by(job, [threads](const auto& run) { ThreadPool::instance().submit(run, threads); });
+}
+
+napi_value Environment::start(const std::shared_ptr<AsyncJob>& job, Turns& turns) {
+  return start_by(job, [&turns](const auto& run) { turns.submit(run); });
 }
 
 void Environment::deliver(napi_env env, napi_value, void* context, void*) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../threads/thread_pool.h"
+#include "../threads/turns.h"
 
 namespace embedlane {
 
@@ -76,12 +77,16 @@ class Environment {
   // Starts `job` on up to `threads` pool threads and returns the promise of its result. Throws
   // std::system_error if there are none to be had.
   napi_value start(const std::shared_ptr<AsyncJob>& job, size_t threads);
+  // Starts `job` on one thread when it has its turn; else the same.
+  napi_value start(const std::shared_ptr<AsyncJob>& job, Turns& turns);
 
   // Whether an ArrayBuffer can change its length. Runs nobody's JavaScript but the engine's, whatever
   // properties the buffer has been given.
   bool is_resizable(const Napi::ArrayBuffer& buffer) const;
 
  private:
+  template <class Submit>
+  napi_value start_by(const std::shared_ptr<AsyncJob>& job, const Submit& submit);
   explicit Environment(Napi::Env env);
   static void deliver(napi_env env, napi_value, void* self, void*);
   static void settle(napi_env env, AsyncJob& job);

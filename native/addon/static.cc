@@ -11,6 +11,7 @@
 #include "../kernels/dispatch.h"
 #include "../pooling/bag.h"
 #include "../storage/large_pages.h"
+#include "../threads/turns.h"
 #include "../tokenizer/wordpiece.h"
 #include "args.h"
 #include "environment.h"
@@ -32,7 +33,10 @@ constexpr size_t kKeptIds = size_t(1) << 16;
 
 // A tokenizer and the desks of its threads: as many as jobs were ever in it at once.
 struct SharedWordPiece {
+  explicit SharedWordPiece(size_t threads) : turns(std::make_shared<Turns>(threads)) {}
+
   std::unique_ptr<const WordPiece> model;  // null until the job that makes it is over
+  const std::shared_ptr<Turns> turns;      // of the threads that embed
   std::mutex mutex;
   std::vector<std::unique_ptr<Desk>> spare;
 
@@ -80,15 +84,18 @@ Strings strings(const Napi::CallbackInfo& info, size_t index) {
   return {{units.data, units.length}, {ends.data, ends.length}};
 }
 
-// Starts `job` on one thread and returns its promise; the arguments before `count` stay alive and in place.
-Napi::Value start(const Napi::CallbackInfo& info, const std::shared_ptr<AsyncJob>& job, size_t count) {
+// Starts `job` on one thread, if given when it has its turn, and returns its promise; the arguments before
+// `count` stay alive and in place.
+Napi::Value start(const Napi::CallbackInfo& info, const std::shared_ptr<AsyncJob>& job, size_t count,
+                  Turns* turns = nullptr) {
   const Napi::Env env = info.Env();
   for (size_t i = 0; i < count; i++) {
     if (info[i].IsTypedArray()) require_fixed_length(info, i);
     if (info[i].IsTypedArray() || info[i].IsExternal()) job->keep(env, info[i]);
   }
   try {
-    return Napi::Value(env, Environment::of(env).start(job, 1));
+    Environment& environment = Environment::of(env);
+    return Napi::Value(env, turns ? environment.start(job, *turns) : environment.start(job, 1));
   } catch (const std::system_error& error) {
     throw_error(env, "ERR_RUNTIME", std::string("Native work could not start: ") + error.what());
   }
@@ -207,7 +214,7 @@ class BagJob : public AsyncJob {
 Napi::Value create_word_piece(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto job = std::make_shared<WordPieceJob>();
-  job->holder = std::make_shared<SharedWordPiece>();
+  job->holder = std::make_shared<SharedWordPiece>(integer(info, 10, 1, kMost));
   job->vocabulary = strings(info, 0);
   const Span<uint32_t> ids = words(info, 2);
   job->added = strings(info, 3);
@@ -272,7 +279,7 @@ Napi::Value embed_word_piece(const Napi::CallbackInfo& info) {
   job->out = out.data;
   job->counts = counts.data;
   job->known = known.data;
-  return start(info, job, 14);
+  return start(info, job, 14, job->tokenizer->turns.get());
 }
 
 Napi::Value prefer_large_pages(const Napi::CallbackInfo& info) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 
 namespace embedlane {
 namespace {
@@ -28,14 +29,38 @@ inline uint64_t extend(uint64_t hash, uint32_t character) {
   return hash ^ hash >> 29;
 }
 
-inline uint64_t hash_of(const AsciiWord& word) {
-  const uint64_t mixed = (word.bytes[0] ^ std::rotl(word.bytes[1], 31) * kSpread) * kSpread;
-  return mixed ^ mixed >> 32;
+inline bool is_ascii_letter_or_digit(uint32_t character) {
+  const uint32_t lower = character | 0x20;
+  return (lower >= 'a' && lower <= 'z') || (character >= '0' && character <= '9');
 }
 
-inline bool same(const uint64_t* bytes, const AsciiWord& word) {
-  return ((bytes[0] ^ word.bytes[0]) | (bytes[1] ^ word.bytes[1])) == 0;
+// A token that is a short word of ASCII letters and digits, or nothing.
+std::optional<AsciiWord> as_ascii_word(std::span<const uint16_t> token) {
+  if (token.empty() || token.size() > AsciiWord::kMost) return std::nullopt;
+  uint8_t bytes[sizeof AsciiWord::bytes] = {};
+  for (size_t i = 0; i < token.size(); i++) {
+    if (!is_ascii_letter_or_digit(token[i])) return std::nullopt;
+    bytes[i] = uint8_t(token[i]);
+  }
+  AsciiWord word;
+  std::memcpy(word.bytes, bytes, sizeof bytes);
+  word.length = token.size();
+  return word;
 }
+
+inline void prefetch([[maybe_unused]] const void* address) {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_prefetch(static_cast<const char*>(address), _MM_HINT_T0);
+#elif defined(__GNUC__)
+  __builtin_prefetch(address);
+#endif
+}
+
+// The bits below bit n, which is at most 64.
+constexpr uint64_t below(size_t n) { return n < 64 ? (uint64_t(1) << n) - 1 : ~uint64_t(0); }
+
+// More than ASCII has.
+constexpr size_t kPunctuationMarks = 64;
 
 constexpr int kPresentBits = 20;
 
@@ -51,12 +76,14 @@ WordPiece::WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<c
   for (size_t t = 0; t < vocabulary.size(); t++) highest_id_ = std::max(highest_id_, ids[t]);
   for (size_t a = 0; a < added.size(); a++) highest_id_ = std::max(highest_id_, added_ids[a]);
   // A token with the prefix is two pieces: a text may contain it as it is.
-  pieces_.assign(std::bit_ceil(4 * (vocabulary.size() + 1)), {0, 0, 0, kNone});
+  pieces_.assign(std::bit_ceil(4 * (vocabulary.size() + kPunctuationMarks)), {0, 0, 0, kNone});
+  piece_mask_ = pieces_.size() - 1;
   words_.assign(pieces_.size() / 2, {{0, 0}, kNone});
+  word_mask_ = words_.size() - 1;
   present_.assign((size_t(1) << kPresentBits) / 64, 0);
   for (size_t t = 0; t < vocabulary.size(); t++) {
     const std::span<const uint16_t> token = vocabulary[t];
-    add_word(token, ids[t]);
+    if (const auto word = as_ascii_word(token)) add_word(*word, ids[t]);
     add_piece(token, kWordSeed, ids[t]);
     if (token.size() > prefix.size() && std::equal(prefix.begin(), prefix.end(), token.begin())) {
       add_piece(token.subspan(prefix.size()), kContinuationSeed, ids[t]);
@@ -70,49 +97,34 @@ WordPiece::WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<c
     added_.push_back(std::move(token));
   }
   for (uint32_t code = 0; code < 128; code++) {
-    const Character character = characters_[code];
-    ascii_[code] = ascii_kind(character.kind);
-    isolated_ids_[code] = find_piece(extend(kWordSeed, character.folded), &character.folded, 1);
-    if (isolated_ids_[code] == kNone) isolated_ids_[code] = options_.unknown;
+    if (characters_[code].kind != CharacterKind::kIsolated) continue;
+    const uint32_t id = find_piece(extend(kWordSeed, code), &code, 1);
+    add_word({{code, 0}, 1}, id == kNone ? options_.unknown : id);
   }
-  // Between the characters of such words nobody looks for added tokens, and none of them is too long.
-  has_ascii_words_ = options_.most_characters >= AsciiWord::kMost &&
-                     std::all_of(added_.begin(), added_.end(), [this](const Added& token) {
-                       return token.characters[0] >= 128 || ascii_[token.characters[0]] != Ascii::kWord;
-                     });
+  for (const Added& token : added_) {
+    const uint32_t start = token.characters[0];
+    if (start < 128 && std::ranges::find(ascii_starts_, start) == ascii_starts_.end()) {
+      ascii_starts_.push_back(uint8_t(start));
+    }
+  }
+  // Between the characters of words nobody looks for added tokens, and none of the short ones is too long.
+  takes_blocks_ = options_.most_characters >= AsciiWord::kMost &&
+                  std::ranges::none_of(ascii_starts_, is_ascii_letter_or_digit);
   std::stable_sort(added_.begin(), added_.end(),
                    [](const Added& a, const Added& b) { return a.characters.size() > b.characters.size(); });
 }
 
-WordPiece::Ascii WordPiece::ascii_kind(CharacterKind kind) {
-  switch (kind) {
-    case CharacterKind::kPart:
-      return Ascii::kWord;
-    case CharacterKind::kSpace:
-      return Ascii::kSpace;
-    case CharacterKind::kIsolated:
-      return Ascii::kIsolated;
-    default:
-      return Ascii::kOther;
-  }
-}
-
-void WordPiece::add_word(std::span<const uint16_t> token, uint32_t id) {
-  uint16_t units[AsciiWord::kMost] = {};
-  if (token.empty() || token.size() >= AsciiWord::kMost) return;
-  std::copy(token.begin(), token.end(), units);
-  const AsciiWord word = AsciiWord::read(units, token.size(), false);
-  if (word.length < token.size()) return;
-  size_t slot = hash_of(word) & (words_.size() - 1);
-  for (; words_[slot].id != kNone; slot = (slot + 1) & (words_.size() - 1)) {
-    if (same(words_[slot].bytes, word)) return;
+void WordPiece::add_word(const AsciiWord& word, uint32_t id) {
+  size_t slot = word.hash() & word_mask_;
+  for (; words_[slot].id != kNone; slot = (slot + 1) & word_mask_) {
+    if (word.equals(words_[slot].bytes)) return;
   }
   words_[slot] = {{word.bytes[0], word.bytes[1]}, id};
 }
 
-uint32_t WordPiece::find_word(const AsciiWord& word) const {
-  for (size_t slot = hash_of(word) & (words_.size() - 1);; slot = (slot + 1) & (words_.size() - 1)) {
-    if (same(words_[slot].bytes, word) || words_[slot].id == kNone) return words_[slot].id;
+uint32_t WordPiece::find_word(const AsciiWord& word, uint64_t hash) const {
+  for (size_t slot = hash & word_mask_;; slot = (slot + 1) & word_mask_) {
+    if (word.equals(words_[slot].bytes) || words_[slot].id == kNone) return words_[slot].id;
   }
 }
 
@@ -125,15 +137,15 @@ void WordPiece::add_piece(std::span<const uint16_t> piece, uint64_t seed, uint32
   }
   const size_t length = piece_characters_.size() - start;
   if (length == 0) return;
-  size_t slot = hash & (pieces_.size() - 1);
-  while (pieces_[slot].length != 0) slot = (slot + 1) & (pieces_.size() - 1);
+  size_t slot = hash & piece_mask_;
+  while (pieces_[slot].length != 0) slot = (slot + 1) & piece_mask_;
   pieces_[slot] = {hash, uint32_t(start), uint32_t(length), id};
   present_[present_bit(hash) / 64] |= uint64_t(1) << present_bit(hash) % 64;
 }
 
 uint32_t WordPiece::find_piece(uint64_t hash, const uint32_t* characters, size_t length) const {
   if (!(present_[present_bit(hash) / 64] >> present_bit(hash) % 64 & 1)) return kNone;
-  for (size_t slot = hash & (pieces_.size() - 1);; slot = (slot + 1) & (pieces_.size() - 1)) {
+  for (size_t slot = hash & piece_mask_;; slot = (slot + 1) & piece_mask_) {
     const Piece& piece = pieces_[slot];
     if (piece.length == 0) return kNone;
     if (piece.hash == hash && piece.length == length &&
@@ -143,15 +155,12 @@ uint32_t WordPiece::find_piece(uint64_t hash, const uint32_t* characters, size_t
   }
 }
 
-AsciiWord WordPiece::ascii_word_at(std::span<const uint16_t> text, size_t i, size_t readable) const {
-  if (i + AsciiWord::kMost <= readable) return AsciiWord::read(&text[i], text.size() - i, options_.fold);
-  uint16_t rest[AsciiWord::kMost] = {};
+void WordPiece::read_block(std::span<const uint16_t> text, size_t i, size_t readable,
+                           AsciiBlock& block) const {
+  if (i + AsciiBlock::kSize <= readable) return block.read(&text[i], options_.fold);
+  uint16_t rest[AsciiBlock::kSize] = {};
   std::memcpy(rest, &text[i], (text.size() - i) * sizeof(uint16_t));
-  return AsciiWord::read(rest, text.size() - i, options_.fold);
-}
-
-bool WordPiece::ends_ascii_word(std::span<const uint16_t> text, size_t i) const {
-  return i == text.size() || (text[i] < 128 && ascii_[text[i]] != Ascii::kOther);
+  block.read(rest, options_.fold);
 }
 
 const WordPiece::Added* WordPiece::added_at(std::span<const uint16_t> text) const {
@@ -198,22 +207,71 @@ class WordPiece::Encoder {
 
   bool in_word() const { return length_ > 0; }
 
-  // A whole word of fewer than AsciiWord::kMost characters.
-  void add_ascii_word(const AsciiWord& word) {
-    if (const uint32_t id = model_.find_word(word); id != kNone) {
+  // Takes the short words and the punctuation of ASCII from `i` on, and returns where something else comes.
+  size_t take_ascii(std::span<const uint16_t> text, size_t i, size_t readable, size_t enough) {
+    AsciiBlock block;
+    while (i < text.size() && count_ < enough) {
+      model_.read_block(text, i, readable, block);
+      const size_t left = std::min(text.size() - i, AsciiBlock::kSize);
+      uint64_t stops = block.others();
+      for (const uint8_t start : model_.ascii_starts_) stops |= block.places_of(start);
+      const size_t limit = size_t(std::countr_zero(stops | ~below(left)));
+      // What a word before the limit is followed by may belong to it.
+      const bool open =
+          limit < left ? block.others() >> limit & 1 : left == AsciiBlock::kSize && i + left < text.size();
+      const uint64_t words = block.words() & below(limit);
+      const size_t last =
+          open && limit > 0 ? size_t(std::countl_one(words << (AsciiBlock::kSize - limit))) : 0;
+      const size_t end = take_block(block, words & below(limit - last), block.isolated() & below(limit));
+      i += std::min(end, limit - last);
+      if (end < limit || limit < left || last == limit) break;
+    }
+    return i;
+  }
+
+ private:
+  // Tokens of the words and the punctuation in these places. Returns where a word begins that is not short,
+  // or the block's size.
+  size_t take_block(const AsciiBlock& block, uint64_t words, uint64_t isolated) {
+    struct Found {
+      AsciiWord word;
+      uint64_t hash;
+    } found[AsciiBlock::kSize];
+    size_t count = 0, end = AsciiBlock::kSize;
+    for (uint64_t starts = (words & ~(words << 1)) | isolated; starts != 0; starts &= starts - 1) {
+      const size_t start = size_t(std::countr_zero(starts));
+      const size_t letters = size_t(std::countr_one(words >> start));
+      const size_t length = letters + (letters == 0);
+      if (length > AsciiWord::kMost) {
+        end = start;
+        break;
+      }
+      // All are asked for before the first is needed.
+      Found& next = found[count++];
+      next.word = block.word(start, length);
+      next.hash = next.word.hash();
+      prefetch(&model_.words_[next.hash & model_.word_mask_]);
+    }
+    for (size_t f = 0; f < count; f++) add_ascii_word(found[f].word, found[f].hash);
+    return end;
+  }
+
+  // A whole short word, or a punctuation mark.
+  void add_ascii_word(const AsciiWord& word, uint64_t hash) {
+    if (const uint32_t id = model_.find_word(word, hash); id != kNone) {
       add_token(id);
       return;
     }
-    Scratch::CachedPair& pair = scratch_.cache_[hash_of(word) & (Scratch::kCacheSize - 1)];
+    Scratch::CachedPair& pair = scratch_.cache_[hash & (Scratch::kCacheSize - 1)];
     for (const Scratch::CachedWord* cached : {&pair.newer, &pair.older}) {
-      if (!same(cached->bytes, word)) continue;
+      if (!word.equals(cached->bytes)) continue;
       // There is room: a word has at least as many characters as pieces, and each room for three.
       std::memcpy(ids_ + count_, cached->ids, sizeof cached->ids);
       count_ += cached->count;
       return;
     }
     const size_t before = count_;
-    uint8_t characters[AsciiWord::kMost];
+    uint8_t characters[sizeof word.bytes];
     std::memcpy(characters, word.bytes, sizeof characters);
     for (size_t i = 0; i < word.length; i++) add_character(characters[i]);
     end_word();
@@ -225,7 +283,6 @@ class WordPiece::Encoder {
     pair.newer.count = uint32_t(pieces);
   }
 
- private:
   // False if the word is longer than any that has pieces: it stays unknown however it goes on.
   bool make_room() {
     if (length_ > model_.options_.most_characters) return false;
@@ -280,21 +337,10 @@ bool WordPiece::encode(std::span<const uint16_t> text, size_t readable, const To
   // The last word may go beyond.
   const size_t enough = limits.from_end ? SIZE_MAX : limits.most;
   for (size_t i = 0; i < text.size() && encoder.count() < enough;) {
-    if (has_ascii_words_ && text[i] < 128 && !encoder.in_word()) {
-      // Most text is short ASCII words, which need not leave the registers, and what stands between them.
-      const uint16_t unit = text[i];
-      if (ascii_[unit] == Ascii::kWord) {
-        const AsciiWord word = ascii_word_at(text, i, readable);
-        if (word.length < AsciiWord::kMost && ends_ascii_word(text, i + word.length)) {
-          encoder.add_ascii_word(word);
-          i += word.length;
-          continue;
-        }
-      } else if (!may_start_added(unit) && ascii_[unit] != Ascii::kOther) {
-        if (ascii_[unit] == Ascii::kIsolated) encoder.add_token(isolated_ids_[unit]);
-        i++;
-        continue;
-      }
+    // Most text is short ASCII words and what stands between them.
+    if (takes_blocks_ && !encoder.in_word() && text[i] < 128) {
+      i = encoder.take_ascii(text, i, readable, enough);
+      if (i == text.size() || encoder.count() >= enough) break;
     }
     if (const Added* added = may_start_added(text[i]) ? added_at(text.subspan(i)) : nullptr) {
       encoder.end_word();

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "ascii_word.h"
+#include "ascii_block.h"
 #include "bert_characters.h"
 
 namespace embedlane {
@@ -71,7 +71,7 @@ class WordPiece {
     struct alignas(64) CachedPair {
       CachedWord newer, older;
     };
-    static constexpr int kCacheBits = 12;
+    static constexpr int kCacheBits = 13;
     static constexpr size_t kCacheSize = size_t(1) << kCacheBits;
 
     std::vector<CachedPair> cache_;
@@ -100,38 +100,35 @@ class WordPiece {
     uint32_t id;
   };
   class Encoder;
-  // How an ASCII character is handled between words.
-  enum class Ascii : uint8_t { kWord, kSpace, kIsolated, kOther };
-
   static constexpr uint32_t kNone = UINT32_MAX;
 
-  static Ascii ascii_kind(CharacterKind kind);
-  void add_word(std::span<const uint16_t> token, uint32_t id);
+  // Adds an ASCII word that no other token before it was.
+  void add_word(const AsciiWord& word, uint32_t id);
   // Id of the token that a whole word is, or kNone.
-  uint32_t find_word(const AsciiWord& word) const;
+  uint32_t find_word(const AsciiWord& word, uint64_t hash) const;
   void add_piece(std::span<const uint16_t> piece, uint64_t seed, uint32_t id);
   // Id of the piece with these characters and this hash, or kNone.
   uint32_t find_piece(uint64_t hash, const uint32_t* characters, size_t length) const;
   bool may_start_added(uint16_t unit) const { return added_starts_ >> (unit & 63) & 1; }
-  AsciiWord ascii_word_at(std::span<const uint16_t> text, size_t i, size_t readable) const;
-  // Whether a word of letters and digits before i is complete.
-  bool ends_ascii_word(std::span<const uint16_t> text, size_t i) const;
+  void read_block(std::span<const uint16_t> text, size_t i, size_t readable, AsciiBlock& block) const;
   // The added token that `text` starts with, the longest; null if none.
   const Added* added_at(std::span<const uint16_t> text) const;
 
   const BertCharacters& characters_;
   Options options_;
-  // Tokens that are short ASCII words, as most words of most texts are: an open-addressing hash table.
+  // Tokens that are short ASCII words, as most words of most texts are, and what each punctuation mark of
+  // ASCII becomes: an open-addressing hash table.
   std::vector<Word> words_;
+  size_t word_mask_;
   // All pieces, in an open-addressing hash table. Most questions have no answer: a set of bits, small enough
   // for the caches, says so without a look at the table.
   std::vector<Piece> pieces_;
+  size_t piece_mask_;
   std::vector<uint64_t> present_;
   std::vector<uint32_t> piece_characters_;
-  Ascii ascii_[128];
-  uint32_t isolated_ids_[128];
-  bool has_ascii_words_;      // whether words of letters and digits may be read as AsciiWord
-  std::vector<Added> added_;  // longest first
+  bool takes_blocks_;                  // whether ASCII may be read in blocks
+  std::vector<uint8_t> ascii_starts_;  // ASCII characters with which added tokens start
+  std::vector<Added> added_;           // longest first
   uint32_t highest_id_;
   uint64_t added_starts_ = 0;  // the last six bits of their first units, as a set
 };

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { NativeBinding, VectorTable, WordPieceHandle } from './binding.js';
 
 /** What the binary exports of its tokenizer: arguments one by one, and arrays for the results. */
@@ -13,6 +14,7 @@ export interface AddonWordPiece {
     fold: boolean,
     unknown: number,
     mostCharacters: number,
+    threads: number,
   ): Promise<WordPieceHandle>;
   encodeWordPiece(
     tokenizer: WordPieceHandle,
@@ -51,7 +53,7 @@ export function adaptWordPiece(
   guard: Guard,
 ): Required<Pick<NativeBinding, keyof AddonWordPiece>> {
   return {
-    createWordPiece: guard(({ vocabulary, added, ...spec }) =>
+    createWordPiece: guard(({ vocabulary, added, ...spec }, threads = availableParallelism()) =>
       native.createWordPiece(
         vocabulary.units,
         vocabulary.ends,
@@ -63,6 +65,7 @@ export function adaptWordPiece(
         spec.fold,
         spec.unknown,
         spec.mostCharacters,
+        threads,
       ),
     ),
     encodeWordPiece: guard((tokenizer, { units, ends }, { most, fromEnd, dropUnknown }, into) =>

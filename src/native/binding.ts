@@ -234,8 +234,12 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     excludeLeading: Uint32Array | null,
   ): Float32Array;
 
-  /** BERT's WordPiece tokenizer; undefined where there is no native one. */
-  createWordPiece?(spec: WordPieceSpec): Promise<WordPieceHandle>;
+  /**
+   * BERT's WordPiece tokenizer; undefined where there is no native one.
+   *
+   * @param threads that {@link embedWordPiece} keeps busy at a time, whatever it is given. Default: all cores
+   */
+  createWordPiece?(spec: WordPieceSpec, threads?: number): Promise<WordPieceHandle>;
   /**
    * Ids as Hugging Face tokenizers gives them, without special tokens. Lone surrogates count as U+FFFD.
    *

@@ -86,7 +86,7 @@ export class StaticModel {
     const config = await readStaticConfig(folder, options.library);
     const [table, opened] = await Promise.allSettled([
       readTable(join(folder, config.path, 'model.safetensors'), options.mode),
-      StaticTokenizer.open(join(folder, config.path, 'tokenizer.json'), binding),
+      StaticTokenizer.open(join(folder, config.path, 'tokenizer.json'), binding, options.threads),
     ]);
     if (opened.status === 'rejected') throw opened.reason;
     const tokenizer = opened.value;
@@ -164,7 +164,7 @@ export class StaticModel {
         if (pace.due) await pace.turn();
       }
     };
-    const workers = Array.from({ length: this.#threads }, work);
+    const workers = Array.from({ length: RANGES_PER_THREAD * this.#threads }, work);
     try {
       await Promise.all(workers);
     } catch (error) {
@@ -250,6 +250,9 @@ export class StaticModel {
     if (this.#closed) throw new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
   }
 }
+
+/** In the addon's hands: with one, a thread waited for the main thread to give it the next. */
+const RANGES_PER_THREAD = 2;
 
 /** No limit, as the binding takes it. */
 const MOST = 2 ** 32 - 1;

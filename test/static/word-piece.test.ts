@@ -85,7 +85,7 @@ function words(count: number): string[] {
   const letters = 'abcdefghijklmnopqrstuvwxyzABCXYZ0189';
   return Array.from({ length: count }, () => {
     let text = '';
-    for (let parts = 1 + below(6); parts > 0; parts--) {
+    for (let parts = 1 + below(12); parts > 0; parts--) {
       if (below(2) === 0) text += whole[below(whole.length)];
       else for (let length = 1 + below(20); length > 0; length--) text += letters[below(letters.length)];
       if (parts > 1 || below(2) === 0) text += neighbours[below(neighbours.length)];

@@ -45,9 +45,10 @@ export class StaticTokenizer {
 
   /**
    * @param file absolute path of a `tokenizer.json`
+   * @param threads of the addon that tokenise and embed at a time
    * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if it is missing or malformed
    */
-  static async open(file: string, binding: NativeBinding): Promise<StaticTokenizer> {
+  static async open(file: string, binding: NativeBinding, threads?: number): Promise<StaticTokenizer> {
     const { tokenizer, opened } = await WorkerTokenizer.open(file);
     const { facts, wordPiece } = opened;
     if (!wordPiece || !binding.createWordPiece) {
@@ -60,7 +61,8 @@ export class StaticTokenizer {
       return new StaticTokenizer(file, binding, facts, undefined, tokenizer);
     }
     tokenizer.close();
-    return new StaticTokenizer(file, binding, facts, await binding.createWordPiece(wordPiece), undefined);
+    const made = await binding.createWordPiece(wordPiece, threads);
+    return new StaticTokenizer(file, binding, facts, made, undefined);
   }
 
   /** Whether the addon tokenises; else the library does. */
