@@ -43,7 +43,7 @@ async function* embedPieces(
   // Each call is answered when the model has heard all of it: that is what slows a fast stream down.
   const held = new HeldLane(lane);
   const call = (method: string, params: object) =>
-    abort.race(held.call(method, params) as Promise<WindowReport[]>);
+    abort.race(() => held.call(method, params) as Promise<WindowReport[]>);
   const reader = new PcmReader(plan.format);
   try {
     const open: OpenStreamParams = {
@@ -140,9 +140,10 @@ class Abort {
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  race<T>(work: Promise<T>): Promise<T> {
+  /** @param start begins what is waited for; not called after an abort, when nobody would hear of its failure */
+  async race<T>(start: () => T | Promise<T>): Promise<T> {
     throwIfAborted(this.#signal);
-    return Promise.race([work, this.#aborted]);
+    return Promise.race([start(), this.#aborted]);
   }
 
   async *until<T>(source: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T> {
@@ -151,7 +152,7 @@ class Abort {
     let done = false;
     try {
       for (;;) {
-        const next = await this.race(Promise.resolve(iterator.next()));
+        const next = await this.race<IteratorResult<T>>(() => iterator.next());
         done = next.done === true;
         if (next.done) return;
         yield next.value;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openAudio } from '#dist/audio/decode/open.js';
+import { WavDecoder } from '#dist/audio/decode/wav.js';
 import { WhisperFeatureExtractor } from '#dist/audio/features/whisper.js';
 import { audioWindows } from '#dist/audio/windows.js';
 import { fixture } from '../text/goldens.js';
@@ -123,6 +124,15 @@ describe('openAudio', () => {
     expect(await collect(openAudio(wav([1, 2, 3], { size: 4 })))).toHaveLength(2);
     expect(await collect(openAudio(wav([1, 2, 3], { size: 0xffffffff })))).toHaveLength(3);
     expect(await collect(openAudio(wav([1, 2, 3, 4, 5], { channels: 2 })))).toHaveLength(2);
+  });
+
+  it('keeps nothing of what follows the samples, however much it is', () => {
+    const decoder = new WavDecoder();
+    expect(decoder.decode(wav([1, 2, 3], { size: 4 }))?.channels[0]).toHaveLength(2);
+    // Kept, this would be a gigabyte, copied anew for each piece.
+    const piece = new Uint8Array(64 * 1024);
+    for (let i = 0; i < 16_384; i++) expect(decoder.decode(piece)).toBeUndefined();
+    expect(decoder.flush()).toBeUndefined();
   });
 
   it('takes 64 channels, and samples as they are', async () => {

@@ -152,6 +152,27 @@ describe('AudioEmbedder.encodeStream', () => {
     expect(left).toBe(true);
   });
 
+  it('asks its source for nothing after an abort between two windows', async () => {
+    const stop = new AbortController();
+    const asked: boolean[] = [];
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        // What a source that hears of the abort would do; nobody would hear of that.
+        next: () => {
+          asked.push(stop.signal.aborted);
+          return stop.signal.aborted
+            ? Promise.reject(new Error('unheard'))
+            : Promise.resolve({ done: false as const, value: speech });
+        },
+      }),
+    };
+    const streaming = model.encodeStream(source, { sampleRate: 16_000, signal: stop.signal });
+    expect((await streaming.next()).done).toBe(false);
+    stop.abort();
+    await expect(streaming.next()).rejects.toThrow(code('ERR_ABORTED'));
+    expect(asked).not.toContain(true);
+  });
+
   it('refuses what does not fit', async () => {
     const bad = [undefined, 3, speech, {}] as never[];
     for (const samples of bad) {

@@ -35,6 +35,8 @@ export class WavDecoder implements PcmDecoder {
   #left = Number.POSITIVE_INFINITY;
 
   decode(bytes: Uint8Array): Pcm | undefined {
+    // What follows the samples may be long: other chunks, or all beyond a size that does not fit its 32 bits.
+    if (this.#format && this.#left < this.#format.blockSize) return undefined;
     this.#rest = this.#rest.length === 0 ? bytes : concat(this.#rest, bytes);
     if (!this.#format && !this.#readHeader()) return undefined;
     const { blockSize, channels, sampleRate, read } = this.#format as Format;
