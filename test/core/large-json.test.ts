@@ -20,12 +20,26 @@ const VALUES: [string, unknown][] = [
     { model: 'a', input: { texts: many(30_000, String), large: 'x'.repeat(300_000) }, user: 'b', last: [] },
   ],
   ['a text alone', 'x'.repeat(400_000)],
+  // Shifted, so that a cut falls on each of their bytes.
+  ...['\u{1f408}猫', '\u0001', '\ud83d', '"', '\\', '\\\\"', '\n x', 'ü"\\\u0001'].map(
+    (part): [string, unknown] => [
+      `a long text of ${JSON.stringify(part)}`,
+      [part.repeat(300_000), `.${part.repeat(100_000)}`, `..${part.repeat(100_000)}`],
+    ],
+  ),
 ];
 
 describe('large JSON', () => {
   it.each(VALUES)('is what JSON.parse makes of it: %s', async (_, value) => {
     for (const text of [JSON.stringify(value), JSON.stringify(value, null, 2)]) {
       expect(JSON.stringify(await parse(text))).toBe(JSON.stringify(JSON.parse(text)));
+    }
+  });
+
+  it('keeps a pair of escaped surrogates together', async () => {
+    for (const before of ['', 'a', 'aa', 'aaa', 'aaaa', 'aaaaa']) {
+      const written = `"${before}${'\\ud83d\\udc08'.repeat(60_000)}"`;
+      expect(await parse(written)).toBe(before + '\u{1f408}'.repeat(60_000));
     }
   });
 
@@ -50,6 +64,11 @@ describe('large JSON', () => {
     ['a name that is no text', `{1:${text}}`],
     ['a word that is none', `[nope,${text.slice(1)}`],
     ['a line break in a text', `["a\nb",${text.slice(1)}`],
+    ['a line break in a long text', `["${'x'.repeat(700_000)}\n"]`],
+    ['a long text and more', `"${'x'.repeat(700_000)}"x"`],
+    ['an escape that is cut short', `"${'x'.repeat(700_000)}\\u12"`],
+    ['an escape that is none', `"${'x'.repeat(700_000)}\\x41"`],
+    ['an escaped end', `"${'x'.repeat(700_000)}\\"`],
     ['no end', '['.repeat(300_000)],
   ])('is refused if it is %s', async (_, wrong) => {
     expect(wrong.length).toBeGreaterThan(128 * 1024);
