@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Embeddings, type Matrix } from '../core/embeddings.js';
 import { invalidArgument } from '../core/errors.js';
@@ -8,6 +9,7 @@ import { similarity } from '../vectors/index.js';
 import { HeadModel } from './head-model.js';
 import type { HeadParams } from './lane/protocol.js';
 import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
+import { m3HeadFiles, m3HeadWeights } from './m3-files.js';
 import { maxSim } from './max-sim.js';
 import { type SparseVector, sparseSimilarity } from './sparse.js';
 
@@ -41,9 +43,6 @@ interface Config {
   head: HeadParams;
 }
 
-/** Linear layers of the sparse and the ColBERT head, for graphs that end before them. */
-const HEADS = 'bgem3_heads.safetensors';
-
 /** Names in `tokenizer_config.json` of the tokens that have no weight, and what they are if it is silent. */
 const IGNORED = { cls_token: '<s>', eos_token: '</s>', pad_token: '<pad>', unk_token: '<unk>' };
 
@@ -51,8 +50,9 @@ const IGNORED = { cls_token: '<s>', eos_token: '</s>', pad_token: '<pad>', unk_t
  * bge-m3 with all it can do: a dense vector, sparse weights and a vector per token from one forward pass, and
  * their hybrid score. The numbers are those of FlagEmbedding.
  *
- * Takes a graph with the outputs `dense_vecs`, `sparse_vecs` and `colbert_vecs`, or one with token vectors and
- * `bgem3_heads.safetensors` beside the configuration (`sparse_linear` and `colbert_linear`, weight and bias).
+ * Takes a graph with the outputs `dense_vecs`, `sparse_vecs` and `colbert_vecs`, or one with token vectors and the heads
+ * beside the configuration: `sparse_linear.pt` and `colbert_linear.pt` as in `BAAI/bge-m3`, or
+ * `bgem3_heads.safetensors` (`sparse_linear` and `colbert_linear`, weight and bias).
  *
  * @example
  * const model = await M3Embedder.load('./bge-m3', { modelFile: 'model_bgem3.onnx' });
@@ -66,8 +66,7 @@ export class M3Embedder extends HeadModel<Config> {
    * @throws {EmbedlaneError} what `TextEmbedder.load` throws
    */
   static async load(model: string, options?: HeadLoadOptions): Promise<M3Embedder> {
-    const extra = (files: readonly string[]) => files.filter((file) => file === HEADS);
-    return new M3Embedder(await loadHead(model, options, readConfig, extra));
+    return new M3Embedder(await loadHead(model, options, readConfig, m3HeadFiles));
   }
 
   /** Width of the dense vectors. */
@@ -146,5 +145,5 @@ async function readConfig(folder: string): Promise<Config> {
     const content = (token as { content?: unknown } | undefined)?.content;
     return typeof token === 'string' ? token : typeof content === 'string' ? content : usual;
   });
-  return { path, head: { kind: 'm3', weights: join(folder, HEADS), ignored } };
+  return { path, head: { kind: 'm3', weights: m3HeadWeights(folder, await readdir(folder)), ignored } };
 }

@@ -23,11 +23,24 @@ export interface TensorEntry {
   bytes: number;
 }
 
+/** A file of named tensors. */
+export interface TensorFile {
+  readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>;
+
+  /**
+   * Values of a tensor as 32-bit floats.
+   *
+   * @param shape what it must have
+   * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if there is no such tensor of floating-point values
+   */
+  floats(name: string, shape: readonly number[]): Promise<Float32Array>;
+}
+
 /**
  * A file of named tensors in the safetensors format: 8 bytes with the header's length, a JSON header, then the
  * values, little-endian and row-major.
  */
-export class Safetensors {
+export class Safetensors implements TensorFile {
   readonly file: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
 
@@ -54,12 +67,6 @@ export class Safetensors {
     });
   }
 
-  /**
-   * Values of a tensor as 32-bit floats.
-   *
-   * @param shape what it must have
-   * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if there is no such tensor of floating-point values
-   */
   async floats(name: string, shape: readonly number[]): Promise<Float32Array> {
     const entry = this.tensors.get(name);
     const { file } = this;
@@ -74,7 +81,8 @@ export class Safetensors {
   }
 }
 
-const WIDEN: Record<string, (buffer: ArrayBuffer) => Float32Array> = {
+/** 32-bit floats of the bytes of a floating-point type. */
+export const WIDEN: Record<string, (buffer: ArrayBuffer) => Float32Array> = {
   F32: (buffer) => new Float32Array(buffer),
   F64: (buffer) => Float32Array.from(new Float64Array(buffer)),
   F16: (buffer) => widenFloat16(new Uint16Array(buffer)),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { m3HeadFiles } from '../../heads/m3-files.js';
 import {
   checkHubOptions,
   type Dtype,
@@ -55,15 +56,15 @@ async function pull(ids: string[], flags: PullFlags, { signal }: CliContext): Pr
 }
 
 /**
- * What of a repository any class here can load: a static model's table, ONNX graphs, or, where there is neither,
- * files of word vectors.
+ * What of a repository any class here can load: a static model's table, ONNX graphs with the heads of bge-m3, or, where
+ * there is none of them, files of word vectors.
  */
 function pullableFiles(dtype: Dtype): FileSelector {
   const modelFiles = textModelFiles({ dtype });
-  return (repository) => {
+  return async (repository) => {
     const words = repository.files.filter(isWordVectorFile);
     const only = words.length > 0 && !repository.files.some((file) => file.endsWith('.onnx'));
-    return only ? words : modelFiles(repository);
+    return only ? words : [...(await modelFiles(repository)), ...m3HeadFiles(repository.files)];
   };
 }
 

@@ -1,13 +1,12 @@
-import { Safetensors } from '../../hub/safetensors.js';
+import { Safetensors, type TensorFile } from '../../hub/safetensors.js';
+import { TorchFile } from '../../hub/torch-file.js';
 import type { NativeBinding } from '../../native/binding.js';
 import type { GraphOutput, OutputVectors, RunOutputs, TokenBatch } from '../../runtime/session.js';
 import { Dense } from '../../text/lane/modules/dense.js';
 import type { TextTokenizer } from '../../text/lane/tokenizer.js';
+import { M3_OUTPUTS } from '../m3-files.js';
 import { type Head, keptLengths, keptRows, requireOutput } from './heads.js';
 import type { Field, HeadParams } from './protocol.js';
-
-/** Outputs of a graph that has bge-m3's heads in it. */
-const GRAPH_OUTPUTS = ['dense_vecs', 'sparse_vecs', 'colbert_vecs'];
 
 /** The three heads' values for one run: per text, per token, and per token but the first. */
 interface M3Outputs {
@@ -29,9 +28,9 @@ export async function m3Head(
   tokenizer: TextTokenizer,
   binding: NativeBinding,
 ): Promise<Head> {
-  const inGraph = GRAPH_OUTPUTS.every((name) => outputs.some((output) => output.name === name));
+  const inGraph = M3_OUTPUTS.every((name) => outputs.some((output) => output.name === name));
   const { names, read } = inGraph
-    ? { names: GRAPH_OUTPUTS, read: readGraph }
+    ? { names: M3_OUTPUTS, read: readGraph }
     : await hiddenHeads(
         weights,
         requireOutput(outputs, ['last_hidden_state', 'token_embeddings'], 3, 'bge-m3'),
@@ -67,20 +66,19 @@ function readGraph(batch: TokenBatch, run: RunOutputs, later: Uint8Array): M3Out
   };
 }
 
-async function hiddenHeads(file: string, output: string, binding: NativeBinding) {
-  const { tensors } = await Safetensors.open(file);
-  const [outFeatures, inFeatures] = tensors.get('colbert_linear.weight')?.shape ?? [0, 0];
-  const layer = {
-    level: 'token_embeddings',
-    inFeatures,
-    bias: true,
-    residual: false,
-    weights: file,
-  } as const;
-  const open = (prefix: string, width: number, activation: 'ReLU' | 'Identity') =>
-    Dense.open({ type: 'dense', ...layer, outFeatures: width, activation }, binding, prefix);
-  const sparse = await open('sparse_linear', 1, 'ReLU');
-  const colbert = await open('colbert_linear', outFeatures, 'Identity');
+async function hiddenHeads(
+  files: { sparse: string; colbert: string },
+  output: string,
+  binding: NativeBinding,
+) {
+  const open = async (file: string, name: string, activation: 'ReLU' | 'Identity') => {
+    const tensors = await openTensors(file, name);
+    const [outFeatures, inFeatures] = tensors.tensors.get(`${name}.weight`)?.shape ?? [0, 0];
+    const layer = { inFeatures, outFeatures, activation, bias: true, residual: false, weights: file };
+    return Dense.open({ type: 'dense', level: 'token_embeddings', ...layer }, binding, name, tensors);
+  };
+  const sparse = await open(files.sparse, 'sparse_linear', 'ReLU');
+  const colbert = await open(files.colbert, 'colbert_linear', 'Identity');
   const read = ({ batch, sequence, mask }: TokenBatch, run: RunOutputs, later: Uint8Array): M3Outputs => {
     const hidden = run.tokenVectors(output);
     const dense = binding.pool(hidden.data, mask, batch, sequence, hidden.dims, ['cls'], true, null);
@@ -89,6 +87,10 @@ async function hiddenHeads(file: string, output: string, binding: NativeBinding)
     return { dense: { data: dense, dims: hidden.dims }, weights: sparse.apply(hidden).data, tokens };
   };
   return { names: [output], read };
+}
+
+function openTensors(file: string, prefix: string): Promise<TensorFile> {
+  return file.endsWith('.pt') ? TorchFile.open(file, prefix) : Safetensors.open(file);
 }
 
 /** The first kept token of each row dropped. */

@@ -93,7 +93,7 @@ export class HeadModel {
     if (seconds) {
       const pairs = texts.map((text, i): [string, string] => [text, seconds[i]]);
       const { maxTokens, truncationSide } = this.tokenizer;
-      return (await this.tokenizer.encodePairs(pairs)).map((encoding) =>
+      return (await this.tokenizer.encodePairBeginnings(pairs)).map((encoding) =>
         this.#withOptions(pairSequence(encoding, maxTokens, truncationSide === 'left'), options),
       );
     }
@@ -101,7 +101,7 @@ export class HeadModel {
     const truncation = this.tokenizer.truncation(
       room === undefined ? undefined : { maxTokens: room, side: undefined },
     );
-    const encodings = await this.tokenizer.encodeFor(texts, truncation);
+    const encodings = await this.tokenizer.encodeBeginnings(texts, truncation);
     return encodings.map((encoding) => this.#tokens(encoding, options, truncation));
   }
 

@@ -10,8 +10,8 @@ export type HeadParams =
   | { kind: 'sparse'; strategy: 'max' | 'sum'; activation: 'relu' | 'log1p_relu' }
   /** Vectors per token, projected and normalised: `tokens`. */
   | { kind: 'tokens'; dense: DenseConfig[] }
-  /** The three outputs of bge-m3: `dense`, `sparse`, `tokens`. */
-  | { kind: 'm3'; weights: string; ignored: string[] };
+  /** The three outputs of bge-m3: `dense`, `sparse`, `tokens`; the layers' files, for graphs without them. */
+  | { kind: 'm3'; weights: { sparse: string; colbert: string }; ignored: string[] };
 
 /** Parameters of `load`, answered with {@link Loaded}. */
 export interface LoadParams {

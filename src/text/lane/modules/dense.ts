@@ -1,4 +1,4 @@
-import { Safetensors } from '../../../hub/safetensors.js';
+import { Safetensors, type TensorFile } from '../../../hub/safetensors.js';
 import type { NativeBinding } from '../../../native/binding.js';
 import type { OutputVectors } from '../../../runtime/session.js';
 import type { DenseConfig } from '../../config/index.js';
@@ -29,11 +29,17 @@ export class Dense {
 
   /**
    * @param prefix of the tensors' names
+   * @param tensors where they are, if not in the file that the configuration names
    * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the weights are missing, damaged or of other shapes
    */
-  static async open(config: DenseConfig, binding: NativeBinding, prefix = 'linear'): Promise<Dense> {
+  static async open(
+    config: DenseConfig,
+    binding: NativeBinding,
+    prefix = 'linear',
+    tensors?: TensorFile,
+  ): Promise<Dense> {
     const { inFeatures, outFeatures, bias, residual, weights } = config;
-    const file = await Safetensors.open(weights);
+    const file = tensors ?? (await Safetensors.open(weights));
     return new Dense(
       config,
       binding,

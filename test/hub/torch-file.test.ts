@@ -1,0 +1,91 @@
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { zipSync } from 'fflate';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Safetensors } from '#dist/hub/safetensors.js';
+import { TorchFile } from '#dist/hub/torch-file.js';
+import { fixture } from '../text/goldens.js';
+
+const torch = (name: string) => fixture(`goldens/torch/${name}.pt`);
+const VALUES = Float32Array.from({ length: 24 }, (_, i) => i / 8);
+
+describe('TorchFile', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'embedlane-torch-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it.each([
+    ['sparse_linear', 1],
+    ['colbert_linear', 32],
+  ])('reads the tensors of %s that safetensors has', async (name, width) => {
+    const expected = await Safetensors.open(fixture('models/tiny-xlmr/bgem3_heads.safetensors'));
+    const file = await TorchFile.open(torch(name), name);
+    expect([...file.tensors.keys()]).toEqual([`${name}.weight`, `${name}.bias`]);
+    for (const [tensor, shape] of [
+      ['weight', [width, 32]],
+      ['bias', [width]],
+    ] as const) {
+      const values = await file.floats(`${name}.${tensor}`, shape);
+      expect(values).toEqual(await expected.floats(`${name}.${tensor}`, shape));
+    }
+  });
+
+  it('widens halves, and takes the part of a storage that a tensor is', async () => {
+    const file = await TorchFile.open(torch('views'), 'x');
+    expect(await file.floats('x.half', [6, 4])).toEqual(VALUES);
+    expect(await file.floats('x.bfloat', [6, 4])).toEqual(VALUES);
+    expect(await file.floats('x.part', [2, 4])).toEqual(VALUES.slice(8, 16));
+  });
+
+  it('refuses other names and shapes', async () => {
+    const file = await TorchFile.open(torch('sparse_linear'), 'sparse_linear');
+    for (const [name, shape] of [
+      ['sparse_linear.other', [1, 32]],
+      ['sparse_linear.weight', [32, 1]],
+    ] as const) {
+      await expect(file.floats(name, shape)).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
+    }
+  });
+
+  it.each(['turned', 'objects'])('refuses %s, and runs nothing', async (name) => {
+    const opened = TorchFile.open(torch(name), name);
+    await expect(opened).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
+  });
+
+  it('refuses what is damaged, wherever it is', async () => {
+    const whole = readFileSync(torch('sparse_linear'));
+    const path = join(folder, 'cut.pt');
+    for (const length of [0, 10, whole.length >> 1, whole.length - 1]) {
+      writeFileSync(path, whole);
+      truncateSync(path, length);
+      await expect(TorchFile.open(path, 'x'), `${length}`).rejects.toMatchObject({
+        code: 'ERR_MODEL_INVALID',
+      });
+    }
+    await expect(TorchFile.open(join(folder, 'missing.pt'), 'x')).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+    });
+  });
+
+  it.each<[string, number[] | string]>([
+    ['a call of something', 'cos\nsystem\nX\x02\x00\x00\x00ls\x85R.'],
+    ['a call of nothing', ')R.'],
+    ['a stack that is empty', '.'],
+    ['tuples without a mark', 't.'],
+    ['items without a dictionary', 'NNNs.'],
+    ['a memory without content', 'h\x07.'],
+    ['a text that is longer than the file', 'X\xff\xff\xff\x7fa.'],
+    ['no end', 'N'],
+    ['an unknown opcode', '\x93.'],
+    ['a number of too many digits', '\x8a\x20aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.'],
+    ['no dictionary', 'K\x01.'],
+  ])('refuses a pickle with %s', async (_, pickle) => {
+    const path = join(folder, 'hostile.pt');
+    writeFileSync(path, zipSync({ 'a/data.pkl': Buffer.from(pickle as string, 'latin1') }));
+    await expect(TorchFile.open(path, 'x')).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
+  });
+});
