@@ -10,8 +10,11 @@ export interface AdmissionLimits {
   maxBodyBytes: number;
 }
 
-/** Requests that are let in however long they will wait: clients may have as many in flight with no harm meant. */
-const ALWAYS = 64;
+/**
+ * Requests that are let in although they will wait longer: clients may have as many in flight with no harm meant. Of a
+ * slow server no more than it answers in a second, but some, so that its lanes always have work.
+ */
+const BURST = { requests: 64, milliseconds: 1000, least: 4 };
 
 /**
  * Decides at a request's first line whether there is room for it, so that overload costs next to nothing.
@@ -51,58 +54,100 @@ export class Admission {
       const retryAfter = Math.max(1, Math.ceil(wait / 1000));
       throw new Fault('overloaded', 'The server is overloaded; try again later', { retryAfter });
     }
+    if (this.#requests === 0) this.#rate.filling(this.#now());
     this.#requests++;
     this.#bytes += bytes;
-    this.#rate.entered(this.#requests, this.#now());
     return bytes;
   }
 
   /** @param served whether it was answered with what it asked for; a refusal takes no time */
   leave(bytes: number, served: boolean): void {
+    const busy = this.#requests >= Math.min(BUSY, this.#places());
     this.#requests--;
     this.#bytes -= bytes;
-    this.#rate.left(this.#requests, served, this.#now());
+    this.#rate.left(busy, served, this.#now());
+    if (this.#requests === 0) this.#rate.emptied(this.#now());
   }
 
   #places(): number {
     const { maxConcurrentRequests, maxQueueTime } = this.#limits;
     const rate = this.#rate.perMillisecond;
     if (rate === undefined) return maxConcurrentRequests;
-    return Math.min(maxConcurrentRequests, Math.max(ALWAYS, rate * maxQueueTime));
+    const burst = Math.max(BURST.least, Math.max(rate, this.#rate.atLeast) * BURST.milliseconds);
+    const places = Math.max(Math.min(BURST.requests, Math.floor(burst)), rate * maxQueueTime);
+    return Math.min(maxConcurrentRequests, places);
   }
 }
 
-/** How many requests a server answers while it has more of them than it can do at once. */
+/** Requests in progress from which on a server has more of them than it can do at once, if it lets so many in. */
+const BUSY = 16;
+
+/**
+ * How many requests a server answers while it has more of them than it can do at once: of fewer, the rate is that of the
+ * clients. It is measured from one answer to before another, so that answers which one run gives together count as one
+ * run's, and neither does the loading of a model count.
+ */
 class ServiceRate {
-  /** Requests in progress from which on it has: of fewer, the rate is that of the clients. */
-  static readonly BUSY = 16;
   /** Least milliseconds and requests of a measurement. */
   static readonly PERIOD = 250;
   static readonly REQUESTS = 32;
+  /** Those of a slow server. */
+  static readonly LONG_PERIOD = 1000;
+  static readonly FEW_REQUESTS = 4;
   /** Part that the latest measurement has in the mean. */
   static readonly LATEST = 0.4;
 
   perMillisecond: number | undefined;
+  /** What it has been seen to do since with fewer requests: one that was slow for a while may be fast again. */
+  atLeast = 0;
   #since: number | undefined;
   #served = 0;
+  #filledAt = 0;
+  #servedSince = 0;
 
-  entered(requests: number, now: number): void {
-    if (requests < ServiceRate.BUSY || this.#since !== undefined) return;
-    this.#since = now;
-    this.#served = 0;
+  /** The first request comes. */
+  filling(now: number): void {
+    this.#filledAt = now;
+    this.#servedSince = 0;
   }
 
-  left(requests: number, served: boolean, now: number): void {
-    if (this.#since === undefined) return;
-    if (served) this.#served++;
-    const elapsed = now - this.#since;
-    if (elapsed >= ServiceRate.PERIOD && this.#served >= ServiceRate.REQUESTS) {
-      const before = this.perMillisecond ?? this.#served / elapsed;
-      this.perMillisecond = before + ServiceRate.LATEST * (this.#served / elapsed - before);
-      this.#since = now;
-      this.#served = 0;
+  /** The last request has left. */
+  emptied(now: number): void {
+    if (this.#servedSince === 0) return;
+    // A request takes some time, also where the clock shows none.
+    this.atLeast = Math.max(this.atLeast, this.#servedSince / Math.max(1, now - this.#filledAt));
+  }
+
+  /** @param busy whether the server had more requests than it can do at once, this one among them */
+  left(busy: boolean, served: boolean, now: number): void {
+    if (served) this.#servedSince++;
+    if (!busy) {
+      this.#since = undefined;
+      return;
     }
-    if (requests < ServiceRate.BUSY) this.#since = undefined;
+    this.#since ??= this.#restart(now);
+    const elapsed = now - this.#since;
+    if (this.#suffices(elapsed)) {
+      const rate = this.#served / elapsed;
+      const before = this.perMillisecond ?? rate;
+      this.perMillisecond = before + ServiceRate.LATEST * (rate - before);
+      this.#since = this.#restart(now);
+      this.atLeast = 0;
+    }
+    if (served) this.#served++;
+  }
+
+  #suffices(elapsed: number): boolean {
+    const { PERIOD, REQUESTS, LONG_PERIOD, FEW_REQUESTS } = ServiceRate;
+    return (
+      (elapsed >= PERIOD && this.#served >= REQUESTS) ||
+      (elapsed >= LONG_PERIOD && this.#served >= FEW_REQUESTS)
+    );
+  }
+
+  #restart(now: number): number {
+    this.#served = 0;
+    return now;
   }
 }
 

@@ -41,8 +41,9 @@ export interface ServerOptions {
   /** Requests in progress at a time; more are refused with 429. Default 512. */
   maxConcurrentRequests?: number;
   /**
-   * Milliseconds that a request may have to wait for those before it, by what the server has lately done; beyond 64
-   * requests in progress, more are refused with 429. Default 250.
+   * Milliseconds that a request may have to wait for those before it, by what the server has lately done; beyond that,
+   * more are refused with 429. Up to 64 requests may be in progress in any case, or as many as a slow server answers in a
+   * second. Default 250.
    */
   maxQueueTime?: number;
   rateLimit?: RateLimit;

@@ -50,6 +50,14 @@ class Simulation {
     }
   }
 
+  /** Answers the oldest at once, at a time that the caller has set. */
+  answer(count: number): void {
+    for (const sent of this.#queue.splice(0, count)) {
+      this.admission.leave(100, true);
+      this.waits.push({ sent, ms: this.now - sent });
+    }
+  }
+
   since(start: number): number[] {
     return this.waits.filter(({ sent }) => sent >= start).map(({ ms }) => ms);
   }
@@ -110,11 +118,38 @@ describe('admission by time', () => {
     expect(server.since(start + 4000).length / 6).toBeGreaterThan(950);
   });
 
-  it('lets 64 in however slow it is, and says how long they will take', () => {
-    const server = new Simulation({ maxQueueTime: 10 }).run(30, 100, 20);
-    expect(server.admission.requests).toBeLessThanOrEqual(64);
-    expect(Math.max(...server.since(10_000))).toBeGreaterThan(3000);
-    expect(server.retryAfter).toContain(4);
+  it('lets 64 in of a server that answers them within a second, and of a slower one as many as that', () => {
+    const fast = new Simulation({ maxQueueTime: 10 }).run(30, 200, 100);
+    expect(fast.admission.requests).toBeGreaterThanOrEqual(63);
+    const slow = new Simulation({ maxQueueTime: 10 }).run(30, 100, 20);
+    expect(slow.admission.requests).toBeLessThanOrEqual(21);
+    // Of the first ones it could not know.
+    expect(Math.max(...slow.since(10_000))).toBeLessThan(1200);
+    expect(slow.since(10_000).length / 20).toBeGreaterThan(0.9 * 20);
+    slow.run(5, 100, 200);
+    slow.refused = 0;
+    slow.send(64 - slow.admission.requests);
+    expect(slow.refused).toBe(0);
+  });
+
+  it('leaves a very slow server some work, and says how long it will take', () => {
+    const server = new Simulation({ maxQueueTime: 10 }).run(150, 10, 0.8);
+    expect(server.admission.requests).toBeLessThanOrEqual(4);
+    expect(server.retryAfter).toContain(5);
+    expect(Math.max(...server.since(130_000))).toBeLessThan(5100);
+  });
+
+  it('does not count the loading of a model, nor a run of many as the rate of one', () => {
+    const server = new Simulation({ maxQueueTime: 10 });
+    server.send(64);
+    // Ten seconds of loading, then runs of 32 in 400 ms: 80 a second.
+    server.now = 10_000;
+    for (let run = 0; run < 10; run++) {
+      server.now += 400;
+      server.answer(32);
+      server.send(32);
+    }
+    expect(server.refused).toBe(0);
   });
 
   it('never lets more in than there is room for', () => {
