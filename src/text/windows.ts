@@ -123,7 +123,7 @@ export function* textWindows(
 }
 
 /** At most `length` units of a text, never ending within a surrogate pair. */
-function beginning(text: string, length: number): string {
+export function beginning(text: string, length: number): string {
   if (text.length <= length) return text;
   const last = text.charCodeAt(length - 1);
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? length - 1 : length);

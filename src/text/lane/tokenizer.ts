@@ -3,6 +3,7 @@ import { type Encoding, Tokenizer } from 'tokenizers';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { ChunkTokenizer, TokenPlaces } from '../chunking/plan.js';
 import type { Side, TokenizerFiles } from '../config/index.js';
+import { beginning, HEAD_GROWTH, headLength } from '../windows.js';
 import { EncodingGarbage } from './encoding-garbage.js';
 import type { TruncationWish } from './protocol.js';
 import type { Truncation } from './sequences.js';
@@ -142,6 +143,52 @@ export class TextTokenizer implements ChunkTokenizer {
     const fits = truncation === undefined || truncation.side === this.truncationSide;
     if (fits) return this.encode(texts);
     return this.#garbage.expect(await this.#untruncated().encodeBatch(texts));
+  }
+
+  /**
+   * {@link encodeFor} that reads only the beginning of texts much longer than what is kept: of 16 MB of one text, the
+   * encoding of the rest would be half a gigabyte that is thrown away.
+   */
+  async encodeBeginnings(texts: string[], truncation: Truncation | undefined): Promise<Encoding[]> {
+    return (await this.#beginnings(texts, truncation)).encodings;
+  }
+
+  /**
+   * {@link encodePairs} that reads only the beginning of a text much longer than what is kept, unless both of its pair
+   * are: which of them has more tokens decides who gets an odd one.
+   */
+  async encodePairBeginnings(pairs: [string, string][]): Promise<Encoding[]> {
+    const head = this.#head(undefined);
+    const long = pairs.filter((pair) => pair.filter((text) => text.length > head).length === 1);
+    if (long.length === 0) return this.encodePairs(pairs);
+    const { parts } = await this.#beginnings(long.flat(), undefined);
+    const shortened = new Map(long.map((pair, i) => [pair, parts.slice(2 * i, 2 * i + 2)] as const));
+    return this.encodePairs(pairs.map((pair) => (shortened.get(pair) as [string, string]) ?? pair));
+  }
+
+  async #beginnings(texts: string[], truncation: Truncation | undefined) {
+    let head = this.#head(truncation);
+    const parts = texts.map((text) => beginning(text, head));
+    const encodings = await this.encodeFor(parts, truncation);
+    let open = texts.flatMap((text, i) => (parts[i].length < text.length ? i : []));
+    for (;;) {
+      const unsettled = await this.unsettled(parts, encodings, open);
+      if (unsettled.length === 0) return { parts, encodings };
+      head *= HEAD_GROWTH;
+      const longer = unsettled.map((i) => beginning(texts[i], head));
+      const found = await this.encodeFor(longer, truncation);
+      unsettled.forEach((i, n) => {
+        parts[i] = longer[n];
+        encodings[i] = found[n];
+      });
+      open = unsettled.filter((i) => parts[i].length < texts[i].length);
+    }
+  }
+
+  /** Characters of a text that are read first; all of it where its end may be what is kept. */
+  #head(truncation: Truncation | undefined): number {
+    const sides = [this.truncationSide, truncation?.side ?? this.truncationSide];
+    return sides.includes('left') ? Number.POSITIVE_INFINITY : headLength(this.maxTokens);
   }
 
   /** Tokens of each whole text, special tokens included. */
