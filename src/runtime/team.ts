@@ -62,6 +62,7 @@ export function allowTeam(
 ): void {
   const team = teamKeepAlive === 0 ? undefined : planTeam(bytes);
   if (!team) return;
-  const session = { ...params.session, threads: team.threads };
+  // Lanes reach the size that they will keep before they get work.
+  const session = { ...params.session, threads: team.threads, warmUp: true };
   lane.allowTeam(team.lanes, { ...params, session }, () => roomFor(team.lanes, bytes));
 }
