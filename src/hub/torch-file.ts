@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { UnzipFileInfo } from 'fflate';
 import { EmbedlaneError } from '../core/errors.js';
 import { type PickledName, unpickle } from './pickle.js';
 import { type TensorFile, WIDEN } from './safetensors.js';
@@ -41,7 +42,7 @@ export class TorchFile implements TensorFile {
       const bytes = await readFile(file);
       // Few models have such a file, and everyone would wait for it.
       const { unzipSync } = await import('fflate');
-      return new TorchFile(file, readTensors(unzipSync(bytes), prefix));
+      return new TorchFile(file, readTensors(unzipSync(bytes, { filter: isStored }), prefix));
     } catch (cause) {
       throw new EmbedlaneError(
         'ERR_MODEL_INVALID',
@@ -62,6 +63,11 @@ export class TorchFile implements TensorFile {
     }
     return WIDEN[tensor.dtype](tensor.bytes.slice().buffer as ArrayBuffer);
   }
+}
+
+/** PyTorch compresses nothing; what is compressed may be of any size. */
+function isStored({ compression, size, originalSize }: UnzipFileInfo): boolean {
+  return compression === 0 && size === originalSize;
 }
 
 function readTensors(files: Record<string, Uint8Array>, prefix: string): Map<string, Tensor> {

@@ -2,7 +2,7 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { zipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Safetensors } from '#dist/hub/safetensors.js';
 import { TorchFile } from '#dist/hub/torch-file.js';
@@ -71,7 +71,16 @@ describe('TorchFile', () => {
     });
   });
 
-  it.each<[string, number[] | string]>([
+  it('refuses what is compressed, which may be larger than the memory', async () => {
+    const files = unzipSync(readFileSync(torch('sparse_linear')));
+    const path = join(folder, 'again.pt');
+    writeFileSync(path, zipSync(files, { level: 0 }));
+    expect((await TorchFile.open(path, 'x')).tensors.size).toBe(2);
+    writeFileSync(path, zipSync(files, { level: 9 }));
+    await expect(TorchFile.open(path, 'x')).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
+  });
+
+  it.each([
     ['a call of something', 'cos\nsystem\nX\x02\x00\x00\x00ls\x85R.'],
     ['a call of nothing', ')R.'],
     ['a stack that is empty', '.'],
@@ -85,7 +94,7 @@ describe('TorchFile', () => {
     ['no dictionary', 'K\x01.'],
   ])('refuses a pickle with %s', async (_, pickle) => {
     const path = join(folder, 'hostile.pt');
-    writeFileSync(path, zipSync({ 'a/data.pkl': Buffer.from(pickle as string, 'latin1') }));
+    writeFileSync(path, zipSync({ 'a/data.pkl': Buffer.from(pickle, 'latin1') }, { level: 0 }));
     await expect(TorchFile.open(path, 'x')).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
   });
 });
