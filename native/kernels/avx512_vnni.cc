@@ -21,4 +21,11 @@ struct I : Avx512Bytes {
 
 #include "kernels-inl.h"
 
-const embedlane::Kernels& embedlane::avx512_vnni_kernels() { return kKernels; }
+namespace embedlane {
+
+const Kernels& avx512_vnni_kernels() {
+  static const Kernels kernels = with_integers_of(avx512_kernels());
+  return kernels;
+}
+
+}  // namespace embedlane

@@ -34,7 +34,7 @@ void scale(double factor, size_t n, float* x) {
   for (size_t i = 0; i < n; i++) x[i] = float(double(x[i]) * factor);
 }
 
-constexpr Kernels kKernels = {
+[[maybe_unused]] constexpr Kernels kKernels = {
     {kFloatRows<F32>, kFloatRows<F16>, kFloatRows<Bf16>, kExactRows<I8>, kExactRows<U8>, kExactRows<B1>},
     kConversions,
     accumulate,
@@ -42,6 +42,15 @@ constexpr Kernels kKernels = {
     divide,
     scale,
 };
+
+// Another level's kernels, but these for integers and bits: for a level that has nothing else of its own.
+[[maybe_unused]] EMBEDLANE_INLINE Kernels with_integers_of(const Kernels& others) {
+  Kernels kernels = others;
+  kernels.rows[size_t(Dtype::kI8)] = kExactRows<I8>;
+  kernels.rows[size_t(Dtype::kU8)] = kExactRows<U8>;
+  kernels.rows[size_t(Dtype::kB1)] = kExactRows<B1>;
+  return kernels;
+}
 
 }  // namespace
 }  // namespace embedlane

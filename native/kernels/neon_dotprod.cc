@@ -17,4 +17,11 @@ struct I : NeonBytes {
 
 #include "kernels-inl.h"
 
-const embedlane::Kernels& embedlane::neon_dotprod_kernels() { return kKernels; }
+namespace embedlane {
+
+const Kernels& neon_dotprod_kernels() {
+  static const Kernels kernels = with_integers_of(neon_kernels());
+  return kernels;
+}
+
+}  // namespace embedlane

@@ -77,11 +77,17 @@ struct U8 : I8 {
 }  // namespace
 
 const Tiles& avx512_vnni_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes,         F::kRows,           kTileSet<F32>,
-                                   kTileSet<Bf16>,    kTileSet<I8, -128>, kTileSet<U8, 128>,
-                                   bit_counts<false>, bit_counts<true>,   {count_bits, kCountedBits},
-                                   read_all};
-  return kTiles;
+  static const Tiles tiles = [] {
+    Tiles all = avx512_tiles();
+    all.bf16 = kTileSet<Bf16>;
+    all.i8 = kTileSet<I8, -128>;
+    all.u8 = kTileSet<U8, 128>;
+    all.differing = bit_counts<false>;
+    all.common = bit_counts<true>;
+    all.bit_work = {count_bits, kCountedBits};
+    return all;
+  }();
+  return tiles;
 }
 
 }  // namespace embedlane

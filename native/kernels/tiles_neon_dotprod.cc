@@ -46,9 +46,13 @@ struct U8 {
 }  // namespace
 
 const Tiles& neon_dotprod_tiles() {
-  static constexpr Tiles kTiles = {F::kLanes,    F::kRows, kTileSet<F32>, kNoTiles,     kTileSet<I8>,
-                                   kTileSet<U8>, nullptr,  nullptr,       {nullptr, 0}, read_all};
-  return kTiles;
+  static const Tiles tiles = [] {
+    Tiles all = neon_tiles();
+    all.i8 = kTileSet<I8>;
+    all.u8 = kTileSet<U8>;
+    return all;
+  }();
+  return tiles;
 }
 
 }  // namespace embedlane
