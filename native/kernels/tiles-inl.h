@@ -235,7 +235,7 @@ constexpr TileSet kTileSet = {{tile<E, F::kRows, 1>, tile<E, F::kRows, 2>},
                               {multiply_adds<E>, 2 * kChains* F::kLanes* E::kElements},
                               kStartFactor};
 
-float read_all(const char* data, size_t bytes) {
+[[maybe_unused]] float read_all(const char* data, size_t bytes) {
   F::V sums[4] = {F::zero(), F::zero(), F::zero(), F::zero()};
   for (size_t i = 0; i + 4 * kVectorBytes <= bytes; i += 4 * kVectorBytes) {
     EMBEDLANE_UNROLL

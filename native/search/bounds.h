@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <utility>
 
 #include "../kernels/tiles.h"
 #include "order.h"
@@ -117,21 +116,21 @@ class FilterBounds {
       case Metric::kDot:
         return each([=](double value, double width, double) {
           const double more = width + 4 * u * (std::fabs(value) + width);
-          return std::pair(value - more, value + more);
+          return Interval{value - more, value + more};
         });
       case Metric::kCosine:
         return each([=](double value, double width, double row_norm) {
           const double inverse = 1 / (norm * row_norm), cosine = value * inverse, part = width * inverse;
           const double more = part + slack * (std::fabs(cosine) + part);
-          return std::pair(cosine - more, cosine + more);
+          return Interval{cosine - more, cosine + more};
         });
       default:
         return each([=](double value, double width, double row_norm) {
           const double squares = square + row_norm * row_norm;
           const double distance = squares - 2 * value, more = 2 * width + 2 * slack * squares;
           const double most = distance + more, least = distance - more;
-          return std::pair(-std::sqrt(most > 0 ? most : 0) * (1 + 4 * u),
-                           -std::sqrt(least > 0 ? least : 0) * (1 - 4 * u));
+          return Interval{-std::sqrt(most > 0 ? most : 0) * (1 + 4 * u),
+                          -std::sqrt(least > 0 ? least : 0) * (1 - 4 * u)};
         });
     }
   }
@@ -154,6 +153,9 @@ class FilterBounds {
   static constexpr double kMaxNorm = 1e18;
   static constexpr double kMinNorm = 1e-12;
 
+  struct Interval {
+    double low, high;
+  };
   static bool usable(float norm) { return (norm >= float(kMinNorm)) & (norm <= float(kMaxNorm)); }
   static float round_down(double x) {
     const float rounded = float(std::clamp(x, -double(kLargest), double(kLargest)));

@@ -168,6 +168,78 @@ TEST(filter_knows_scores_well) {
   }
 }
 
+// Against integers. Half of the rows and queries have only the largest and the smallest elements.
+void check_byte_tile(const Tiles& tiles, const TileSet& set, bool is_signed, size_t dims, Random& random) {
+  const auto element = [is_signed](uint8_t byte) {
+    return is_signed ? int64_t(int8_t(byte)) : int64_t(byte);
+  };
+  const size_t count = tiles.rows, groups = (dims + kGroupBytes - 1) / kGroupBytes;
+  for (size_t width = 1; width <= kPanelWidths; width++) {
+    const size_t queries = width * tiles.vector_queries;
+    // Of exactly this size, so that AddressSanitizer sees a step beyond.
+    std::vector<uint8_t> rows(count * dims), columns(queries * dims), panel(groups * kGroupBytes * queries);
+    const uint8_t least = is_signed ? 0x80 : 0, most = is_signed ? 0x7f : 0xff;
+    const auto fill = [&](std::vector<uint8_t>& vectors) {
+      for (size_t i = 0; i < vectors.size(); i++) {
+        vectors[i] = i / dims % 2 ? uint8_t(random.next()) : i / dims % 4 ? most : least;
+      }
+    };
+    fill(rows);
+    fill(columns);
+    std::vector<int32_t> starts(queries);
+    for (size_t q = 0; q < queries; q++) {
+      for (size_t i = 0; i < dims; i++) {
+        const uint8_t byte = columns[q * dims + i];
+        panel[(i / kGroupBytes * queries + q) * kGroupBytes + i % kGroupBytes] = byte;
+        starts[q] += set.start_factor * int32_t(element(byte));
+      }
+    }
+    const std::vector<float> nothing(queries, -kInf), zeros(queries, 0), ones(queries, 1);
+    TileInput input = {};
+    input.panel = reinterpret_cast<const char*>(panel.data());
+    input.rows = input.ahead = reinterpret_cast<const char*>(rows.data());
+    input.stride = input.row_bytes = dims;
+    input.starts = starts.data();
+    input.scales = input.query_scales = ones.data();
+    input.base = nothing.data();
+    input.slope = input.error_slope = zeros.data();
+    const std::vector<float> values_of_rows(count, 0), scales(count, 1);
+    input.scales = scales.data();
+    input.errors = input.norms = input.offsets = values_of_rows.data();
+    uint32_t masks[kMaxTileRows];
+    float values[kMaxTileRows * kMaxPanel];
+    CHECK(set.full[width - 1](input, masks, values) + 1 == 1u << count);
+    std::vector<float> squares(count);
+    set.squares(rows.data(), dims, count, dims, squares.data());
+    for (size_t r = 0; r < count; r++) {
+      int64_t square = 0;
+      for (size_t i = 0; i < dims; i++) square += element(rows[r * dims + i]) * element(rows[r * dims + i]);
+      CHECK(std::fabs(double(squares[r]) - double(square)) <= 1e-5 * double(square));
+      for (size_t q = 0; q < queries; q++) {
+        int64_t sum = 0;
+        for (size_t i = 0; i < dims; i++) sum += element(rows[r * dims + i]) * element(columns[q * dims + i]);
+        CHECK(masks[r] >> q & 1);
+        CHECK(values[r * queries + q] == float(sum));
+      }
+    }
+    input.rows = input.ahead = reinterpret_cast<const char*>(rows.data() + (count - 1) * dims);
+    float last[kMaxPanel];
+    CHECK(set.row[width - 1](input, masks, last) == 1);
+    for (size_t q = 0; q < queries; q++) CHECK(last[q] == values[(count - 1) * queries + q]);
+  }
+}
+
+TEST(byte_tiles_sum_exactly) {
+  Random random(6);
+  for (const Level level : levels()) {
+    const Tiles& tiles = tiles_of(level);
+    for (const size_t dims : {1, 3, 4, 63, 64, 65, 384, 770, 16384}) {
+      if (tiles.i8.full[0]) check_byte_tile(tiles, tiles.i8, true, dims, random);
+      if (tiles.u8.full[0]) check_byte_tile(tiles, tiles.u8, false, dims, random);
+    }
+  }
+}
+
 TEST(filter_lets_nan_and_infinity_pass) {
   for (const Level level : levels()) {
     for (const float special : {kNan, kInf, -kInf}) {

@@ -29,7 +29,8 @@ void Turns::run() {
     waiting_.pop_front();
     lock.unlock();
     task();
-    // Where threads that wait for events have no core of their own, they need not wait for the end of a time slice.
+    // Where threads that wait for events have no core of their own, they need not wait for the end of a time
+    // slice.
     std::this_thread::yield();
     lock.lock();
   }
