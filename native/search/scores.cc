@@ -26,43 +26,42 @@ double square_of(const RowKernels& kernels, const void* query, size_t dims) {
 }
 
 void sum_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
-              const ScoredRows& rows, double* scratch) {
-  const bool squares =
+              const ScoredRows& rows, double* sums, double* squares) {
+  const bool needs_squares =
       metric == Metric::kCosine || metric == Metric::kJaccard || (metric == Metric::kL2 && rows.scales);
-  if (squares) {
-    kernels.dots_and_squares(query.data, rows.data, rows.stride, rows.count, dims, scratch,
-                             scratch + rows.count);
+  if (needs_squares) {
+    kernels.dots_and_squares(query.data, rows.data, rows.stride, rows.count, dims, sums, squares);
     return;
   }
-  const auto sums = metric == Metric::kDot  ? kernels.dots
-                    : metric == Metric::kL2 ? kernels.squared_l2
-                                            : kernels.l1;
-  sums(query.data, rows.data, rows.stride, rows.count, dims, scratch);
+  const auto kernel = metric == Metric::kDot  ? kernels.dots
+                      : metric == Metric::kL2 ? kernels.squared_l2
+                                              : kernels.l1;
+  kernel(query.data, rows.data, rows.stride, rows.count, dims, sums);
 }
 
-float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, const double* scratch,
+float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, const double* sums,
                size_t r) {
-  const double sum = scratch[r];
+  const double sum = sums[r];
   switch (metric) {
     case Metric::kDot:
       return float(rows.scales ? sum * (double(query.scale) * double(rows.scales[r])) : sum);
     case Metric::kCosine:
-      return float(cosine_of(sum, query.square, scratch[rows.count + r]));
+      return float(cosine_of(sum, query.square, sums[rows.count + r]));
     case Metric::kL2:
       return float(std::sqrt(
-          rows.scales ? scaled_square(sum, query.square, scratch[rows.count + r], query.scale, rows.scales[r])
+          rows.scales ? scaled_square(sum, query.square, sums[rows.count + r], query.scale, rows.scales[r])
                       : sum));
     case Metric::kL1:
       return float(sum);
     case Metric::kJaccard:
-      return float(jaccard_of(sum, query.square, scratch[rows.count + r]));
+      return float(jaccard_of(sum, query.square, sums[rows.count + r]));
   }
   return 0;
 }
 
 void score_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
                 const ScoredRows& rows, double* scratch, float* out) {
-  sum_rows(kernels, metric, dims, query, rows, scratch);
+  sum_rows(kernels, metric, dims, query, rows, scratch, scratch + rows.count);
   for (size_t r = 0; r < rows.count; r++) out[r] = score_of(metric, query, rows, scratch, r);
 }
 

@@ -52,13 +52,11 @@ void score_rows(const RowKernels& kernels, Metric metric, size_t dims, const Sco
 
 // Its two steps, of which the first is the same for a search that looks at few of the scores.
 //
-// Sums that the metric needs, into scratch[0, count) and, where it needs them, each row's sum of squares into
-// scratch[count, 2 × count).
+// Sums that the metric needs, into `sums` and, where it needs them, each row's sum of squares into `squares`.
 void sum_rows(const RowKernels& kernels, Metric metric, size_t dims, const ScoredQuery& query,
-              const ScoredRows& rows, double* scratch);
-// The score of row `r` from these sums.
-float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, const double* scratch,
-               size_t r);
+              const ScoredRows& rows, double* sums, double* squares);
+// The score of row `r` from these sums, where the squares follow the sums.
+float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, const double* sums, size_t r);
 
 // query·query, the `square` of ScoredQuery.
 double square_of(const RowKernels& kernels, const void* query, size_t dims);

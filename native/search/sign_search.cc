@@ -156,18 +156,17 @@ void SignSearch::score(std::vector<uint32_t>::const_iterator pair, std::vector<u
     return ScoredRows{static_cast<const char*>(block.rows) + (row - block.first_row) * block.stride,
                       block.stride, 1};
   };
-  const auto prefetch = [&](auto at) {
-    if (at < end)
-      prefetch_lines(static_cast<const char*>(row_of(rows[*at]).data), row_bytes(input_.dtype, input_.dims));
-  };
-  for (ptrdiff_t i = 0; i < std::min(kAhead, end - pair); i++) prefetch(pair + i);
+  const size_t bytes = row_bytes(input_.dtype, input_.dims);
+  for (ptrdiff_t i = 0; i < std::min(kAhead, end - pair); i++) {
+    prefetch_lines(row_of(rows[pair[i]]).data, bytes);
+  }
   for (; pair != end; ++pair) {
-    if (end - pair > kAhead) prefetch(pair + kAhead);
+    if (end - pair > kAhead) prefetch_lines(row_of(rows[pair[kAhead]]).data, bytes);
     const uint32_t row = rows[*pair];
     const ScoredRows one = row_of(row);
     const ScoredQuery& query = queries[*pair / found];
     double scratch[2];
-    sum_rows(kernels, input_.metric, input_.dims, query, one, scratch);
+    sum_rows(kernels, input_.metric, input_.dims, query, one, scratch, scratch + 1);
     const float score = score_of(input_.metric, query, one, scratch, 0);
     keys[*pair] = make_key(smaller_is_better(input_.metric) ? -score : score, row);
   }

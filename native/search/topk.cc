@@ -32,6 +32,12 @@ constexpr size_t kMostSown = 16;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
+size_t rows_of(const std::vector<RowBlock>& blocks) {
+  size_t rows = 0;
+  for (const RowBlock& block : blocks) rows += block.count;
+  return rows;
+}
+
 }  // namespace
 
 TopKSearch::TopKSearch(SearchInput input, Level level)
@@ -57,6 +63,10 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
   piece_rows_ = std::clamp<size_t>(kPieceBytes / std::max<size_t>(scan_bytes_, 1), 1, kMaxPieceRows);
   if (piece_rows_ > tiles_.rows) piece_rows_ -= piece_rows_ % tiles_.rows;
   if (tile_ && input_.k <= kMostSown && !input_.radius) seed_rows_ = std::min(piece_rows_, kSeedRows);
+  // A filter may leave few rows of a piece, and at its end none that were asked for are on their way.
+  if (input_.allowed && !tile_) {
+    piece_rows_ = std::clamp(rows_of(input_.blocks) / kLeastRuns, piece_rows_, kMaxPieceRows);
+  }
   for (const RowBlock& block : input_.blocks) {
     piece_starts_.push_back(pieces_);
     pieces_ += (block.count + piece_rows_ - 1) / piece_rows_;

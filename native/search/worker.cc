@@ -7,8 +7,6 @@
 #include <functional>
 #include <limits>
 
-#include "prefetch.h"
-
 namespace embedlane {
 namespace {
 
@@ -34,14 +32,6 @@ void select_best(std::vector<Key>& keys, size_t k) {
   if (keys.size() <= k) return;
   std::nth_element(keys.begin(), keys.begin() + ptrdiff_t(k - 1), keys.end(), std::greater<>());
   keys.resize(k);
-}
-
-// Bits [first, first + count) of a bitmap, count from 1 to 64.
-uint64_t bits_at(const uint64_t* words, size_t first, size_t count) {
-  const size_t shift = first % 64;
-  uint64_t bits = words[first / 64] >> shift;
-  if (shift + count > 64) bits |= words[first / 64 + 1] << (64 - shift);
-  return count < 64 ? bits & ((uint64_t(1) << count) - 1) : bits;
 }
 
 }  // namespace
@@ -76,6 +66,7 @@ TopKSearch::Worker::Worker(TopKSearch& search)
   if (s_.widened_) wide_queries_.resize(group_ * in_.dims);
   if (!s_.tile_) {
     scratch_.resize(2 * kStreamRows);
+    if (s_.bit_counts_) counts_.resize(kStreamRows);
   } else {
     panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
     if (s_.seed_rows_ > 0) seeds_ = aligned<float>(s_.seed_rows_ * kMaxPanel);
@@ -235,7 +226,8 @@ void TopKSearch::Worker::search(size_t b, size_t start, size_t count) {
               nullptr,
               uint32_t(b),
               block.first_row,
-              nullptr};
+              nullptr,
+              false};
   if (s_.coded_) {
     all.data = reinterpret_cast<const char*>(block.int8->codes);
     all.stride = block.int8->stride;
@@ -243,14 +235,10 @@ void TopKSearch::Worker::search(size_t b, size_t start, size_t count) {
     all.errors = block.int8->errors;
   }
   const Rows rows = all.part(start, count);
-  if (in_.allowed) {
-    search_allowed(rows);
-  } else if (!s_.tile_) {
-    stream(rows);
-  } else {
-    filter_all(rows);
-  }
+  in_.allowed ? search_allowed(rows) : search_all(rows);
 }
+
+void TopKSearch::Worker::search_all(const Rows& rows) { s_.tile_ ? filter_all(rows) : stream(rows); }
 
 void TopKSearch::Worker::filter_all(const Rows& rows) {
   if (!s_.widened_) return filter(rows, nullptr);
@@ -259,32 +247,6 @@ void TopKSearch::Worker::filter_all(const Rows& rows) {
   wide.data = gathered_.get();
   wide.stride = s_.scan_bytes_;
   filter(wide, &rows);
-}
-
-void TopKSearch::Worker::search_allowed(const Rows& rows) {
-  picks_.clear();
-  for (size_t r = 0; r < rows.count; r += 64) {
-    uint64_t bits = bits_at(in_.allowed, rows.first + r, std::min<size_t>(64, rows.count - r));
-    for (; bits != 0; bits &= bits - 1) picks_.push_back(uint32_t(r + size_t(std::countr_zero(bits))));
-  }
-  const size_t count = picks_.size();
-  if (count == 0) return;
-  if (count < rows.count) {
-    if (s_.tile_) return filter(gather(rows, 0, count), nullptr);
-    for (size_t i = 0; i < count && !s_.cancelled(); i += kStreamRows) {
-      const size_t n = std::min(kStreamRows, count - i);
-      if (picks_[i + n - 1] - picks_[i] + 1 == n) {
-        stream(rows.part(picks_[i], n));
-      } else {
-        const Rows picked = gather(rows, i, n);
-        for (size_t q = 0; q < group_; q++) stream(picked, q);
-      }
-    }
-  } else if (!s_.tile_) {
-    stream(rows);
-  } else {
-    filter_all(rows);
-  }
 }
 
 void TopKSearch::Worker::copy_row(const char* from, char* to) const {
@@ -301,38 +263,6 @@ void TopKSearch::Worker::widen(const Rows& rows, size_t r, size_t count) {
   for (const size_t end = r + count; r < end; r++) {
     copy_row(rows.data + r * rows.stride, gathered_.get() + r * s_.scan_bytes_);
   }
-}
-
-// Copies rows picks_[start], … of `rows`. They lie apart, so that the CPU does not guess which comes next.
-TopKSearch::Worker::Rows TopKSearch::Worker::gather(const Rows& rows, size_t start, size_t count) {
-  constexpr size_t kAhead = 8;
-  const size_t bytes = s_.scan_bytes_;
-  if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
-  const uint32_t* const picks = picks_.data() + start;
-  const size_t read = s_.widened_ ? s_.query_stride_ : bytes;
-  const auto prefetch_row = [&](size_t i) { prefetch_lines(rows.data + picks[i] * rows.stride, read); };
-  for (size_t i = 0; i < std::min(kAhead, count); i++) prefetch_row(i);
-  for (size_t i = 0; i < count; i++) {
-    if (i + kAhead < count) prefetch_row(i + kAhead);
-    copy_row(rows.data + picks[i] * rows.stride, gathered_.get() + i * bytes);
-  }
-  Rows picked = rows;
-  picked.data = gathered_.get();
-  picked.stride = bytes;
-  picked.count = count;
-  picked.picks = picks;
-  picked.norms = gather(rows.norms, picks, count, gathered_norms_);
-  picked.scales = gather(rows.scales, picks, count, gathered_scales_);
-  picked.errors = gather(rows.errors, picks, count, gathered_errors_);
-  return picked;
-}
-
-const float* TopKSearch::Worker::gather(const float* values, const uint32_t* picks, size_t count,
-                                        std::vector<float>& into) const {
-  if (!values) return nullptr;
-  into.resize(count);
-  for (size_t i = 0; i < count; i++) into[i] = values[picks[i]];
-  return into.data();
 }
 
 void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "aligned.h"
+#include "prefetch.h"
 #include "survivor.h"
 #include "topk.h"
 
@@ -30,8 +31,17 @@ class TopKSearch::Worker {
     uint32_t block;       // index in SearchInput::blocks
     uint32_t first;
     const uint32_t* picks;
+    bool apart;  // what is scanned lies at `picks` too: it is `data` + picks[r] * stride
 
+    const char* scanned(size_t r) const { return data + (apart ? picks[r] : r) * stride; }
     uint32_t number(size_t r) const { return first + (picks ? picks[r] : uint32_t(r)); }
+    // Row r, of `bytes` bytes, and what else is known of it; where there are no picks.
+    EMBEDLANE_INLINE void ask_for(size_t r, size_t bytes) const {
+      prefetch_lines(data + r * stride, bytes);
+      if (norms) prefetch_lines(norms + r, 1);
+      if (scales) prefetch_lines(scales + r, 1);
+      if (errors) prefetch_lines(errors + r, 1);
+    }
     // Rows [start, start + n), where there are no picks.
     Rows part(size_t start, size_t n) const {
       return {data + start * stride,
@@ -42,7 +52,8 @@ class TopKSearch::Worker {
               errors ? errors + start : nullptr,
               block,
               first + uint32_t(start),
-              nullptr};
+              nullptr,
+              false};
     }
   };
 
@@ -95,17 +106,23 @@ class TopKSearch::Worker {
 
   // One unit of work.
   void search(size_t block, size_t start, size_t count);
-  // The rows of `rows` that may be found, gathered.
+  void search_all(const Rows& rows);
+  // The rows of `rows` that may be found.
   void search_allowed(const Rows& rows);
-  Rows gather(const Rows& rows, size_t start, size_t count);
+  Rows gather(const Rows& rows);
+  Rows pick(const Rows& rows, size_t start, size_t count);
+  // Visits the rows of `picked`, which are some of `rows`, in turn.
+  template <class Visit>
+  void each_pick(const Rows& rows, const Rows& picked, Visit visit);
   // Rows [r, r + count) as float32, into gathered_.
   void widen(const Rows& rows, size_t r, size_t count);
-  const float* gather(const float* values, const uint32_t* picks, size_t count,
-                      std::vector<float>& into) const;
   void stream(const Rows& rows);
-  void stream(const Rows& rows, size_t q);
-  void stream_codes(const Rows& rows, size_t q);
-  void stream_bits(const Rows& rows, size_t q);
+  void stream_picks(const Rows& rows, size_t start, size_t count);
+  // A stream's two steps: sums, or counts of bits, of some of the rows; then which of all of them to score.
+  void sum(const Rows& rows, size_t r, size_t count, size_t q);
+  void look(const Rows& rows, size_t q);
+  void look_at_codes(const Rows& rows, size_t q);
+  void look_at_bits(const Rows& rows, size_t q);
   // All of them, through the filter.
   void filter_all(const Rows& rows);
   // Rows as they are scanned; `narrow`: what they are yet to be made of, by widen().
@@ -144,6 +161,7 @@ class TopKSearch::Worker {
   bool fresh_ = false;  // no row of the group was looked at
   Aligned<float> seeds_;
   std::vector<double> scratch_;
+  std::vector<uint32_t> counts_;
   std::vector<uint32_t> picks_;
   Aligned<char> gathered_;
   std::vector<float> gathered_norms_, gathered_scales_, gathered_errors_;

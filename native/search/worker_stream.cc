@@ -12,16 +12,35 @@ void TopKSearch::Worker::stream(const Rows& rows) {
   // Few at a time: a k-th best that the first of them raise spares the others a closer look.
   for (size_t r = 0; r < rows.count && !s_.cancelled(); r += kStreamRows) {
     const Rows run = rows.part(r, std::min(kStreamRows, rows.count - r));
-    for (size_t q = 0; q < group_; q++) stream(run, q);
+    for (size_t q = 0; q < group_; q++) {
+      sum(run, 0, run.count, q);
+      look(run, q);
+    }
   }
 }
 
-void TopKSearch::Worker::stream(const Rows& rows, size_t q) {
-  if (s_.coded_) return stream_codes(rows, q);
-  if (s_.bit_counts_) return stream_bits(rows, q);
-  const ScoredRows scored = {rows.data, rows.stride, rows.count, rows.scales};
+// Rows [r, r + count), which follow each other.
+void TopKSearch::Worker::sum(const Rows& rows, size_t r, size_t count, size_t q) {
+  const char* const scanned = rows.scanned(r);
+  if (s_.bit_counts_) {
+    s_.bit_counts_(query(q), scanned, rows.stride, count, s_.query_stride_, counts_.data() + r);
+    return;
+  }
+  double* const sums = scratch_.data() + r;
+  if (s_.coded_) {
+    row_kernels(s_.all_kernels_, Dtype::kI8)
+        .dots(scanned_query(q), scanned, rows.stride, count, in_.dims, sums);
+    return;
+  }
+  const ScoredRows scored = {scanned, rows.stride, count, rows.scales};
+  sum_rows(s_.kernels_, in_.metric, in_.dims, scored_query(q), scored, sums, sums + rows.count);
+}
+
+void TopKSearch::Worker::look(const Rows& rows, size_t q) {
+  if (s_.coded_) return look_at_codes(rows, q);
+  if (s_.bit_counts_) return look_at_bits(rows, q);
+  const ScoredRows scored = {nullptr, 0, rows.count, rows.scales};
   const ScoredQuery query = scored_query(q);
-  sum_rows(s_.kernels_, in_.metric, in_.dims, query, scored, scratch_.data());
   const ScoreFloor floor(in_.metric, query, scored, kth_[q] == 0 ? NAN : key_goodness(kth_[q]));
   scored_ += rows.count;
   bool raised = false;
@@ -32,12 +51,10 @@ void TopKSearch::Worker::stream(const Rows& rows, size_t q) {
 }
 
 // The filter's condition (see Tile) for one query.
-void TopKSearch::Worker::stream_codes(const Rows& rows, size_t q) {
+void TopKSearch::Worker::look_at_codes(const Rows& rows, size_t q) {
   float norms[kStreamRows], offsets[kStreamRows], values[kStreamRows];
   uint8_t dropped[kStreamRows];
-  double* const sums = scratch_.data();
-  row_kernels(s_.all_kernels_, Dtype::kI8)
-      .dots(scanned_query(q), rows.data, rows.stride, rows.count, in_.dims, sums);
+  const double* const sums = scratch_.data();
   s_.bounds_.rows(rows.norms, rows.count, norms, offsets);
   const float base = base_[q], slope = slope_[q], error_slope = error_slope_[q], scale = query_scales_[q];
   for (size_t r = 0; r < rows.count; r++) {
@@ -51,9 +68,8 @@ void TopKSearch::Worker::stream_codes(const Rows& rows, size_t q) {
 }
 
 // Counts of bits are exact, and the score follows from them alone.
-void TopKSearch::Worker::stream_bits(const Rows& rows, size_t q) {
-  uint32_t counts[kStreamRows];
-  s_.bit_counts_(query(q), rows.data, rows.stride, rows.count, s_.query_stride_, counts);
+void TopKSearch::Worker::look_at_bits(const Rows& rows, size_t q) {
+  const uint32_t* const counts = counts_.data();
   const ScoredRows none = {nullptr, 0, 0};
   const auto score = [&](uint32_t count) {
     const double sum = count;

@@ -147,18 +147,15 @@ void TopKSearch::Worker::score_survivors(size_t q) {
     const char* const data = static_cast<const char*>(block.rows) + index * block.stride;
     return ScoredRows{data, block.stride, 1, block.scales ? block.scales + index : nullptr};
   };
-  const auto prefetch = [&](size_t i) {
-    if (i < held) prefetch_lines(static_cast<const char*>(row_of(i).data), s_.query_stride_);
-  };
-  for (size_t i = 0; i < kAhead; i++) prefetch(i);
+  for (size_t i = 0; i < std::min(kAhead, held); i++) prefetch_lines(row_of(i).data, s_.query_stride_);
   const ScoredQuery query = scored_query(q);
   bool raised = false;
   for (size_t i = 0; i < held; i++) {
     if (highs_[order_[i]] < key_goodness(kth_[q])) break;
-    prefetch(i + kAhead);
+    if (i + kAhead < held) prefetch_lines(row_of(i + kAhead).data, s_.query_stride_);
     const ScoredRows row = row_of(i);
     double scratch[2];
-    sum_rows(s_.kernels_, in_.metric, in_.dims, query, row, scratch);
+    sum_rows(s_.kernels_, in_.metric, in_.dims, query, row, scratch, scratch + 1);
     scored_++;
     raised |= push(q, score_of(in_.metric, query, row, scratch, 0), survivors[order_[i]].row);
   }
