@@ -173,8 +173,7 @@ export class JobWorker implements AsyncDisposable {
     const { job, shard } = task.data;
     const attempt = task.attemptsMade + 1;
     const entry = await this.#ledger.read(job);
-    // Cancelled or removed: nobody waits for it.
-    if (entry === undefined || entry.state === 'cancelled') return;
+    if (entry === undefined || isOver(entry.state)) return;
     // Taken over from a worker that had stored it.
     if ((await this.#ledger.areDone(job, shard, 1))[0]) return;
     const stop = new AbortController();
@@ -185,9 +184,11 @@ export class JobWorker implements AsyncDisposable {
       await this.#ledger.finish(job, shard, stored, aside);
       this.#onEvent({ type: 'stored', job, shard, stored, aside });
     } catch (error) {
+      // Noted as failed already.
+      if (error instanceof this.#packages.bullmq.UnrecoverableError) throw error;
       const isCancelled = stop.signal.aborted;
-      if (isCancelled && (await this.#ledger.state(job)) !== 'running') return;
-      // Also if a job was cancelled, and submitted again at once.
+      if (isCancelled && isOver(await this.#ledger.state(job))) return;
+      // Also if a job was cancelled, and submitted again at once: a shard that is still here was not queued again.
       if (isCancelled || this.#giveBack.signal.aborted) {
         await task.moveToWait(token);
         this.#onEvent({ type: 'returned', job, shard });
@@ -251,9 +252,14 @@ export class JobWorker implements AsyncDisposable {
   }
 
   async #stopIfCancelled(job: string, stop: AbortController): Promise<void> {
-    const state = await this.#ledger.state(job).catch(() => 'running');
-    if (state === undefined || state === 'cancelled') stop.abort();
+    const state = await this.#ledger.state(job).catch(() => 'running' as const);
+    if (isOver(state)) stop.abort();
   }
+}
+
+/** Whether a job was cancelled or removed, so that nobody waits for its shards. */
+function isOver(state: LedgerEntry['state'] | undefined): boolean {
+  return state === undefined || state === 'cancelled';
 }
 
 /** Doubles from the job's first pause on, with a quarter of chance, so that workers do not come back all at once. */
