@@ -1,5 +1,6 @@
+import { throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
-import { readShard, type ShardRow } from './read-shard.js';
+import { type OpenShard, openShard } from './read-shard.js';
 import { settle } from './settle.js';
 import { afterRows, endOfRows, isKiller, type ShardNote } from './shard-note.js';
 import type { Targets } from './targets.js';
@@ -21,33 +22,34 @@ export interface ShardContext {
   save(note: ShardNote): Promise<void>;
 }
 
-/** Reads, embeds and stores a shard's rows, from where `begun` says. */
+/** Reads, embeds and stores a shard's rows, from where `begun` says: rows that end the worker do it one by one. */
 export async function doShard(
   part: Shard,
   begun: ShardNote,
-  { spec, root, targets, save, ...context }: ShardContext,
+  { spec, root, targets, hasStored, suspicious, signal, save }: ShardContext,
 ): Promise<Pick<ShardNote, 'stored' | 'aside'>> {
   let note = begun;
   try {
     await save({ ...note, doing: 'opening' });
-    const rows = await readShard(part, spec, root);
-    return await targets.use(spec, async (store) => {
-      while (note.at < rows.length) {
+    const shard = await openShard(part, spec, root);
+    return await targets.use(spec, signal, async (store) => {
+      while (note.at < part.items) {
         if (isKiller(note)) {
-          note = afterRows(note, { stored: 0, aside: [killer(rows[note.at], note)] });
+          note = afterRows(note, { stored: 0, aside: [killer(shard.name(note.at), note)] });
           continue;
         }
+        throwIfAborted(signal);
         await save({ ...note, doing: 'rows' });
-        const { suspicious, signal } = context;
         const options = { suspicious, hasStored: note.stored > 0, signal };
-        note = afterRows(note, await settle(store, rows.slice(note.at, endOfRows(note)), options));
+        const rows = await shard.read(note.at, endOfRows(note));
+        note = afterRows(note, await settle(store, rows, options));
       }
-      requireSurvivors(note, context.hasStored);
+      requireSurvivors(note, hasStored);
       return note;
     });
   } catch (error) {
-    // This worker is well.
-    await save({ ...note, doing: 'nothing' });
+    // This worker is well. Where that cannot be said, the next one tries its rows few at a time, for nothing.
+    await save({ ...note, doing: 'nothing' }).catch(() => {});
     throw error;
   }
 }
@@ -56,9 +58,9 @@ const WORKER = 'ERR_WORKER';
 
 const killers = ({ aside }: ShardNote) => aside.filter(({ code }) => code === WORKER);
 
-function killer({ place, record }: ShardRow, note: ShardNote): PoisonItem {
+function killer({ place, id }: ReturnType<OpenShard['name']>, note: ShardNote): PoisonItem {
   const message = `${note.killed} workers ended while they had nothing but this row to do`;
-  const item: PoisonItem = { place, ...(record && { id: record.id }), code: WORKER, message };
+  const item: PoisonItem = { place, ...(id !== undefined && { id }), code: WORKER, message };
   if (killers(note).length < MAX_KILLERS) return item;
   throw new EmbedlaneError(
     'ERR_RUNTIME',

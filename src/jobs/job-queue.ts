@@ -74,34 +74,14 @@ export class JobQueue implements AsyncDisposable {
     const existing = await this.#ledger.read(id);
     if (existing) requireSame(id, existing, spec, isRows);
     await this.#ledger.open(id, spec);
-    let [shards, items] = [0, 0];
-    const chunk: Shard[] = [];
-    let bytes = 0;
-    const flush = async () => {
-      throwIfAborted(signal);
-      if ((await this.#ledger.state(id)) !== 'submitting') {
-        throw new EmbedlaneError('ERR_ABORTED', `The job ${id} was cancelled`);
-      }
-      await this.#add(id, spec, shards, chunk, existing !== undefined);
-      shards += chunk.length;
-      for (const part of chunk) items += part.items;
-      // After a cancelled or failed run the whole size is known already.
-      await this.#ledger.setSize(id, {
-        shards: Math.max(shards, existing?.shards ?? 0),
-        items: Math.max(items, existing?.items ?? 0),
-      });
-      chunk.length = 0;
-      bytes = 0;
-      onProgress?.({ completed: items, total: Math.max(items, existing?.items ?? 0) });
-    };
-    for await (const part of request.records ? packRecords(request.records, spec) : cutInputs(spec)) {
-      chunk.push(part);
-      bytes += part.kind === 'rows' ? JSON.stringify(part).length : 0;
-      if (chunk.length >= CHUNK || bytes >= CHUNK_BYTES) await flush();
+    try {
+      const parts = request.records ? packRecords(request.records, spec) : cutInputs(spec);
+      await this.#submitShards(id, spec, existing, parts, { signal, onProgress });
+    } catch (error) {
+      // Rows cannot be submitted a second time: nothing could go on with what there is of them.
+      if (isRows) await this.cancel(id, { remove: true }).catch(() => {});
+      throw error;
     }
-    await flush();
-    await this.#ledger.setSize(id, { shards, items });
-    await this.#ledger.setState(id, 'running');
     if (existing) await this.retry(id);
     return this.status(id);
   }
@@ -189,6 +169,43 @@ export class JobQueue implements AsyncDisposable {
     const entry = await this.#ledger.read(jobId('id', id));
     if (entry) return entry;
     throw new EmbedlaneError('ERR_NOT_FOUND', `Expected a job but there is none with the id ${id}`);
+  }
+
+  async #submitShards(
+    id: string,
+    spec: JobSpec,
+    existing: LedgerEntry | undefined,
+    parts: AsyncIterable<Shard>,
+    { signal, onProgress }: Pick<JobRequest, 'signal' | 'onProgress'>,
+  ): Promise<void> {
+    let [shards, items] = [0, 0];
+    const chunk: Shard[] = [];
+    let bytes = 0;
+    const flush = async () => {
+      throwIfAborted(signal);
+      if ((await this.#ledger.state(id)) !== 'submitting') {
+        throw new EmbedlaneError('ERR_ABORTED', `The job ${id} was cancelled`);
+      }
+      await this.#add(id, spec, shards, chunk, existing !== undefined);
+      shards += chunk.length;
+      for (const part of chunk) items += part.items;
+      // After a cancelled or failed run the whole size is known already.
+      await this.#ledger.setSize(id, {
+        shards: Math.max(shards, existing?.shards ?? 0),
+        items: Math.max(items, existing?.items ?? 0),
+      });
+      chunk.length = 0;
+      bytes = 0;
+      onProgress?.({ completed: items, total: Math.max(items, existing?.items ?? 0) });
+    };
+    for await (const part of parts) {
+      chunk.push(part);
+      bytes += part.kind === 'rows' ? JSON.stringify(part).length : 0;
+      if (chunk.length >= CHUNK || bytes >= CHUNK_BYTES) await flush();
+    }
+    await flush();
+    await this.#ledger.setSize(id, { shards, items });
+    await this.#ledger.setState(id, 'running');
   }
 
   async #add(

@@ -8,7 +8,7 @@ import { parseJsonLine } from '../files/jsonl.js';
 import { readParquetRows } from '../files/parquet.js';
 import type { Metadata, MetadataValue, StoreRecord } from '../stores/index.js';
 import { parquetDigest } from './shards.js';
-import type { JobSpec, Shard } from './types.js';
+import type { JobRecord, JobSpec, Shard } from './types.js';
 
 /** A row of a shard: a record, or why there is none. */
 export interface ShardRow {
@@ -17,44 +17,100 @@ export interface ShardRow {
   readonly error?: unknown;
 }
 
+/**
+ * A shard whose input is at hand, as it was when the job was submitted. A row is parsed when it is asked for and not
+ * before, so that one that is too much for a worker ends it when the worker has noted that it is at this row.
+ */
+export interface OpenShard {
+  /** Where row `i` is, and its id if that is known without parsing it. */
+  name(i: number): { place: string; id?: string };
+  /** Rows from `start` up to `end`. */
+  read(start: number, end: number): Promise<ShardRow[]>;
+}
+
 type FileShard = Exclude<Shard, { kind: 'rows' }>;
 
 /**
- * Reads a shard.
+ * Opens a shard.
  *
  * @param root where the job's folder is on this machine
  * @throws {EmbedlaneError} `ERR_IO`; `ERR_CONFLICT` if the file is not what it was when the job was submitted
  */
-export async function readShard(shard: Shard, spec: JobSpec, root: string): Promise<ShardRow[]> {
-  if (shard.kind === 'rows') {
-    return shard.rows.map(({ id, text, metadata }, i) => {
-      const place = `rows#${shard.before + i + 1}`;
-      return row(place, () => ({ id: id ?? place, text, metadata: { ...metadata, ...about(spec) } }));
-    });
-  }
+export async function openShard(shard: Shard, spec: JobSpec, root: string): Promise<OpenShard> {
+  if (shard.kind === 'rows') return carriedRows(shard, spec);
   const path = below(root, shard.file);
-  return shard.kind === 'parquet' ? readParquet(path, shard, spec) : readLines(path, shard, spec);
+  return shard.kind === 'parquet' ? openParquet(path, shard, spec) : openLines(path, shard, spec);
 }
 
 /** What `embedlane search` asks a record for. */
 const about = ({ model, dtype }: JobSpec) => ({ model, dtype });
 
-async function readLines(path: string, shard: FileShard, spec: JobSpec): Promise<ShardRow[]> {
+function carriedRows({ rows, before }: Extract<Shard, { kind: 'rows' }>, spec: JobSpec): OpenShard {
+  const name = (i: number) => {
+    const place = `rows#${before + i + 1}`;
+    return { place, id: rows[i].id ?? place };
+  };
+  const read = ({ text, metadata }: JobRecord, i: number): ShardRow => {
+    const { place, id } = name(i);
+    return row(place, () => ({ id, text, metadata: { ...metadata, ...about(spec) } }));
+  };
+  return { name, read: async (start, end) => rows.slice(start, end).map((raw, i) => read(raw, start + i)) };
+}
+
+/** A line of a shard: its number in the file, and where it is in the shard's bytes. */
+interface LineAt {
+  readonly number: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+async function openLines(path: string, shard: FileShard, spec: JobSpec): Promise<OpenShard> {
+  const { file } = shard;
   const bytes = await readBytes(path, shard);
   if (createHash('sha256').update(bytes).digest('hex') !== shard.digest) throw changed(shard);
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.flatMap((line, i) => {
-    const text = line.endsWith('\r') ? line.slice(0, -1) : line;
-    if (isBlank(text)) return [];
-    const number = shard.before + i + 1;
-    const place = `${shard.file}#${number}`;
-    if (shard.kind === 'jsonl') {
-      const read = () => parseJsonLine({ text, file: shard.file, number });
-      return [row(place, () => fromFields(read(), place, number, shard, spec))];
-    }
-    const metadata = { ...about(spec), file: shard.file, line: number };
-    return [row(place, () => ({ id: place, text, metadata }))];
-  });
+  const lines = Array.from(linesOf(bytes, shard.before));
+  const placeOf = ({ number }: LineAt) => `${file}#${number}`;
+  const isNamed = shard.kind === 'jsonl' && spec.fields.id !== undefined;
+  const read = (line: LineAt): ShardRow => {
+    const place = placeOf(line);
+    const { number } = line;
+    return row(place, () => {
+      const text = decode(bytes.subarray(line.start, line.end), shard.start + line.start === 0);
+      return shard.kind === 'jsonl'
+        ? fromFields(parseJsonLine({ text, file, number }), place, number, shard, spec)
+        : { id: place, text, metadata: { ...about(spec), file, line: number } };
+    });
+  };
+  return {
+    name(i) {
+      const place = placeOf(lines[i]);
+      return isNamed ? { place } : { place, id: place };
+    },
+    read: async (start, end) => lines.slice(start, end).map(read),
+  };
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+
+/** The lines that are rows: as the cutter sees it, which takes them for blank by their bytes. */
+function* linesOf(bytes: Uint8Array, before: number): Generator<LineAt> {
+  for (let start = 0, number = before + 1; start < bytes.length; number++) {
+    const found = bytes.indexOf(LINE_FEED, start);
+    const next = found < 0 ? bytes.length : found + 1;
+    let end = found < 0 ? bytes.length : found;
+    if (end > start && bytes[end - 1] === CARRIAGE_RETURN) end--;
+    let first = start;
+    while (first < end && bytes[first] <= SPACE) first++;
+    if (first < end) yield { number, start, end };
+    start = next;
+  }
+}
+
+/** A byte order mark is one at the beginning of a file, and text elsewhere. */
+function decode(bytes: Uint8Array, isBeginning: boolean): string {
+  return new TextDecoder('utf-8', { ignoreBOM: !isBeginning }).decode(bytes);
 }
 
 async function readBytes(path: string, { start, end, ...shard }: FileShard): Promise<Buffer> {
@@ -72,18 +128,26 @@ async function readBytes(path: string, { start, end, ...shard }: FileShard): Pro
   }
 }
 
-async function readParquet(path: string, shard: FileShard, spec: JobSpec): Promise<ShardRow[]> {
+async function openParquet(path: string, shard: FileShard, spec: JobSpec): Promise<OpenShard> {
   if ((await parquetDigest(path)) !== shard.digest) throw changed(shard);
   const { text, id, metadata } = spec.fields;
   const fields = [text, ...(id === undefined ? [] : [id]), ...metadata];
-  const rows: ShardRow[] = [];
-  let number = shard.before;
-  for await (const record of readParquetRows(path, { fields, start: shard.start, end: shard.end })) {
-    number++;
-    const [line, place] = [number, `${shard.file}#${number}`];
-    rows.push(row(place, () => fromFields(record, place, line, shard, spec)));
-  }
-  return rows;
+  const placeOf = (i: number) => `${shard.file}#${shard.before + i + 1}`;
+  return {
+    name(i) {
+      const place = placeOf(i);
+      return id === undefined ? { place, id: place } : { place };
+    },
+    async read(start, end) {
+      const part = { fields, start: shard.start + start, end: shard.start + end };
+      const rows: ShardRow[] = [];
+      for await (const record of readParquetRows(path, part)) {
+        const i = start + rows.length;
+        rows.push(row(placeOf(i), () => fromFields(record, placeOf(i), shard.before + i + 1, shard, spec)));
+      }
+      return rows;
+    },
+  };
 }
 
 function row(place: string, make: () => StoreRecord): ShardRow {
@@ -121,12 +185,6 @@ function ownId(value: unknown, field: string, place: string): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value);
   throw invalidArgument(`field '${field}' at ${place}`, 'a string or an integer', value);
-}
-
-/** As the cutter sees it, which counts rows by their bytes. */
-function isBlank(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x20) return false;
-  return true;
 }
 
 /** Names come from Redis: whoever writes there must not make workers read just any file. */

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { io } from '../core/io.js';
+import { iterable } from '../core/stream-parts.js';
 import { integer, oneOf, optionalString, optionsObject } from '../core/validate.js';
 import { DTYPES } from '../hub/index.js';
 import type { JobFields, JobRequest, JobSpec } from './types.js';
@@ -33,6 +34,7 @@ export async function jobSpec(request: JobRequest): Promise<JobSpec> {
   if ((inputs === undefined) === (records === undefined)) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected either inputs or records for request');
   }
+  if (records !== undefined) iterable('request.records', 'records', records);
   const root = resolve(optionalString('request.root', known.root) ?? '.');
   const files = inputs === undefined ? [] : await inputFiles(inputs, root);
   if (typeof known.store !== 'string' || known.store === '') {

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EmbedlaneError } from '../core/errors.js';
+import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { io, ioError } from '../core/io.js';
+import { optionsObject } from '../core/validate.js';
 import { isJsonl } from '../files/jsonl.js';
 import { isParquet, parquetRowGroups } from '../files/parquet.js';
 import type { JobRecord, JobSpec, Shard } from './types.js';
@@ -112,7 +113,11 @@ export async function parquetDigest(path: string): Promise<string> {
   }
 }
 
-/** Packs rows that travel in the queue. */
+/**
+ * Packs rows that travel in the queue.
+ *
+ * @throws {EmbedlaneError} `ERR_INVALID_ARG` for what is no record; what its fields may be, the store knows
+ */
 export async function* packRecords(
   records: Iterable<JobRecord> | AsyncIterable<JobRecord>,
   { shardRows, shardBytes }: Limits,
@@ -121,6 +126,7 @@ export async function* packRecords(
   let bytes = 0;
   let before = 0;
   for await (const record of records) {
+    requireRecord(record, before + rows.length);
     rows.push(record);
     bytes += Buffer.byteLength(JSON.stringify(record));
     if (rows.length < shardRows && bytes < shardBytes) continue;
@@ -130,4 +136,16 @@ export async function* packRecords(
     bytes = 0;
   }
   if (rows.length > 0) yield { kind: 'rows', before, items: rows.length, rows };
+}
+
+function requireRecord(record: JobRecord, place: number): void {
+  const { text, metadata = {} } = optionsObject<JobRecord>(`request.records[${place}]`, record, [
+    'id',
+    'text',
+    'metadata',
+  ]);
+  if (typeof text !== 'string') throw invalidArgument(`request.records[${place}].text`, 'a string', text);
+  if (metadata === null || typeof metadata !== 'object' || Array.isArray(metadata)) {
+    throw invalidArgument(`request.records[${place}].metadata`, 'an object', metadata);
+  }
 }

@@ -27,7 +27,7 @@ export class Targets {
     this.#load = load ?? ((model, dtype) => TextEmbedder.load(model, { dtype }));
   }
 
-  async use<T>(spec: JobSpec, work: (store: VectorStore) => Promise<T>): Promise<T> {
+  async use<T>(spec: JobSpec, signal: AbortSignal, work: (store: VectorStore) => Promise<T>): Promise<T> {
     const url = storeUrl(spec.store);
     const key = JSON.stringify([url, spec.model, spec.dtype]);
     let target = this.#open.get(key);
@@ -39,7 +39,7 @@ export class Targets {
     target.users++;
     try {
       const { store, model } = await target.opened;
-      await store.create({ dims: model.dimensions, ...defined(spec.collection) });
+      await store.create({ dims: model.dimensions, ...defined(spec.collection), signal });
       return await work(store);
     } finally {
       const left = target;
