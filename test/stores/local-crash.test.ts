@@ -1,10 +1,10 @@
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { FlatIndex } from 'embedlane';
 import { LocalStore, type StoredRecord } from 'embedlane/stores';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -13,6 +13,7 @@ import { Random } from '../native/random.js';
 import { applyStep, DIMS, step } from './crash-steps.js';
 
 const CHILD = fileURLToPath(new URL('crash-child.mjs', import.meta.url));
+const READONLY_CHILD = fileURLToPath(new URL('readonly-child.mjs', import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), 'embedlane-crash-'));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -176,6 +177,24 @@ describe('a folder', () => {
     ]) {
       await expect(call()).rejects.toThrow(code('ERR_READ_ONLY'));
     }
+  });
+
+  it('that may only be read can be read, and says what it cannot', async (test) => {
+    const path = join(folder, 'readonly');
+    {
+      await using store = await LocalStore.open(join(path, 'store'));
+      await store.create({ dims: 2 });
+      await store.upsert([{ id: 'a', vector: [1, 2] }]);
+    }
+    await promisify(execFile)('chmod', ['-R', 'a-w,a+rX', folder]);
+    const { stdout } = await promisify(execFile)(process.execPath, [READONLY_CHILD, path]);
+    await promisify(execFile)('chmod', ['-R', 'u+w', folder]);
+    if (JSON.parse(stdout) === null) test.skip('this checkout can only be read by root');
+    expect(JSON.parse(stdout)).toEqual({
+      read: '1',
+      write: expect.stringMatching(/^ERR_(IO|READ_ONLY): .*readonly\/store/),
+      create: expect.stringMatching(/^ERR_IO: .*readonly\/new/),
+    });
   });
 
   it('with other files does not become a store', async () => {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { PgVectorStore } from 'embedlane/stores';
 import pg from 'pg';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -39,7 +41,13 @@ describe('PgVectorStore', () => {
       await expect(PgVectorStore.open(url)).rejects.toThrow(code('ERR_INVALID_ARG'));
     }
     const url = `${pglite.url}/notes`;
-    for (const options of [{ connections: 0 }, { bulk: 'fast' }, { connectTimeout: -1 }, { pool: {} }]) {
+    for (const options of [
+      { connections: 0 },
+      { bulk: 'fast' },
+      { connectTimeout: -1 },
+      { timeout: 0 },
+      { pool: {} },
+    ]) {
       await expect(PgVectorStore.open(url, options as never)).rejects.toThrow(code('ERR_INVALID_ARG'));
     }
     const failed = PgVectorStore.open('postgres://me:hidden@localhost/db/bad-name');
@@ -50,6 +58,28 @@ describe('PgVectorStore', () => {
     await expect(PgVectorStore.open('postgres://me:hidden@127.0.0.1:1/db/notes')).rejects.toThrow(
       code('ERR_REMOTE'),
     );
+  });
+
+  it('gives up a server that takes connections, or questions, and does not answer', async () => {
+    let isMute = false;
+    const { hostname, port, pathname } = new URL(pglite.url);
+    const proxy = createServer((socket) => {
+      const upstream = connect(Number(port), hostname);
+      upstream.on('data', (bytes) => isMute || socket.write(bytes));
+      for (const end of [socket, upstream]) end.on('error', () => {});
+      socket.pipe(upstream);
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const url = `postgres://postgres:secret@127.0.0.1:${(proxy.address() as AddressInfo).port}${pathname}/mute`;
+    const options = { connectTimeout: 300, timeout: 300 };
+    await using store = await PgVectorStore.open(url, options);
+    await store.create({ dims: 3 });
+    isMute = true;
+    await expect(store.count()).rejects.toThrow(code('ERR_REMOTE'));
+    await expect(PgVectorStore.open(url, options)).rejects.toThrow(code('ERR_REMOTE'));
+    isMute = false;
+    await store.drop();
+    proxy.close();
   });
 
   it('leaves tables alone that are not its own', async () => {

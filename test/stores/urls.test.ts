@@ -5,6 +5,7 @@ it.each([
   'postgres://h/db/notes?connections=0',
   'postgres://h/db/notes?connections=many',
   'postgres://h/db/notes?connectTimeout=-1',
+  'postgres://h/db/notes?timeout=0',
   'postgres://h/db/notes?fullTextIndex=maybe',
   'postgres://h/db/notes?metadataIndex=1',
   'postgres://h/db/notes?partition=a',

@@ -1,6 +1,7 @@
 import { abortError, throwIfAborted } from '../../core/abort.js';
 import { EmbedlaneError, invalidArgument, withCallerStack } from '../../core/errors.js';
 import { retry } from '../../core/retry.js';
+import { iterable } from '../../core/stream-parts.js';
 import {
   integer,
   optionalFunction,
@@ -79,13 +80,7 @@ export abstract class CollectionStore implements VectorStore {
     const batchSize = integer('options.batchSize', known.batchSize ?? limits.batchRecords, 1, 1_000_000);
     const signal = optionalSignal('options.signal', known.signal);
     const onProgress = optionalFunction('options.onProgress', known.onProgress);
-    if (
-      records === null ||
-      typeof records !== 'object' ||
-      !(Symbol.iterator in records || Symbol.asyncIterator in records)
-    ) {
-      throw invalidArgument('records', 'an array or another iterable of records', records);
-    }
+    iterable('records', 'records', records);
     const context = await this.#context(signal);
     const encode = this.#engine.encode?.bind(this.#engine);
     const rules = {

@@ -4,12 +4,12 @@ import { EmbedlaneError, type ErrorCode } from '../../core/errors.js';
 import { Transient } from '../../core/retry.js';
 import { optionalPackages } from '../base/package.js';
 
-/** SQLSTATEs, or their classes, that may not come again: connections, deadlocks, overload, shutdown. */
+/** SQLSTATEs, or their classes, that may not come again: connections, deadlocks, overload, time-outs, shutdown. */
 const TRANSIENT = /^(08(?!P01)|40001|40P01|53|55P03|57P0[1-3])/;
 /** Failures of sockets that may not come again. */
 const TRANSIENT_SOCKET = /^(ECONNRESET|ECONNREFUSED|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)$/;
-/** What `pg` says without a code when a connection ends. */
-const TRANSIENT_MESSAGE = /Connection terminated|timeout exceeded when trying to connect/;
+/** What `pg` says without a code when a connection ends, or nothing comes through it. */
+const TRANSIENT_MESSAGE = /Connection terminated|timeout exceeded when trying to connect|Query read timeout/;
 const CODES: Record<string, ErrorCode> = { '42P01': 'ERR_NOT_FOUND', '25006': 'ERR_READ_ONLY' };
 
 export type Rows = Record<string, unknown>[];

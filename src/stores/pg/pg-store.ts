@@ -11,6 +11,8 @@ export interface PgVectorStoreOptions extends StoreOptions {
   connections?: number;
   /** Milliseconds to wait for a connection. @default 10000 */
   connectTimeout?: number;
+  /** Milliseconds for one statement. @default 60_000 */
+  timeout?: number;
   /**
    * How records go in: `'copy'` is `COPY` in binary format, the fastest way there is; `'insert'` is for servers and
    * proxies that do not speak it.
@@ -30,9 +32,12 @@ const PARAMETERS = [
   'bulk',
   'connections',
   'connectTimeout',
+  'timeout',
   'fullTextIndex',
   'metadataIndex',
 ];
+const DEFAULT_TIMEOUT = 60_000;
+const LONGEST = 2 ** 31 - 1;
 const SSL_MODES = ['disable', 'require', 'verify-full'] as const;
 
 /**
@@ -57,14 +62,15 @@ export class PgVectorStore extends CollectionStore {
       'embedder',
       'connections',
       'connectTimeout',
+      'timeout',
       'bulk',
       'fullTextIndex',
       'metadataIndex',
     ]);
     const connections = known.connections ?? numberParameter(parsed, 'connections') ?? 4;
     const max = integer('options.connections', connections, 1, 1000);
-    const patience = known.connectTimeout ?? numberParameter(parsed, 'connectTimeout') ?? 10_000;
-    const connectTimeout = integer('options.connectTimeout', patience, 1, 2 ** 31 - 1);
+    const milliseconds = (name: 'connectTimeout' | 'timeout', fallback: number) =>
+      integer(`options.${name}`, known[name] ?? numberParameter(parsed, name) ?? fallback, 1, LONGEST);
     const isIndexed = (name: 'fullTextIndex' | 'metadataIndex') =>
       optionalBoolean(`options.${name}`, known[name]) ?? booleanParameter(parsed, name) ?? false;
     const bulk = oneOf('options.bulk', known.bulk ?? parameters.bulk ?? 'copy', ['copy', 'insert']);
@@ -82,7 +88,9 @@ export class PgVectorStore extends CollectionStore {
       password,
       database,
       max,
-      connectionTimeoutMillis: connectTimeout,
+      connectionTimeoutMillis: milliseconds('connectTimeout', 10_000),
+      // Not the server's `statement_timeout`: poolers refuse parameters of a session that they do not know.
+      query_timeout: milliseconds('timeout', DEFAULT_TIMEOUT),
       application_name: parameters.application_name ?? 'embedlane',
       // libpq's 'require' encrypts and does not look at the certificate.
       ssl: sslmode === 'disable' ? false : { rejectUnauthorized: sslmode === 'verify-full' },
