@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { LocalStore, type Metadata, type StoreFilter } from 'embedlane/stores';
 import Libsql from 'libsql';
 import { expect, it } from 'vitest';
-import { compileFilter } from '#dist/stores/filter/evaluate.js';
+import { compileFilter, NO_NUMBER, numbersThat } from '#dist/stores/filter/evaluate.js';
 import { filterArgument } from '#dist/stores/filter/parse.js';
-import { BLOCK_ROWS, encodeBlock, visitBlock } from '#dist/stores/local/column-block.js';
+import { BLOCK_ROWS, blockCodes, encodeBlock } from '#dist/stores/local/column-block.js';
 import { temporaryFolder } from '../index/support.js';
 
 // Filters of the local store over more records than fit one block of its columns.
@@ -165,10 +165,31 @@ it('write blocks that are read as they were', () => {
   }));
   for (const [field, { values, codes }] of encodeBlock(3, records)) {
     const parsed = JSON.parse(values as string);
-    const read: unknown[] = [];
-    visitBlock({ values: parsed, codes }, (offset, value) => read.push([offset, parsed[value]]));
+    const read = Array.from(blockCodes(codes, parsed.length)).flatMap((code, offset) => {
+      return code === 0 ? [] : [[offset, parsed[code - 1]]];
+    });
     expect(read).toEqual(
       records.map(({ row, metadata }) => [row - 3 * BLOCK_ROWS, metadata[field as 'a' | 'b']]),
     );
   }
+});
+
+it('are compared with numbers to the last bit', () => {
+  const bounds = [0, -0, 1, -1, 0.1, 2 ** 53, Number.MAX_VALUE, -Number.MAX_VALUE, Number.MIN_VALUE, 1e-310];
+  const numbers = [...bounds, ...bounds.map((value) => value * (1 + Number.EPSILON)), 5e-324, -5e-324, 3];
+  for (const value of bounds) {
+    for (const [comparison, passes] of [
+      ['eq', (number: number) => number === value],
+      ['gt', (number: number) => number > value],
+      ['gte', (number: number) => number >= value],
+      ['lt', (number: number) => number < value],
+      ['lte', (number: number) => number <= value],
+    ] as const) {
+      const [from, to] = numbersThat(comparison, value);
+      for (const number of numbers.filter(Number.isFinite)) {
+        expect(number >= from && number <= to, `${number} ${comparison} ${value}`).toBe(passes(number));
+      }
+    }
+  }
+  expect(numbersThat('eq', '1')).toEqual(NO_NUMBER);
 });

@@ -31,6 +31,37 @@ const ORDER_TESTS: Record<Ordering, (difference: number) => boolean> = {
   lte: (difference) => difference <= 0,
 };
 
+/** Numbers from the first up to the second, both included. */
+export type Interval = readonly [from: number, to: number];
+
+export const NO_NUMBER: Interval = [Infinity, -Infinity];
+
+/** The numbers of which a comparison with `value` is true. */
+export function numbersThat(comparison: 'eq' | Ordering, value: MetadataScalar): Interval {
+  if (typeof value !== 'number') return NO_NUMBER;
+  switch (comparison) {
+    case 'eq':
+      return [value, value];
+    case 'gte':
+      return [value, Infinity];
+    case 'lte':
+      return [-Infinity, value];
+    case 'gt':
+      return [following(value), Infinity];
+    case 'lt':
+      return [-Infinity, -following(-value)];
+  }
+}
+
+/** The least number above a finite one. */
+function following(value: number): number {
+  const number = Float64Array.of(value + 0);
+  const bits = new BigInt64Array(number.buffer);
+  // The bits of negative numbers count the other way; 0 is followed by the least of all.
+  bits[0] += number[0] < 0 ? -1n : 1n;
+  return number[0];
+}
+
 /** A predicate over metadata. */
 export function compileFilter(node: FilterNode): (metadata: Metadata) => boolean {
   return translateFilter(node, PREDICATES);

@@ -66,19 +66,17 @@ class FieldWriter {
   }
 }
 
-/** Hands over the rows of a block that have the field, and the numbers of their values from 0. */
-export function visitBlock(
-  { values, codes }: { values: readonly MetadataValue[]; codes: Uint8Array },
-  visit: (offset: number, value: number) => void,
-): void {
-  // A copy, because a buffer of SQLite's may begin anywhere. What a damaged file may say besides has no meaning.
-  const numbers = new Uint16Array(Uint8Array.from(codes).buffer, 0, codes.length >>> 1);
-  const take = (offset: number, code: number) => {
-    if (code > 0 && code <= values.length && offset < BLOCK_ROWS) visit(offset, code - 1);
-  };
-  if (numbers.length === BLOCK_ROWS) {
-    for (let offset = 0; offset < BLOCK_ROWS; offset++) take(offset, numbers[offset]);
-  } else {
-    for (let i = 0; i + 1 < numbers.length; i += 2) take(numbers[i], numbers[i + 1]);
+/** For each row of a block the number of its value, from 1; 0 for none, and for what a damaged file says besides. */
+export function blockCodes(codes: Uint8Array, values: number): Uint16Array {
+  // A copy, because a buffer of SQLite's may begin anywhere.
+  const numbers = new Uint16Array(codes.slice().buffer, 0, codes.length >>> 1);
+  const isDense = numbers.length === BLOCK_ROWS;
+  const dense = isDense ? numbers : new Uint16Array(BLOCK_ROWS);
+  if (!isDense) {
+    for (let i = 0; i + 1 < numbers.length; i += 2) {
+      if (numbers[i] < BLOCK_ROWS) dense[numbers[i]] = numbers[i + 1];
+    }
   }
+  for (let offset = 0; offset < BLOCK_ROWS; offset++) if (dense[offset] > values) dense[offset] = 0;
+  return dense;
 }
