@@ -5,6 +5,7 @@
  *   node bench/peers/install.mjs --faiss     faiss and NumPy too, in .venv (about 100 MB)
  *   node bench/peers/install.mjs --python    sentence-transformers too, in .venv (several GB on Linux x64, where
  *                                            PyPI's torch brings CUDA libraries that a CPU does not need)
+ *   node bench/peers/install.mjs --postgres  psycopg too, in .venv-postgres (about 100 MB)
  *   node bench/peers/install.mjs --infinity  infinity too, in .venv-infinity, as large again
  */
 import { spawnSync } from 'node:child_process';
@@ -18,6 +19,7 @@ const { values } = parseArgs({
   options: {
     python: { type: 'boolean', default: false },
     faiss: { type: 'boolean', default: false },
+    postgres: { type: 'boolean', default: false },
     infinity: { type: 'boolean', default: false },
   },
 });
@@ -47,4 +49,5 @@ function environment(folder, ...requirements) {
 
 if (values.python || values.faiss) environment('.venv', 'requirements-vectors.txt');
 if (values.python) environment('.venv', 'requirements.txt');
+if (values.postgres) environment('.venv-postgres', 'requirements-postgres.txt');
 if (values.infinity) environment('.venv-infinity', 'requirements-infinity.txt');
