@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { openFfmpegInput } from './ffmpeg-input.js';
-import { registerChild } from './thread-children.js';
+import { startChild } from './thread-children.js';
 
 /** Containers that ffmpeg may open. Not playlists: those name other files. */
 const FORMATS = [
@@ -92,20 +92,20 @@ export async function* runFfmpeg(
   throwIfAborted(signal);
   await using input = await openFfmpegInput(source);
   // No shell, and 'file:' before the path: no name is an option, a protocol or a command.
-  const child = spawn(
-    'ffmpeg',
-    [
-      ...['-hide_banner', '-nostdin', '-v', 'level+info', '-protocol_whitelist', 'file,pipe'],
-      ...['-format_whitelist', FORMATS, ...before, '-i', `file:${input.path}`, ...after, 'pipe:1'],
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe', ...(input.fd === undefined ? [] : [input.fd])] },
+  const options = [
+    ...['-hide_banner', '-nostdin', '-v', 'level+info', '-protocol_whitelist', 'file,pipe'],
+    ...['-format_whitelist', FORMATS, ...before, '-i', `file:${input.path}`, ...after, 'pipe:1'],
+  ];
+  const child = startChild(() =>
+    spawn('ffmpeg', options, {
+      stdio: ['ignore', 'pipe', 'pipe', ...(input.fd === undefined ? [] : [input.fd])],
+    }),
   );
   const ended = new Promise<number | null | Error>((settle) => {
     child.once('error', settle);
     child.once('close', settle);
   }).finally(() => running.delete(child));
   endWithProgram(child);
-  registerChild(child);
   let hung = false;
   let timer: NodeJS.Timeout | undefined;
   const onAbort = () => kill(child);
