@@ -1,7 +1,7 @@
 /**
- * Exact top-k over 100,000 vectors: embedlane, usearch's exactSearch, LanceDB and sqlite-vec without an index,
- * hnswlib's brute force, faiss, NumPy, a loop over simsimd and plain JavaScript, one process each, the same vectors,
- * rounds interleaved.
+ * Exact top-k over 100,000 vectors: embedlane's `topK` and `FlatIndex`, usearch's exactSearch, LanceDB and sqlite-vec
+ * without an index, hnswlib's brute force, faiss, NumPy, a loop over simsimd and plain JavaScript, one process each, the
+ * same vectors, rounds interleaved.
  *
  *   node bench/topk.mjs [--rounds 7] [--rows 100000] [--dims 384,768] [--queries 1,32,256] [--threads 2]
  *                       [--metrics dot,cosine] [--only name,…] [--add] [--quick] [--no-peers]
@@ -44,6 +44,7 @@ const K = 10;
 const SECONDS = chosen.quick ? 0.1 : 0.4;
 
 const OURS = 'embedlane';
+const INDEX = 'embedlane FlatIndex';
 const USEARCH = 'usearch exactSearch';
 const FAISS = ['faiss', 'faiss, no BLAS below'];
 
@@ -76,6 +77,7 @@ const NPM_PEERS = [
 function contenders() {
   const list = [
     { name: OURS, file: 'contenders/topk-embedlane.mjs', threads: THREADS },
+    { name: INDEX, file: 'contenders/topk-flat-index.mjs', threads: THREADS },
     { name: 'plain JavaScript', file: 'contenders/topk-javascript.mjs', threads: 1, most: 32 },
   ];
   for (const { package: name, addon, ...contender } of NPM_PEERS) {

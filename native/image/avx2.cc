@@ -46,4 +46,4 @@ struct I {
 
 #include "madd-inl.h"
 
-const embedlane::ResampleKernels& embedlane::avx2_resample() { return kResample; }
+const embedlane::ResampleKernels& embedlane::avx2_resample() noexcept { return kResample; }

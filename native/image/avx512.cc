@@ -57,4 +57,4 @@ struct I {
 
 #include "madd-inl.h"
 
-const embedlane::ResampleKernels& embedlane::avx512_resample() { return kResample; }
+const embedlane::ResampleKernels& embedlane::avx512_resample() noexcept { return kResample; }

@@ -33,9 +33,9 @@ struct ResampleKernels {
 constexpr int32_t kMaxWeight = (1 << 23) - (1 << 16);
 constexpr size_t kOverread = 16;
 
-const ResampleKernels& scalar_resample();
-const ResampleKernels& avx2_resample();
-const ResampleKernels& avx512_resample();
-const ResampleKernels& neon_resample();
+const ResampleKernels& scalar_resample() noexcept;
+const ResampleKernels& avx2_resample() noexcept;
+const ResampleKernels& avx512_resample() noexcept;
+const ResampleKernels& neon_resample() noexcept;
 
 }  // namespace embedlane

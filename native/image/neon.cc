@@ -80,4 +80,4 @@ constexpr ResampleKernels kResample = {kTaps, kTaps * sizeof(int32_t), pack, acr
 }  // namespace
 }  // namespace embedlane
 
-const embedlane::ResampleKernels& embedlane::neon_resample() { return kResample; }
+const embedlane::ResampleKernels& embedlane::neon_resample() noexcept { return kResample; }

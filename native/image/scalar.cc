@@ -50,4 +50,4 @@ constexpr ResampleKernels kResample = {1, sizeof(int32_t), pack, across, down};
 }  // namespace
 }  // namespace embedlane
 
-const embedlane::ResampleKernels& embedlane::scalar_resample() { return kResample; }
+const embedlane::ResampleKernels& embedlane::scalar_resample() noexcept { return kResample; }

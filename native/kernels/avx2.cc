@@ -110,4 +110,4 @@ struct I {
 
 #include "kernels-inl.h"
 
-const embedlane::Kernels& embedlane::avx2_kernels() { return kKernels; }
+const embedlane::Kernels& embedlane::avx2_kernels() noexcept { return kKernels; }

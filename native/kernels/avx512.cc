@@ -10,4 +10,4 @@ using I = Avx512Bytes;
 
 #include "kernels-inl.h"
 
-const embedlane::Kernels& embedlane::avx512_kernels() { return kKernels; }
+const embedlane::Kernels& embedlane::avx512_kernels() noexcept { return kKernels; }

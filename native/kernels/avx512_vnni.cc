@@ -23,7 +23,7 @@ struct I : Avx512Bytes {
 
 namespace embedlane {
 
-const Kernels& avx512_vnni_kernels() {
+const Kernels& avx512_vnni_kernels() noexcept {
   static const Kernels kernels = with_integers_of(avx512_kernels());
   return kernels;
 }

@@ -74,11 +74,11 @@ struct Kernels {
   void (*scale)(double factor, size_t n, float* x);
 };
 
-const Kernels& scalar_kernels();
-const Kernels& avx2_kernels();
-const Kernels& avx512_kernels();
-const Kernels& avx512_vnni_kernels();
-const Kernels& neon_kernels();
-const Kernels& neon_dotprod_kernels();
+const Kernels& scalar_kernels() noexcept;
+const Kernels& avx2_kernels() noexcept;
+const Kernels& avx512_kernels() noexcept;
+const Kernels& avx512_vnni_kernels() noexcept;
+const Kernels& neon_kernels() noexcept;
+const Kernels& neon_dotprod_kernels() noexcept;
 
 }  // namespace embedlane

@@ -10,4 +10,4 @@ using I = NeonBytes;
 
 #include "kernels-inl.h"
 
-const embedlane::Kernels& embedlane::neon_kernels() { return kKernels; }
+const embedlane::Kernels& embedlane::neon_kernels() noexcept { return kKernels; }

@@ -19,7 +19,7 @@ struct I : NeonBytes {
 
 namespace embedlane {
 
-const Kernels& neon_dotprod_kernels() {
+const Kernels& neon_dotprod_kernels() noexcept {
   static const Kernels kernels = with_integers_of(neon_kernels());
   return kernels;
 }

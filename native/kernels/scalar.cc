@@ -109,4 +109,4 @@ struct I {
 
 #include "kernels-inl.h"
 
-const embedlane::Kernels& embedlane::scalar_kernels() { return kKernels; }
+const embedlane::Kernels& embedlane::scalar_kernels() noexcept { return kKernels; }

@@ -97,11 +97,11 @@ struct Tiles {
   float (*read)(const char* data, size_t bytes);
 };
 
-const Tiles& scalar_tiles();
-const Tiles& avx2_tiles();
-const Tiles& avx512_tiles();
-const Tiles& avx512_vnni_tiles();
-const Tiles& neon_tiles();
-const Tiles& neon_dotprod_tiles();
+const Tiles& scalar_tiles() noexcept;
+const Tiles& avx2_tiles() noexcept;
+const Tiles& avx512_tiles() noexcept;
+const Tiles& avx512_vnni_tiles() noexcept;
+const Tiles& neon_tiles() noexcept;
+const Tiles& neon_dotprod_tiles() noexcept;
 
 }  // namespace embedlane

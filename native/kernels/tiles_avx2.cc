@@ -43,7 +43,7 @@ struct F {
 
 namespace embedlane {
 
-const Tiles& avx2_tiles() {
+const Tiles& avx2_tiles() noexcept {
   static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,     kNoTiles,
                                    kNoTiles,  nullptr,  nullptr,       {nullptr, 0}, read_all};
   return kTiles;

@@ -2,7 +2,7 @@
 
 namespace embedlane {
 
-const Tiles& avx512_tiles() {
+const Tiles& avx512_tiles() noexcept {
   static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,     kNoTiles,
                                    kNoTiles,  nullptr,  nullptr,       {nullptr, 0}, read_all};
   return kTiles;

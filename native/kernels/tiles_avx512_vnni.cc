@@ -76,7 +76,7 @@ struct U8 : I8 {
 
 }  // namespace
 
-const Tiles& avx512_vnni_tiles() {
+const Tiles& avx512_vnni_tiles() noexcept {
   static const Tiles tiles = [] {
     Tiles all = avx512_tiles();
     all.bf16 = kTileSet<Bf16>;

@@ -45,7 +45,7 @@ struct U8 {
 
 }  // namespace
 
-const Tiles& neon_dotprod_tiles() {
+const Tiles& neon_dotprod_tiles() noexcept {
   static const Tiles tiles = [] {
     Tiles all = neon_tiles();
     all.i8 = kTileSet<I8>;

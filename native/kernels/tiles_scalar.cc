@@ -47,7 +47,7 @@ struct F {
 
 namespace embedlane {
 
-const Tiles& scalar_tiles() {
+const Tiles& scalar_tiles() noexcept {
   static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,     kNoTiles,
                                    kNoTiles,  nullptr,  nullptr,       {nullptr, 0}, read_all};
   return kTiles;
