@@ -17,6 +17,13 @@ export interface AdmissionLimits {
 const BURST = { requests: 64, milliseconds: 1000, least: 4 };
 
 /**
+ * A queue this young may be longer by the factor, until it has been short again: after a stall of the machine requests come
+ * together that would have fitted one by one. A queue that stays is overload (Maurer, "Fail at Scale", ACM Queue 13:8,
+ * 2015).
+ */
+const YOUNG = { milliseconds: 1000, factor: 2 };
+
+/**
  * Decides at a request's first line whether there is room for it, so that overload costs next to nothing.
  *
  * Who is let in waits for all that are in already, so their number is bounded by the time that the server has lately
@@ -28,6 +35,8 @@ export class Admission {
   readonly #rate = new ServiceRate();
   #requests = 0;
   #bytes = 0;
+  /** When there were last less than half as many requests as there are places. */
+  #shortAt = Number.NEGATIVE_INFINITY;
 
   /** @param now milliseconds of a clock that nobody sets */
   constructor(limits: AdmissionLimits, now: () => number = () => performance.now()) {
@@ -48,7 +57,7 @@ export class Admission {
     const bytes = Number.isNaN(contentLength) ? maxBodyBytes : contentLength;
     if (bytes > maxBodyBytes)
       throw new Fault('too_large', `Request body is larger than ${maxBodyBytes} bytes`);
-    const full = this.#requests >= this.#places();
+    const full = this.#requests >= this.#room();
     if (full || (this.#requests > 0 && this.#bytes + bytes > maxTotalBodyBytes)) {
       const wait = this.#requests / (this.#rate.perMillisecond ?? Number.POSITIVE_INFINITY);
       const retryAfter = Math.max(1, Math.ceil(wait / 1000));
@@ -69,6 +78,16 @@ export class Admission {
     if (this.#requests === 0) this.#rate.emptied(this.#now());
   }
 
+  /** Requests that may be in progress now. */
+  #room(): number {
+    const places = this.#places();
+    const now = this.#now();
+    if (this.#requests < places / 2) this.#shortAt = now;
+    const young = now - this.#shortAt < YOUNG.milliseconds;
+    return Math.min(this.#limits.maxConcurrentRequests, young ? YOUNG.factor * places : places);
+  }
+
+  /** And that may be for long. */
   #places(): number {
     const { maxConcurrentRequests, maxQueueTime } = this.#limits;
     const rate = this.#rate.perMillisecond;

@@ -109,6 +109,16 @@ describe('admission by time', () => {
     },
   );
 
+  it('lets in what came together after a stall, and would have fitted one by one', () => {
+    const server = new Simulation().run(5, 1500, 1000).run(5, 800, 1000);
+    server.refused = 0;
+    server.send(400);
+    server.run(5, 800, 1000);
+    expect(server.refused).toBe(0);
+    server.send(600);
+    expect(server.refused).toBeGreaterThan(50);
+  });
+
   it('follows a server that becomes slower, or faster', () => {
     const server = new Simulation().run(10, 4000, 1000);
     server.run(10, 4000, 400);

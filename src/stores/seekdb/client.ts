@@ -1,7 +1,7 @@
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { EmbedlaneError } from '../../core/errors.js';
 import { breaksConnection, type MysqlFailure, seekdbFailure } from './failure.js';
-import type { Sql } from './sql.js';
+import { raw, type Sql } from './sql.js';
 
 export interface ConnectionOptions {
   readonly host: string;
@@ -66,6 +66,11 @@ export class SeekdbClient {
   /** Runs a statement that changes something; says how many rows were affected. */
   async change(task: string, statement: Sql, connection?: PoolConnection): Promise<number> {
     return ((await this.#run(task, statement, connection)) as ResultSetHeader).affectedRows;
+  }
+
+  /** The same statement with its values written into the text, as it is sent: to be done while the server is busy. */
+  written({ text, values }: Sql): Sql {
+    return raw(this.#pool.format(text, [...values]));
   }
 
   /** Lends a connection to several statements, for what belongs to a session. */

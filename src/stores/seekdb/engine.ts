@@ -90,7 +90,7 @@ export class SeekdbEngine implements StoreEngine {
   }
 
   encode(records: readonly PreparedRecord[], { info }: EngineContext): Sql {
-    return upsert(this.#table, records, info);
+    return this.#client.written(upsert(this.#table, records, info));
   }
 
   async write(_records: readonly PreparedRecord[], _context: EngineContext, statement: Sql): Promise<void> {
