@@ -39,6 +39,11 @@ export function pythonPeer(name = 'sentence-transformers', module = 'sentence_tr
   return undefined;
 }
 
+/** Notes what is missing, and the command that installs it. */
+export function noteMissing(name, command) {
+  missing.set(name, command);
+}
+
 export function reportMissing() {
   for (const [name, command] of missing) {
     console.log(`!! NOT MEASURED: ${name} is not installed. To install it: ${command}`);

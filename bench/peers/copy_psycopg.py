@@ -10,17 +10,12 @@ import numpy as np
 import psycopg
 from pgvector.psycopg import register_vector
 from psycopg.types.json import Jsonb
+from records import make_documents, make_ids, make_metadata
 
-LANGUAGES = ["de", "en", "fr", "es", "it", "pt", "nl", "sv", "pl", "cs"]
 url, table, file, rows, dims = sys.argv[1:]
 rows, dims = int(rows), int(dims)
-vectors = np.fromfile(file, dtype=np.float32).reshape(rows, dims)
-# As stores.mjs has them.
-metadata = [
-    {"place": i, "year": 2000 + i % 25, "lang": LANGUAGES[i * 7 % 10], "flag": i % 3 == 0} for i in range(rows)
-]
-ids = [f"record-{i}" for i in range(rows)]
-documents = [f"Document {i}" for i in range(rows)]
+vectors = np.fromfile(file, dtype=np.float32, count=rows * dims).reshape(rows, dims)
+ids, documents, metadata = make_ids(rows), make_documents(rows), make_metadata(rows)
 
 with psycopg.connect(url, autocommit=True) as connection:
     register_vector(connection)
