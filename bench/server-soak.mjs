@@ -111,6 +111,8 @@ console.log(
 console.log(
   `Failed: ${failed.length} of ${soak.length + flood.length}, those refused at ${OVERLOAD * 100} % aside.`,
 );
+const inSoak = failed.length - status(flood, 0, 500, 503).length;
+console.log(`  ${inSoak} of them at ${LOAD * 100} %`);
 for (const { sent, ms, status } of failed.slice(0, 10))
   console.log(`  after ${number(sent / 1000)} s: status ${status} in ${number(ms)} ms`);
 save('server-soak', { options: chosen, capacity, memory, failed, growth });

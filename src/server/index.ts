@@ -63,9 +63,15 @@ export async function createServer(options?: ServerOptions): Promise<Server> {
   return { url: urlOf(checked.host, port), port, close, [Symbol.asyncDispose]: close };
 }
 
+/**
+ * Connections that the system keeps until they are accepted, or as many as it allows. Node asks for 511, which a thousand
+ * clients that come at once overflow: they try again after a second, then two, then four.
+ */
+const BACKLOG = 4096;
+
 async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
   try {
-    await app.listen({ host, port });
+    await app.listen({ host, port, backlog: BACKLOG });
   } catch (error) {
     throw ioError('a free address', `${host}:${port}`, error);
   }
