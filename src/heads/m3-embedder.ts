@@ -1,9 +1,9 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Embeddings, type Matrix } from '../core/embeddings.js';
 import { invalidArgument } from '../core/errors.js';
 import { readJsonObject } from '../core/json-file.js';
 import { finiteNumber, optionsObject, textList } from '../core/validate.js';
+import { listModelFiles } from '../hub/index.js';
 import { readModules } from '../text/config/modules.js';
 import { similarity } from '../vectors/index.js';
 import { HeadModel } from './head-model.js';
@@ -145,5 +145,8 @@ async function readConfig(folder: string): Promise<Config> {
     const content = (token as { content?: unknown } | undefined)?.content;
     return typeof token === 'string' ? token : typeof content === 'string' ? content : usual;
   });
-  return { path, head: { kind: 'm3', weights: m3HeadWeights(folder, await readdir(folder)), ignored } };
+  return {
+    path,
+    head: { kind: 'm3', weights: m3HeadWeights(folder, await listModelFiles(folder)), ignored },
+  };
 }

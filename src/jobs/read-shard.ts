@@ -7,7 +7,7 @@ import { fieldOf } from '../files/field.js';
 import { parseJsonLine } from '../files/jsonl.js';
 import { readParquetRows } from '../files/parquet.js';
 import type { Metadata, MetadataValue, StoreRecord } from '../stores/index.js';
-import { parquetDigest } from './shards.js';
+import { LINE_FEED, parquetDigest, SPACE } from './shards.js';
 import type { JobRecord, JobSpec, Shard } from './types.js';
 
 /** A row of a shard: a record, or why there is none. */
@@ -90,9 +90,7 @@ async function openLines(path: string, shard: FileShard, spec: JobSpec): Promise
   };
 }
 
-const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-const SPACE = 0x20;
 
 /** The lines that are rows: as the cutter sees it, which takes them for blank by their bytes. */
 function* linesOf(bytes: Uint8Array, before: number): Generator<LineAt> {

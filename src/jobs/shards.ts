@@ -9,8 +9,9 @@ import { isJsonl } from '../files/jsonl.js';
 import { isParquet, parquetRowGroups } from '../files/parquet.js';
 import type { JobRecord, JobSpec, Shard } from './types.js';
 
-const LINE_FEED = 0x0a;
-const SPACE = 0x20;
+export const LINE_FEED = 0x0a;
+/** A line of bytes up to this is blank, and no row. */
+export const SPACE = 0x20;
 /** Longest line: it must fit into a worker's memory. */
 const MAX_LINE_BYTES = 64 * 2 ** 20;
 /** The end of a Parquet file that is hashed: its directory, or the most of it. */

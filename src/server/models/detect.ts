@@ -1,4 +1,4 @@
-import { access, readdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isConvertedClip } from '../../clip/repository.js';
 import { EmbedlaneError } from '../../core/errors.js';
@@ -11,6 +11,7 @@ import {
   configurationFiles,
   HUB_OPTIONS,
   type HubSettings,
+  listModelFiles,
   pickOnnxFile,
   resolveModel,
 } from '../../hub/index.js';
@@ -49,7 +50,7 @@ export async function detectKind(id: string, options: AnyLoadOptions): Promise<M
     readJsonObject(folder, 'config.json'),
   ]);
   const said = SENTENCE_TRANSFORMERS[sentence?.string('model_type') ?? ''];
-  if (m3HeadFiles(await readdir(folder)).length > 0) return 'm3';
+  if (m3HeadFiles(await listModelFiles(folder)).length > 0) return 'm3';
   if (said) return said;
   // PyLate's own settings, and the file of Stanford's ColBERT.
   const colbert =

@@ -1,7 +1,7 @@
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { EmbedlaneError } from '../../core/errors.js';
 import { breaksConnection, type MysqlFailure, seekdbFailure } from './failure.js';
-import { raw, type Sql } from './sql.js';
+import type { Sql } from './sql.js';
 
 export interface ConnectionOptions {
   readonly host: string;
@@ -70,7 +70,7 @@ export class SeekdbClient {
 
   /** The same statement with its values written into the text, as it is sent: to be done while the server is busy. */
   written({ text, values }: Sql): Sql {
-    return raw(this.#pool.format(text, [...values]));
+    return { text: this.#pool.format(text, [...values]), values: [] };
   }
 
   /** Lends a connection to several statements, for what belongs to a session. */
