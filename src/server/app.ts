@@ -20,6 +20,7 @@ import { openApiDocument } from './openapi/document.js';
 import type { CheckedOptions } from './options.js';
 import { PAGE_ROUTES, pages } from './pages.js';
 import { stateOf } from './request.js';
+import { whenEnded } from './when-ended.js';
 
 const DIALECTS: readonly Dialect[] = [openAI, ollama, tei, dashScope, jinaRerank, cohereRerank, plainRerank];
 
@@ -70,7 +71,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
     if (rates.active) rates.take(state.key ?? request.ip);
     const hasBody = request.method === 'POST' || request.method === 'PUT';
     state.bytes = admission.enter(hasBody ? Number(request.headers['content-length']) : 0);
-    reply.raw.once('close', () => {
+    whenEnded(reply.raw, request.raw.socket, () => {
       const isServed = hasBody && reply.raw.writableFinished && reply.statusCode === 200;
       if (state.bytes !== undefined) admission.leave(state.bytes, isServed);
       // Without an answer, the client has gone: nobody waits for what is still queued.

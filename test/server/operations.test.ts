@@ -147,26 +147,71 @@ describe('overload', () => {
   const server = testServer({ models: [TINY], maxConcurrentRequests: 4 });
   const request = { model: MODEL, input: 'some words', encoding_format: 'base64' };
   const send = () => server.post('/v1/embeddings', request);
+  const active = (requests: number) =>
+    until(async () => (await metric(server.url, 'requests_active')) === requests);
+  const head = (body: string, connection: string) =>
+    `POST /v1/embeddings HTTP/1.1\r\nhost: x\r\nconnection: ${connection}\r\ncontent-length: ${body.length}\r\n\r\n`;
+  const open = () => {
+    const { hostname, port } = new URL(server.url);
+    return connect(Number(port), hostname);
+  };
+
+  /** Takes all the room that there is, by clients that have not said everything yet. */
+  async function fill() {
+    const body = JSON.stringify(request);
+    const sockets = Array.from({ length: 4 }, open);
+    for (const socket of sockets) socket.write(head(body, 'close') + body.slice(0, 10));
+    await active(4);
+    return { sockets, rest: body.slice(10) };
+  }
 
   it('refuses at once what it has no room for, and says when to come back', async () => {
-    const body = JSON.stringify(request);
-    const head = `POST /v1/embeddings HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n`;
-    // All that there is room for, by clients that have not said everything yet.
-    const { hostname, port } = new URL(server.url);
-    const sockets = Array.from({ length: 4 }, () => connect(Number(port), hostname));
-    for (const socket of sockets) socket.write(head + body.slice(0, 10));
-    await until(async () => (await metric(server.url, 'requests_active')) === 4);
-
+    const { sockets, rest } = await fill();
     const refused = await Promise.all(Array.from({ length: 20 }, send));
     expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([429]));
     expect(refused[0].headers.get('retry-after')).toBe('1');
     expect(refused[0].body.error.code).toBe('server_overloaded');
 
     const answers = sockets.map((socket) => text(socket));
-    for (const socket of sockets) socket.write(body.slice(10));
+    for (const socket of sockets) socket.write(rest);
     for (const answer of answers) expect(await answer).toMatch(/^HTTP\/1.1 200 /);
-    await until(async () => (await metric(server.url, 'requests_active')) === 0);
+    await active(0);
     expect((await send()).status).toBe(200);
+  });
+
+  it('refuses by the head of a request alone, and keeps the connection', async () => {
+    const { sockets } = await fill();
+    const client = open();
+    let answers = '';
+    client.setEncoding('latin1').on('data', (part: string) => {
+      answers += part;
+    });
+    const refused = (times: number) =>
+      until(async () => answers.match(/HTTP\/1.1 429 /g)?.length === times);
+    const long = 'x'.repeat(1_000_000);
+    client.write(head(long, 'keep-alive'));
+    await refused(1);
+    // What is no JSON is not looked at, and the next request is found behind it.
+    client.write(long + head('', 'keep-alive'));
+    await refused(2);
+    for (const socket of sockets) socket.destroy();
+    await active(0);
+    const body = JSON.stringify(request);
+    client.write(head(body, 'close') + body);
+    await until(async () => answers.includes('HTTP/1.1 200 '));
+  });
+
+  it('gets back the room of all requests of a client that has gone', async () => {
+    const body = JSON.stringify({
+      model: MODEL,
+      input: Array.from({ length: 2000 }, (_, i) => `${i} some words of a text`.repeat(10)),
+    });
+    const client = open();
+    // Those behind the first wait for its answer.
+    client.write((head(body, 'keep-alive') + body).repeat(3));
+    await active(3);
+    client.destroy();
+    await active(0);
   });
 });
 
