@@ -58,9 +58,10 @@ const capacity = closed.requests;
 
 progress(`${number(SECONDS / 60)} minutes at ${LOAD * 100} % of ${number(capacity)} requests/s`);
 const memory = [];
-const soak = await loadAtRate(server, texts, LOAD * capacity, SECONDS, (elapsed) => {
+const onTick = (elapsed) => {
   if (memory.length * LOOK < elapsed) memory.push(residentBytes(server.pid));
-});
+};
+const soak = await loadAtRate(server, texts, LOAD * capacity, SECONDS, { onTick });
 
 progress(`${OVERLOAD} times as much as it can do`);
 const flood = await loadAtRate(server, texts, OVERLOAD * capacity, OVERLOAD_SECONDS);

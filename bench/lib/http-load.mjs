@@ -5,6 +5,9 @@ const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 /** Milliseconds after which an idle connection is given up, as undici does: well before a server would close it. */
 const IDLE = 4000;
 
+/** Connections that {@link Connections.open} opens at a time. */
+const AT_A_TIME = 32;
+
 /**
  * As little of an HTTP client as a load needs, so that what it costs is not taken for the server's: clients for
  * programs take as much processor time as the server does, on the same cores.
@@ -14,9 +17,14 @@ export class Connections {
   #host;
   #port;
   #head;
+  #keep;
 
-  /** @param url of the server and the path */
-  constructor(url) {
+  /**
+   * @param url of the server and the path
+   * @param keep milliseconds after which an idle connection is given up
+   */
+  constructor(url, keep = IDLE) {
+    this.#keep = keep;
     const { hostname, port, pathname } = new URL(url);
     this.#host = hostname;
     this.#port = Number(port);
@@ -32,6 +40,15 @@ export class Connections {
     return status;
   }
 
+  /** Opens so many connections, a few at a time, and keeps them for requests. */
+  async open(count) {
+    while (this.#idle.length < count) {
+      const some = Math.min(AT_A_TIME, count - this.#idle.length);
+      const opened = Array.from({ length: some }, () => Connection.open(this.#host, this.#port));
+      this.#idle.push(...(await Promise.all(opened)));
+    }
+  }
+
   close() {
     for (const connection of this.#idle.splice(0)) connection.close();
   }
@@ -39,7 +56,7 @@ export class Connections {
   /** The connection that was used last; if that is too long ago, so are all others. */
   #warm() {
     const connection = this.#idle.pop();
-    if (connection === undefined || performance.now() - connection.idleSince < IDLE) return connection;
+    if (connection === undefined || performance.now() - connection.idleSince < this.#keep) return connection;
     connection.close();
     this.close();
     return undefined;
@@ -47,7 +64,7 @@ export class Connections {
 }
 
 class Connection {
-  idleSince = 0;
+  idleSince = performance.now();
   #socket;
   #waiting;
   #status = 0;

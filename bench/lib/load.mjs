@@ -66,6 +66,9 @@ function freePort() {
 
 let next = 0;
 
+/** Milliseconds; the least that the server says. */
+const RETRY_AFTER = 1000;
+
 /**
  * Keeps `connections` calls in progress for `seconds`, each with another text.
  *
@@ -124,10 +127,18 @@ export async function loadInProcess(model, texts, connections, seconds) {
  * Requests at a fixed rate for some seconds, whether answers come or not: what clients that do not know of each other
  * send.
  *
+ * @param opened connections that are there before the first request; 0: each is opened when a request finds none
  * @returns one { sent, ms, status } per request in the order of their ends; status 0 for a connection that broke
  */
-export async function loadAtRate({ url, path = '/v1/embeddings' }, texts, rate, seconds, onTick) {
-  const pool = new Connections(`${url}${path}`);
+export async function loadAtRate(
+  { url, path = '/v1/embeddings' },
+  texts,
+  rate,
+  seconds,
+  { onTick, opened = 0 } = {},
+) {
+  const pool = new Connections(`${url}${path}`, opened > 0 ? Number.POSITIVE_INFINITY : undefined);
+  await pool.open(opened);
   const done = [];
   const pending = new Set();
   const start = performance.now();
@@ -148,6 +159,32 @@ export async function loadAtRate({ url, path = '/v1/embeddings' }, texts, rate, 
     await delay(2);
   }
   await Promise.all(pending);
+  pool.close();
+  return done;
+}
+
+/**
+ * Clients with a connection each, opened before, that send one request after the other; who is refused comes back after
+ * `retry-after`, give or take half of it.
+ *
+ * @returns one { sent, ms, status } per request in the order of their ends
+ */
+export async function loadPolitely({ url, path = '/v1/embeddings' }, texts, clients, seconds) {
+  const pool = new Connections(`${url}${path}`, Number.POSITIVE_INFINITY);
+  await pool.open(clients);
+  const done = [];
+  const start = performance.now();
+  const end = start + 1000 * seconds;
+  const client = async () => {
+    while (performance.now() < end) {
+      const sent = performance.now();
+      const input = `${texts[next++ % texts.length]} ${next}`;
+      const status = await pool.post(JSON.stringify({ model: 'all-MiniLM-L6-v2', input })).catch(() => 0);
+      done.push({ sent: sent - start, ms: performance.now() - sent, status });
+      if (status !== 200) await delay(RETRY_AFTER * (0.5 + Math.random()));
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
   pool.close();
   return done;
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { DTYPES, type Dtype } from '../hub/index.js';
-import { TextEmbedder } from '../text/index.js';
+import { DTYPES, type Dtype } from '../hub/dtypes.js';
+import type { TextEmbedder } from '../text/index.js';
 import { downloadBar } from './output/progress-bar.js';
 
 export const DEFAULT_MODEL = 'all-MiniLM-L6-v2';
@@ -31,6 +31,7 @@ export function dtypeOption(): Option {
 export async function loadModel(flags: ModelFlags, signal: AbortSignal): Promise<TextEmbedder> {
   const { onProgress, stop } = downloadBar();
   try {
+    const { TextEmbedder } = await import('../text/index.js');
     const { dtype, threads } = flags;
     return await TextEmbedder.load(flags.model, { dtype, threads, signal, onProgress });
   } finally {

@@ -10,6 +10,7 @@ import { type FileSelector, onnxModelFiles } from './selection.js';
 import { checkHubOptions, type HubSettings } from './settings.js';
 
 export { BUNDLED_MODELS, bundledModels } from './bundled.js';
+export { DTYPES, type Dtype } from './dtypes.js';
 export { graphBytes } from './graph-bytes.js';
 export {
   type CacheCheck,
@@ -21,8 +22,6 @@ export {
 export { parseModelId } from './model-id.js';
 export {
   chooseOnnxFile,
-  DTYPES,
-  type Dtype,
   graphNotFound,
   type OnnxVariant,
   pickOnnxFile,

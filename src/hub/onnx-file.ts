@@ -3,10 +3,7 @@ import { join, posix } from 'node:path';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import type { SimdLevel } from '../native/binding.js';
 import { loadBinding } from '../native/load.js';
-
-/** How a model's weights are stored. `'q8'` is another name of `'int8'`. */
-export const DTYPES = ['auto', 'fp32', 'fp16', 'int8', 'q8', 'uint8', 'q4', 'q4f16', 'bnb4'] as const;
-export type Dtype = (typeof DTYPES)[number];
+import type { Dtype } from './dtypes.js';
 
 /**
  * File names of each variant, best first, most exact variant first: the conventions of transformers.js

@@ -1,5 +1,6 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { fixture } from '../text/goldens.js';
@@ -41,24 +42,39 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Starts a job and kills it after `ms`, unless it is done before. */
+/** Starts a job and kills it `ms` after its next checkpoint, or after its start; says whether it was not done before. */
 async function killed(
   args: string[],
+  out: string,
   ms: number,
-  signal: NodeJS.Signals = 'SIGKILL',
-): Promise<number | null> {
-  const child = startCli(args);
-  const timer = setTimeout(() => child.kill(signal), ms);
-  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  from: 'start' | 'checkpoint',
+): Promise<boolean> {
+  const checkpoint = () =>
+    stat(`${out}.partial.json`).then(
+      ({ ino, mtimeMs }) => `${ino} ${mtimeMs}`,
+      () => 'none',
+    );
+  const before = await checkpoint();
+  const child = startCli([...args, '--out', out]);
+  let ended = false;
+  const closed = new Promise<number | null>((resolve) =>
+    child.on('close', (code) => {
+      ended = true;
+      resolve(code);
+    }),
+  );
+  while (from === 'checkpoint' && !ended && (await checkpoint()) === before) await delay(5);
+  const timer = setTimeout(() => child.kill('SIGKILL'), ms);
+  const code = await closed;
   clearTimeout(timer);
-  return code;
+  return code === null;
 }
 
 /** Runs a job until its first checkpoint is there, and kills it. */
 async function interrupted(args: string[], out: string): Promise<void> {
   const child = startCli([...args, '--out', out, '--batch', '50', '--checkpoint', '0']);
   const closed = new Promise((resolve) => child.on('close', resolve));
-  while (!(await exists(`${out}.partial.json`))) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!(await exists(`${out}.partial.json`))) await delay(5);
   child.kill('SIGKILL');
   await closed;
   expect(await exists(out)).toBe(false);
@@ -75,12 +91,13 @@ describe('a job that is killed', () => {
       expect((await cli([...args, '--out', whole])).status).toBe(0);
       let state = 12345;
       let kills = 0;
-      for (let ms = 600; !(await exists(out)); ms = 500 + (state % 600)) {
+      for (let round = 0; round < 5 && !(await exists(out)); round++) {
         state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-        if ((await killed([...args, '--out', out], ms + 250 * kills)) === null) kills++;
+        const from = round === 0 ? 'start' : 'checkpoint';
+        if (await killed(args, out, (state >>> 16) % (from === 'start' ? 300 : 60), from)) kills++;
       }
       expect(kills).toBeGreaterThan(0);
-      // A kill between the last step and the end leaves a manifest, which the next run clears away.
+      // Goes on to the end; a kill just before that leaves a manifest, which is cleared away.
       expect((await cli([...args, '--out', out])).status).toBe(0);
       const [expected, actual] = await Promise.all([readFile(whole), readFile(out)]);
       expect(actual.equals(expected)).toBe(true);
@@ -125,7 +142,7 @@ describe('a job that is killed', () => {
       stderr += text;
     });
     const closed = new Promise((resolve) => child.on('close', resolve));
-    while (!(await exists(`${out}.partial.json`))) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!(await exists(`${out}.partial.json`))) await delay(5);
     child.kill('SIGINT');
     expect(await closed).toBe(130);
     expect(stderr).toContain('the same command goes on from there');
@@ -238,7 +255,7 @@ describe('--resume', () => {
     const args = ['embed', input, '--model', TINY, '--out', out, '--batch', '50', '--checkpoint', '0'];
     const child = startCli(args);
     const closed = new Promise((resolve) => child.on('close', resolve));
-    while (!(await exists(`${out}.partial.json`))) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!(await exists(`${out}.partial.json`))) await delay(5);
     const { status, stderr } = await cli(args);
     child.kill('SIGKILL');
     await closed;

@@ -186,8 +186,7 @@ describe('overload', () => {
     client.setEncoding('latin1').on('data', (part: string) => {
       answers += part;
     });
-    const refused = (times: number) =>
-      until(async () => answers.match(/HTTP\/1.1 429 /g)?.length === times);
+    const refused = (times: number) => until(async () => answers.match(/HTTP\/1.1 429 /g)?.length === times);
     const long = 'x'.repeat(1_000_000);
     client.write(head(long, 'keep-alive'));
     await refused(1);

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
 import { CHUNK_POOLS, type ChunkingOptions, type ChunkPool } from '../../text/chunking/options.js';
 import { integerOption } from '../options.js';
-import type { VectorFormat } from '../output/vector-sink.js';
+import type { VectorFormat } from '../output/vector-format.js';
 
 /** Options of commands that embed all of a long text. */
 export interface ChunkFlags {

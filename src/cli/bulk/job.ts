@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises';
 import { EmbedlaneError } from '../../core/errors.js';
 import { loadBinding } from '../../native/load.js';
 import type { EncodedTexts, RowLabels } from '../output/rows.js';
-import { openSink, type VectorFormat, type VectorSink } from '../output/vector-sink.js';
+import type { VectorFormat } from '../output/vector-format.js';
+import { openSink, type VectorSink } from '../output/vector-sink.js';
 import {
   type Checkpoint,
   isComplete,

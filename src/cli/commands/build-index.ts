@@ -1,11 +1,8 @@
 import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { OnProgress } from '../../core/progress.js';
-import { withoutPassword } from '../../stores/base/url.js';
 import type { CliContext } from '../context.js';
-import { imagesToIndex, indexImages } from '../images/index-images.js';
-import { forgetFileIndex } from '../input/file-index.js';
-import { type IndexMediaFlags, indexMedia, mediaToIndex } from '../media/index-media.js';
+import type { IndexMediaFlags } from '../media/index-media.js';
 import {
   DEFAULT_INDEX,
   integerOption,
@@ -18,9 +15,7 @@ import { bytes, count, duration, rate } from '../output/format.js';
 import { startProgressBar } from '../output/progress-bar.js';
 import { DEFAULT_CHUNK_CHARS } from '../passages/chunk.js';
 import { collectPassages, passageText } from '../passages/collect.js';
-import { writePassageIndex } from '../passages/passage-index.js';
 import { type CollectionFlags, collectionOf, withCollection } from '../stores/collection-options.js';
-import { storePassages } from '../stores/passage-store.js';
 
 interface IndexFlags extends ModelFlags, IndexMediaFlags, CollectionFlags {
   index: string;
@@ -62,12 +57,14 @@ Examples:
 
 async function index(source: string, flags: IndexFlags, context: CliContext): Promise<void> {
   const { signal } = context;
+  const { imagesToIndex, indexImages } = await import('../images/index-images.js');
   const images = await imagesToIndex(source, flags);
   if (images && flags.store !== undefined) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected texts for --store but received pictures');
   }
   requireStore(flags);
   if (images) return indexImages(images, flags, context);
+  const { indexMedia, mediaToIndex } = await import('../media/index-media.js');
   const media = await mediaToIndex(source);
   if (media) return indexMedia(media, flags, context);
   const { field, chunkChars: maxChars } = flags;
@@ -80,6 +77,7 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
   const bar = startProgressBar('Embedding', 'passages', passages.length);
   const started = performance.now();
   if (flags.store !== undefined) {
+    const { storePassages } = await import('../stores/passage-store.js');
     const onProgress: OnProgress = ({ completed }) => bar.update(completed);
     await storePassages(flags.store, model, {
       source,
@@ -89,7 +87,7 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
       signal,
       onProgress,
     }).finally(() => bar.stop());
-    printStored(flags, {
+    await printStored(flags, {
       files,
       skipped,
       passages: passages.length,
@@ -109,7 +107,9 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
     .finally(() => bar.stop());
   const elapsed = performance.now() - started;
 
+  const { forgetFileIndex } = await import('../input/file-index.js');
   await forgetFileIndex(flags.index);
+  const { writePassageIndex } = await import('../passages/passage-index.js');
   const manifest = await writePassageIndex(flags.index, {
     source,
     model: { id: model.modelId, dtype: flags.dtype },
@@ -155,10 +155,11 @@ function requireStore({ store, metric, storeDtype, indexType }: IndexFlags): voi
   }
 }
 
-function printStored(
+async function printStored(
   { store = '', json }: IndexFlags,
   summary: { files: number; skipped: string[]; passages: number; milliseconds: number },
-): void {
+): Promise<void> {
+  const { withoutPassword } = await import('../../stores/base/url.js');
   const url = withoutPassword(store);
   if (json) {
     process.stdout.write(`${JSON.stringify({ store: url, ...summary })}\n`);

@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
-import { withoutPassword } from '../../stores/base/url.js';
-import { copyStore, openStore, type StoreFilter } from '../../stores/index.js';
+import type { StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
 import { integerOption } from '../options.js';
 import { report } from '../output/report.js';
 import { type CollectionFlags, collectionOf, withCollection } from '../stores/collection-options.js';
-import { filterOption } from '../stores/passage-store.js';
+import { filterOption } from '../stores/filter-option.js';
 
 interface CopyFlags extends CollectionFlags {
   filter?: StoreFilter;
@@ -36,6 +35,10 @@ Examples:
 
 async function copy(from: string, to: string, flags: CopyFlags, { signal }: CliContext): Promise<void> {
   const { json, filter, after, batchSize } = flags;
+  const [{ copyStore, openStore }, { withoutPassword }] = await Promise.all([
+    import('../../stores/index.js'),
+    import('../../stores/base/url.js'),
+  ]);
   await using source = await openStore(from, { readOnly: true });
   await using target = await openStore(to);
   await report('Copying', { json }, { from: withoutPassword(from), to: withoutPassword(to) }, (onProgress) =>

@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
-import { withoutPassword } from '../../stores/base/url.js';
-import { exportRecords, importRecords, openStore, type StoreFilter } from '../../stores/index.js';
+import type { StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
 import { integerOption, repeated } from '../options.js';
 import { report } from '../output/report.js';
 import { type CollectionFlags, collectionOf, withCollection } from '../stores/collection-options.js';
-import { filterOption } from '../stores/passage-store.js';
+import { filterOption } from '../stores/filter-option.js';
 
 interface ImportFlags extends CollectionFlags {
   id?: string;
@@ -45,6 +44,7 @@ Examples:
     )
     .action(async (file: string, url: string, flags: ImportFlags) => {
       const { id, vector, document, metadata, records, skip, batchSize } = flags;
+      const { importRecords, openStore, withoutPassword } = await stores();
       await using store = await openStore(url);
       await report('Importing', flags, { from: file, to: withoutPassword(url) }, (onProgress) =>
         importRecords(file, store, {
@@ -74,9 +74,18 @@ export function registerExport(program: Command, { signal }: CliContext): void {
     .option('--filter <json>', 'only records that match', filterOption)
     .option('--json', 'print one JSON object instead of text')
     .action(async (url: string, file: string, { filter, json }: ExportFlags) => {
+      const { exportRecords, openStore, withoutPassword } = await stores();
       await using store = await openStore(url, { readOnly: true });
       await report('Exporting', { json }, { from: withoutPassword(url), to: file }, (onProgress) =>
         exportRecords(store, file, { filter, signal, onProgress }),
       );
     });
+}
+
+async function stores() {
+  const [all, { withoutPassword }] = await Promise.all([
+    import('../../stores/index.js'),
+    import('../../stores/base/url.js'),
+  ]);
+  return { ...all, withoutPassword };
 }

@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
-import { DTYPES, type Dtype } from '../../hub/index.js';
-import { JobQueue, type JobRecord, type JobStatus, JobWorker, type WorkerEvent } from '../../jobs/index.js';
+import type { Dtype } from '../../hub/dtypes.js';
+import type { JobQueue, JobRecord, JobStatus, WorkerEvent } from '../../jobs/index.js';
 import type { CliContext } from '../context.js';
-import { readTexts } from '../input/texts.js';
-import { DEFAULT_MODEL, integerOption, numberOption, repeated } from '../options.js';
+import { DEFAULT_MODEL, dtypeOption, integerOption, numberOption, repeated } from '../options.js';
 import { count, duration, rate } from '../output/format.js';
 import { type ProgressBar, startProgressBar } from '../output/progress-bar.js';
 import { type CollectionFlags, collectionOf, withCollection } from '../stores/collection-options.js';
@@ -53,7 +52,7 @@ export function registerJob(program: Command, context: CliContext): void {
       'where the records go, or env:NAME: what that variable says at the workers',
     )
     .option('-m, --model <id>', 'model that the workers load', DEFAULT_MODEL)
-    .addOption(new Option('--dtype <dtype>', 'which ONNX file of the model').choices(DTYPES).default('auto'))
+    .addOption(dtypeOption())
     .option('--root <folder>', 'folder that the files are named relative to (default: the current one)')
     .option('--carry', 'send the texts through the queue, for workers without that folder')
     .option('--field <name>', 'field with the text (default: text)')
@@ -120,6 +119,7 @@ function withQueue(command: Command): Command {
 }
 
 async function withJobs(flags: QueueFlags, use: (jobs: JobQueue) => Promise<void>): Promise<void> {
+  const { JobQueue } = await import('../../jobs/index.js');
   await using jobs = await JobQueue.open(flags.queue);
   await use(jobs);
 }
@@ -159,6 +159,7 @@ async function submit(files: string[], flags: SubmitFlags, { signal }: CliContex
 }
 
 async function* carried(files: readonly string[], field: string | undefined): AsyncGenerator<JobRecord> {
+  const { readTexts } = await import('../input/texts.js');
   for await (const text of readTexts(files.length === 0 ? ['-'] : files, field)) {
     if (text.trim() !== '') yield { text };
   }
@@ -171,6 +172,7 @@ async function work(flags: WorkFlags, { signal }: CliContext): Promise<void> {
   signal.addEventListener('abort', stop, { once: true });
   const told = new Promise<void>((resolve) => stopped.signal.addEventListener('abort', () => resolve()));
   try {
+    const { JobWorker } = await import('../../jobs/index.js');
     const worker = await JobWorker.start(flags.queue, {
       root: flags.root,
       concurrency: flags.concurrency,

@@ -1,17 +1,12 @@
 import type { Command } from 'commander';
-import {
-  type CachedModel,
-  cachedModels,
-  checkCachedModel,
-  checkHubOptions,
-  parseModelId,
-  removeCachedModel,
-} from '../../hub/index.js';
+import type { CachedModel } from '../../hub/index.js';
 import { bytes } from '../output/format.js';
 
 interface Flags {
   json?: boolean;
 }
+
+const hub = () => import('../../hub/index.js');
 
 export function registerModels(program: Command): void {
   const models = program
@@ -46,6 +41,7 @@ function withJson(command: Command): Command {
 }
 
 async function list({ json }: Flags): Promise<void> {
+  const { cachedModels, checkHubOptions } = await hub();
   const { cacheDir } = checkHubOptions({});
   const models = await cachedModels(cacheDir);
   if (json) return print(JSON.stringify({ cacheDir, models }));
@@ -65,6 +61,7 @@ function details({ snapshots, incompleteBytes }: CachedModel): string {
 }
 
 async function size({ json }: Flags): Promise<void> {
+  const { cachedModels, checkHubOptions } = await hub();
   const { cacheDir } = checkHubOptions({});
   const models = await cachedModels(cacheDir);
   const total = models.reduce((sum, model) => sum + model.bytes, 0);
@@ -76,6 +73,7 @@ async function size({ json }: Flags): Promise<void> {
 }
 
 async function remove(names: string[], { json }: Flags): Promise<void> {
+  const { checkHubOptions, parseModelId, removeCachedModel } = await hub();
   const { cacheDir } = checkHubOptions({});
   for (const name of names.map((id) => parseModelId(id).name)) {
     const freed = await removeCachedModel(cacheDir, name);
@@ -84,6 +82,7 @@ async function remove(names: string[], { json }: Flags): Promise<void> {
 }
 
 async function verify(given: string[], { json }: Flags): Promise<void> {
+  const { cachedModels, checkCachedModel, checkHubOptions, parseModelId } = await hub();
   const { cacheDir } = checkHubOptions({});
   const names = given.map((id) => parseModelId(id).name);
   if (names.length === 0) {

@@ -1,14 +1,5 @@
 import type { Command } from 'commander';
-import { m3HeadFiles } from '../../heads/m3-files.js';
-import {
-  checkHubOptions,
-  type Dtype,
-  type FileSelector,
-  type ModelLocation,
-  resolveModel,
-} from '../../hub/index.js';
-import { isWordVectorFile } from '../../static/index.js';
-import { textModelFiles } from '../../text/index.js';
+import type { Dtype, FileSelector, ModelLocation } from '../../hub/index.js';
 import type { CliContext } from '../context.js';
 import { dtypeOption } from '../options.js';
 import { bytes } from '../output/format.js';
@@ -41,7 +32,8 @@ Examples:
 
 async function pull(ids: string[], flags: PullFlags, { signal }: CliContext): Promise<void> {
   const { dtype, revision } = flags;
-  const select = pullableFiles(dtype);
+  const { checkHubOptions, resolveModel } = await import('../../hub/index.js');
+  const select = await pullableFiles(dtype);
   for (const id of ids) {
     const { onProgress, stop } = downloadBar();
     let location: ModelLocation;
@@ -59,7 +51,12 @@ async function pull(ids: string[], flags: PullFlags, { signal }: CliContext): Pr
  * What of a repository any class here can load: a static model's table, ONNX graphs with the heads of bge-m3, or, where
  * there is none of them, files of word vectors.
  */
-function pullableFiles(dtype: Dtype): FileSelector {
+async function pullableFiles(dtype: Dtype): Promise<FileSelector> {
+  const [{ m3HeadFiles }, { isWordVectorFile }, { textModelFiles }] = await Promise.all([
+    import('../../heads/m3-files.js'),
+    import('../../static/index.js'),
+    import('../../text/index.js'),
+  ]);
   const modelFiles = textModelFiles({ dtype });
   return async (repository) => {
     const words = repository.files.filter(isWordVectorFile);

@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { IndexHit } from '../../index/index.js';
-import { openStore, type StoreFilter } from '../../stores/index.js';
+import type { StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
-import { type SearchImagesFlags, searchImages } from '../images/search-images.js';
-import { type FileKind, openFileIndex } from '../input/file-index.js';
-import { type SearchMediaFlags, searchMedia } from '../media/search-media.js';
+import type { SearchImagesFlags } from '../images/search-images.js';
+import type { FileKind } from '../input/file-index.js';
+import type { SearchMediaFlags } from '../media/search-media.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, repeated } from '../options.js';
 import { count, duration } from '../output/format.js';
 import { type Hit, renderHits } from '../output/hits.js';
-import { openPassageIndex, type PassageIndex } from '../passages/passage-index.js';
-import { filterOption, modelOf, searchPassages } from '../stores/passage-store.js';
+import type { PassageIndex } from '../passages/passage-index.js';
+import { filterOption } from '../stores/filter-option.js';
 
 interface SearchFlags extends Omit<ModelFlags, 'model' | 'dtype'>, SearchImagesFlags, SearchMediaFlags {
   index: string;
@@ -56,11 +56,19 @@ async function search(questions: string[], flags: SearchFlags, context: CliConte
   if (flags.filter !== undefined || flags.hybrid !== undefined) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected --store for --filter and --hybrid');
   }
+  const { openFileIndex } = await import('../input/file-index.js');
   const files = await openFileIndex(flags.index);
   refuseFlags(flags, files?.kind);
-  if (files?.kind === 'pictures') return searchImages(questions, flags, files, context);
-  if (files) return searchMedia(questions, flags, files, context);
+  if (files?.kind === 'pictures') {
+    const { searchImages } = await import('../images/search-images.js');
+    return searchImages(questions, flags, files, context);
+  }
+  if (files) {
+    const { searchMedia } = await import('../media/search-media.js');
+    return searchMedia(questions, flags, files, context);
+  }
   requireQuestions(questions);
+  const { openPassageIndex } = await import('../passages/passage-index.js');
   await using index = await openPassageIndex(flags.index);
   const { id, dtype } = index.manifest.model;
   // The question has to go through the very model that the passages went through.
@@ -92,6 +100,10 @@ async function searchStore(
 ): Promise<void> {
   requireQuestions(questions);
   const { k, filter, hybrid = false } = flags;
+  const [{ openStore }, { modelOf, searchPassages }] = await Promise.all([
+    import('../../stores/index.js'),
+    import('../stores/passage-store.js'),
+  ]);
   await using found = await openStore(url, { readOnly: true });
   const wanted = await modelOf(found, url, signal);
   await found.close();

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
 import { io } from '../../core/io.js';
 import { optionsObject } from '../../core/validate.js';
-import { createServer, SERVER_OPTIONS, type ServedModel, type ServerOptions } from '../../server/index.js';
+import type { ServedModel, ServerOptions } from '../../server/index.js';
 import type { CliContext } from '../context.js';
 import { integerOption, type ModelFlags, repeated } from '../options.js';
 
@@ -55,6 +55,7 @@ Examples:
 }
 
 async function serve(flags: ServeFlags, { signal }: CliContext): Promise<void> {
+  const { createServer } = await import('../../server/index.js');
   const file = flags.config === undefined ? {} : await readConfig(flags.config);
   const server = await createServer({ log: true, ...file, ...fromEnvironment(), ...fromFlags(flags, file) });
   process.stdout.write(`Listening on ${server.url}\n`);
@@ -72,6 +73,7 @@ function ended(signal: AbortSignal): Promise<void> {
 }
 
 async function readConfig(path: string): Promise<ServerOptions> {
+  const { SERVER_OPTIONS } = await import('../../server/index.js');
   const text = await io(path, () => readFile(path, 'utf8'));
   try {
     return optionsObject<ServerOptions>(path, JSON.parse(text), SERVER_OPTIONS);

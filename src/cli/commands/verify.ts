@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { compareWithGolden, type ParityReport, readGolden } from '../../text/index.js';
+import type { ParityReport } from '../../text/index.js';
 import type { CliContext } from '../context.js';
 import { dtypeOption, integerOption, loadModel, type ModelFlags, numberOption } from '../options.js';
 
@@ -37,6 +37,7 @@ Examples:
 }
 
 async function verify(flags: VerifyFlags & { model: string }, { signal }: CliContext): Promise<void> {
+  const { compareWithGolden, readGolden } = await import('../../text/index.js');
   const golden = await readGolden(flags.golden);
   await using model = await loadModel(flags, signal);
   const { minCosine: cosine, maxDifference: difference } = flags;

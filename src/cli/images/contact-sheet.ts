@@ -1,5 +1,4 @@
 import { AtomicFile } from '../../core/atomic-file.js';
-import { loadSharp } from '../../image/decode/sharp.js';
 import type { ImageAnswer } from './search-images.js';
 
 /** Longest side of a thumbnail, in pixels. */
@@ -35,6 +34,7 @@ async function figure(path: string, name: string, score: string): Promise<string
 
 /** A picture may have gone or changed since it was indexed: that must not cost the whole sheet. */
 async function thumbnail(path: string): Promise<string | undefined> {
+  const { loadSharp } = await import('../../image/decode/sharp.js');
   const sharp = await loadSharp();
   try {
     const bytes = await sharp(path)

@@ -1,6 +1,5 @@
-import { ClipEmbedder } from '../../clip/index.js';
+import type { ClipEmbedder } from '../../clip/index.js';
 import { EmbedlaneError } from '../../core/errors.js';
-import { ImageEmbedder } from '../../image/index.js';
 import { DEFAULT_MODEL, type ModelFlags } from '../options.js';
 
 export const DEFAULT_IMAGE_MODEL = 'efficientnet-lite0';
@@ -19,6 +18,7 @@ export async function loadImageModel(flags: ModelFlags): Promise<ImageModel> {
   const options = { dtype: flags.dtype, threads: flags.threads };
   if (model !== DEFAULT_IMAGE_MODEL) {
     try {
+      const { ClipEmbedder } = await import('../../clip/index.js');
       const clip = await ClipEmbedder.load(model, options);
       return {
         modelId: clip.modelId,
@@ -31,6 +31,7 @@ export async function loadImageModel(flags: ModelFlags): Promise<ImageModel> {
       if (!(error instanceof EmbedlaneError) || !/^ERR_MODEL_/.test(error.code)) throw error;
     }
   }
+  const { ImageEmbedder } = await import('../../image/index.js');
   const embedder = await ImageEmbedder.load(model, options);
   return {
     modelId: embedder.modelId,

@@ -1,8 +1,8 @@
-import { AudioEmbedder } from '../../audio/index.js';
-import { ClapEmbedder } from '../../clap/index.js';
+import type { AudioEmbedder } from '../../audio/index.js';
+import type { ClapEmbedder } from '../../clap/index.js';
 import type { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
-import { VideoEmbedder } from '../../video/index.js';
+import type { VideoEmbedder } from '../../video/index.js';
 import { DEFAULT_IMAGE_MODEL } from '../images/model.js';
 import { DEFAULT_MODEL, type ModelFlags } from '../options.js';
 import type { Moment } from './moment.js';
@@ -37,6 +37,7 @@ async function loadSoundModel({ model, dtype, threads }: ModelFlags): Promise<Me
     );
   }
   try {
+    const { ClapEmbedder } = await import('../../clap/index.js');
     const clap = await ClapEmbedder.load(model, { dtype, threads });
     return {
       ...common(clap),
@@ -47,6 +48,7 @@ async function loadSoundModel({ model, dtype, threads }: ModelFlags): Promise<Me
   } catch (error) {
     if (!(error instanceof EmbedlaneError) || !/^ERR_MODEL_/.test(error.code)) throw error;
   }
+  const { AudioEmbedder } = await import('../../audio/index.js');
   const whisper = await AudioEmbedder.load(model, { dtype, threads });
   return {
     ...common(whisper),
@@ -58,6 +60,7 @@ async function loadSoundModel({ model, dtype, threads }: ModelFlags): Promise<Me
 
 async function loadFilmModel({ model, dtype, threads }: ModelFlags, fps: number): Promise<MediaModel> {
   const id = model === DEFAULT_MODEL ? DEFAULT_IMAGE_MODEL : model;
+  const { VideoEmbedder } = await import('../../video/index.js');
   const films = await VideoEmbedder.load(id, { dtype, threads });
   return {
     ...common(films),

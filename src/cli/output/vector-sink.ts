@@ -1,12 +1,9 @@
 import { once } from 'node:events';
 import { AtomicFile } from '../../core/atomic-file.js';
 import { EmbedlaneError } from '../../core/errors.js';
-import { npyHeader } from '../../index/index.js';
-import { parquetSink } from './parquet-sink.js';
+import { npyHeader } from '../../index/exchange/npy.js';
 import { type EncodedTexts, type RowCounts, type RowLabels, Written } from './rows.js';
-
-export const VECTOR_FORMATS = ['jsonl', 'npy', 'f32', 'parquet'] as const;
-export type VectorFormat = (typeof VECTOR_FORMATS)[number];
+import type { VectorFormat } from './vector-format.js';
 
 /** Where vectors go, window by window. */
 export interface VectorSink {
@@ -36,14 +33,6 @@ export interface Continued {
   state: SinkState | undefined;
 }
 
-/** The format that a file's name asks for: `.npy`, `.parquet`, `.f32` / `.bin`, else JSON lines. */
-export function formatOf(path: string | undefined): VectorFormat {
-  if (path?.endsWith('.npy')) return 'npy';
-  if (path?.endsWith('.parquet')) return 'parquet';
-  if (path?.endsWith('.f32') || path?.endsWith('.bin')) return 'f32';
-  return 'jsonl';
-}
-
 /**
  * Opens the place that vectors go to.
  *
@@ -68,7 +57,10 @@ export async function openSink(
   const file = state
     ? await AtomicFile.reopen(path, continued.temporary, state.bytes)
     : await AtomicFile.create(path, continued?.temporary);
-  if (format === 'parquet') return parquetSink(file, labels, state);
+  if (format === 'parquet') {
+    const { parquetSink } = await import('./parquet-sink.js');
+    return parquetSink(file, labels, state);
+  }
   return format === 'npy' ? npySink(file, state) : plainSink(file, format, labels, state);
 }
 

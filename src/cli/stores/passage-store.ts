@@ -107,12 +107,3 @@ function toHit({ id, score, document = '', metadata = {} }: StoreHit, rank: numb
     ...(typeof heading === 'string' ? { heading } : {}),
   };
 }
-
-/** Parses `--filter`. What it says is checked by the store. */
-export function filterOption(value: string): StoreFilter {
-  try {
-    return JSON.parse(value) as StoreFilter;
-  } catch (cause) {
-    throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected JSON for --filter', { cause });
-  }
-}
