@@ -11,6 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -57,6 +58,9 @@ const result = spawnSync(
     '--silent',
     '--out',
     buildDirectory,
+    // Make, unlike Ninja, does one thing at a time unless told otherwise.
+    '--parallel',
+    String(availableParallelism()),
     `--CDEMBEDLANE_WERROR=${options.werror ? 'ON' : 'OFF'}`,
     `--CDEMBEDLANE_SANITIZE=${options.sanitize ? 'ON' : 'OFF'}`,
   ],
