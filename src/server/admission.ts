@@ -60,8 +60,7 @@ export class Admission {
     const full = this.#requests >= this.#room();
     if (full || (this.#requests > 0 && this.#bytes + bytes > maxTotalBodyBytes)) {
       const wait = this.#requests / (this.#rate.perMillisecond ?? Number.POSITIVE_INFINITY);
-      const retryAfter = Math.max(1, Math.ceil(wait / 1000));
-      throw new Fault('overloaded', 'The server is overloaded; try again later', { retryAfter });
+      throw refusal(Math.max(1, Math.ceil(wait / 1000)));
     }
     if (this.#requests === 0) this.#rate.filling(this.#now());
     this.#requests++;
@@ -96,6 +95,20 @@ export class Admission {
     const places = Math.max(Math.min(BURST.requests, Math.floor(burst)), rate * maxQueueTime);
     return Math.min(maxConcurrentRequests, places);
   }
+}
+
+/** By seconds. Most of what a refusal would cost is the stack trace of its error, which nobody reads. */
+const refusals = new Map<number, Fault>();
+
+/** How many different ones are kept. */
+const MAX_REFUSALS = 60;
+
+function refusal(retryAfter: number): Fault {
+  const known = refusals.get(retryAfter);
+  if (known) return known;
+  const fault = new Fault('overloaded', 'The server is overloaded; try again later', { retryAfter });
+  if (refusals.size < MAX_REFUSALS) refusals.set(retryAfter, fault);
+  return fault;
 }
 
 /** Requests in progress from which on a server has more of them than it can do at once, if it lets so many in. */

@@ -63,9 +63,13 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
   parseBodies(app, options.maxInputs);
   if (options.cors) void app.register(cors, { origin: options.cors === true ? '*' : [...options.cors] });
 
-  app.addHook('onRequest', async (request, reply) => {
+  // Neither hook is async: under overload they are most of what the server does.
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    if (PUBLIC.has(request.routeOptions.url ?? '')) return;
+    if (PUBLIC.has(request.routeOptions.url ?? '')) {
+      done();
+      return;
+    }
     const state = stateOf(request);
     state.key = keys.check(request.headers);
     if (rates.active) rates.take(state.key ?? request.ip);
@@ -77,8 +81,9 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
       // Without an answer, the client has gone: nobody waits for what is still queued.
       if (!reply.raw.writableFinished) state.abort.abort();
     });
+    done();
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { model, texts, tokens, key } = stateOf(request);
     const route = request.routeOptions.url ?? 'unknown';
     const { statusCode: status, elapsedTime } = reply;
@@ -95,6 +100,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
       texts,
       tokens,
     });
+    done();
   });
 
   for (const dialect of DIALECTS) {
