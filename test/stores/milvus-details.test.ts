@@ -14,6 +14,7 @@ import {
   startMilvusCore,
 } from './servers/milvus.mjs';
 import { type DatabaseServer, freePort } from './servers/server.mjs';
+import { expectToSurviveSilence } from './silence.js';
 
 // Servers start slowly where the machine is busy.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -243,6 +244,21 @@ describe.skipIf(!hasMilvus)('MilvusStore', () => {
     await expect(two.count()).rejects.toThrow(code('ERR_CLOSED'));
     const three = await opened({}, collection);
     expect(await three.count()).toBe(1);
+  });
+
+  it('gives up a server that falls silent, goes on when it answers, and ends without an answer', async () => {
+    const collection = newCollection();
+    const store = await opened({}, collection);
+    await store.create({ dims: 2 });
+    await store.upsert([{ id: 'a', vector: [1, 2] }]);
+    const url = (port: number) => `milvus://127.0.0.1:${port}/${collection}?timeout=1000`;
+    const failure = (task: string) =>
+      new RegExp(`^ERR_REMOTE: Expected Milvus to ${task} '${collection}' but received Deadline exceeded`);
+    await expectToSurviveSilence(server.port!, url, [
+      failure('search'),
+      failure('store records in'),
+      failure('count records of'),
+    ]);
   });
 
   it('refuses options that it does not know', async () => {

@@ -7,6 +7,7 @@ import { examplesOf, runExample } from '../package/examples.js';
 import { newCollection } from './conformance/target.js';
 import { answers, hasSeekdb, startSeekdb } from './servers/seekdb.mjs';
 import { type DatabaseServer, freePort } from './servers/server.mjs';
+import { expectToSurviveSilence } from './silence.js';
 
 // Servers start slowly where the machine is busy.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -168,6 +169,23 @@ describe.skipIf(!hasSeekdb)('SeekdbStore', () => {
     const here = program.replace('127.0.0.1:2881', `127.0.0.1:${server.port}`);
     expect(here).not.toBe(program);
     expect(await runExample('docs/seekdb.md', here)).toEqual({ stdout: printed, stderr: '', status: 0 });
+  });
+
+  it('gives up a server that falls silent, goes on when it answers, and ends without an answer', async () => {
+    const collection = newCollection();
+    const store = await opened({}, collection);
+    await store.create({ dims: 2 });
+    await store.upsert([{ id: 'a', vector: [1, 2] }]);
+    const url = (port: number) => `seekdb://127.0.0.1:${port}/${collection}?timeout=500`;
+    const failure = (task: string) =>
+      new RegExp(
+        `^ERR_REMOTE: Expected seekdb to ${task} '${collection}' but received .*(ETIMEDOUT|timeout)`,
+      );
+    await expectToSurviveSilence(server.port!, url, [
+      failure('search'),
+      failure('store records in'),
+      failure('count records of'),
+    ]);
   });
 
   it('refuses options that it does not know', async () => {

@@ -15,6 +15,9 @@ export interface ConnectionOptions {
   readonly timeout: number;
 }
 
+/** Most milliseconds for the first answer of a server. */
+const CONNECT_TIMEOUT = 10_000;
+
 type Sdk = typeof import('@zilliz/milvus2-sdk-node');
 
 /** @throws {EmbedlaneError} `ERR_NOT_FOUND` if the SDK is not installed */
@@ -84,7 +87,8 @@ async function newClient(options: ConnectionOptions): Promise<MilvusClient> {
       password,
       token,
       database,
-      timeout,
+      // Of calls that name none: those that connect.
+      timeout: Math.min(timeout, CONNECT_TIMEOUT),
       // The store repeats what may be repeated.
       maxRetries: 0,
       logLevel: 'error',

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import type { Pool, PoolClient, PoolConfig } from 'pg';
 import { EmbedlaneError, type ErrorCode } from '../../core/errors.js';
 import { Transient } from '../../core/retry.js';
 import { optionalPackages } from '../base/package.js';
+import { Sockets } from '../base/sockets.js';
 
 /** SQLSTATEs, or their classes, that may not come again: connections, deadlocks, overload, time-outs, shutdown. */
 const TRANSIENT = /^(08(?!P01)|40001|40P01|53|55P03|57P0[1-3])/;
@@ -17,10 +19,12 @@ export type Rows = Record<string, unknown>[];
 /** A pool of connections to one database. */
 export class PgConnection {
   readonly #pool: Pool;
+  readonly #sockets: Sockets;
   readonly #copyFrom: (sql: string) => NodeJS.WritableStream;
 
-  private constructor(pool: Pool, copyFrom: (sql: string) => NodeJS.WritableStream) {
+  private constructor(pool: Pool, sockets: Sockets, copyFrom: (sql: string) => NodeJS.WritableStream) {
     this.#pool = pool;
+    this.#sockets = sockets;
     this.#copyFrom = copyFrom;
     // An idle connection that breaks is replaced by the next query.
     pool.on('error', () => {});
@@ -30,7 +34,9 @@ export class PgConnection {
     const [{ default: pg }, { from }] = await optionalPackages(['pg', 'pg-copy-streams'], () =>
       Promise.all([import('pg'), import('pg-copy-streams')]),
     );
-    return new PgConnection(new pg.Pool(config), from as never);
+    const sockets = new Sockets();
+    const pool = new pg.Pool({ ...config, stream: () => sockets.add(new Socket()) });
+    return new PgConnection(pool, sockets, from as never);
   }
 
   /** Runs one statement. */
@@ -74,8 +80,9 @@ export class PgConnection {
     });
   }
 
-  close(): Promise<void> {
-    return this.#pool.end();
+  async close(): Promise<void> {
+    await this.#pool.end();
+    this.#sockets.end();
   }
 }
 

@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import { EmbedlaneError } from '../../core/errors.js';
+import { Sockets } from '../base/sockets.js';
 import { breaksConnection, type MysqlFailure, seekdbFailure } from './failure.js';
 import type { Sql } from './sql.js';
 
@@ -15,7 +17,7 @@ export interface ConnectionOptions {
   readonly timeout: number;
 }
 
-/** Milliseconds that the server gets to say that it has run out of time, before nobody listens any more. */
+/** Most milliseconds that the server gets to say that it has run out of time, before nobody listens any more. */
 const GRACE = 2000;
 
 /** @throws {EmbedlaneError} `ERR_NOT_FOUND` if mysql2 is not installed */
@@ -35,11 +37,16 @@ async function loadMysql(): Promise<typeof import('mysql2/promise')> {
 export class SeekdbClient {
   readonly #pool: Pool;
   readonly #timeout: number;
+  /** Milliseconds after which an answer is not waited for. */
+  readonly #patience: number;
+  readonly #sockets = new Sockets();
   readonly #ready = new WeakSet<object>();
 
   private constructor(pool: Pool, timeout: number) {
     this.#pool = pool;
     this.#timeout = timeout;
+    this.#patience = timeout + Math.min(timeout, GRACE);
+    pool.on('connection', (connection) => this.#sockets.add(socketOf(connection)));
   }
 
   static async create(options: ConnectionOptions): Promise<SeekdbClient> {
@@ -87,7 +94,7 @@ export class SeekdbClient {
       connection.release();
       return result;
     } catch (error) {
-      if (breaksConnection(rootOf(error))) connection.destroy();
+      if (breaksConnection(rootOf(error))) discard(connection);
       else connection.release();
       throw seekdbFailure(task, error);
     }
@@ -95,6 +102,7 @@ export class SeekdbClient {
 
   async close(): Promise<void> {
     await this.#pool.end().catch(() => {});
+    this.#sockets.end();
   }
 
   #run(task: string, statement: Sql, connection: PoolConnection | undefined): Promise<unknown> {
@@ -106,7 +114,7 @@ export class SeekdbClient {
     const [result] = await connection.query({
       sql: text,
       values: [...values],
-      timeout: this.#timeout + GRACE,
+      timeout: this.#patience,
     });
     return result;
   }
@@ -118,10 +126,20 @@ export class SeekdbClient {
     await connection.query({
       sql: "SET SESSION sql_mode = 'STRICT_ALL_TABLES', ob_query_timeout = ?, ob_trx_timeout = ?",
       values: [microseconds, microseconds],
-      timeout: this.#timeout + GRACE,
+      timeout: this.#patience,
     });
     this.#ready.add(connection.connection);
   }
+}
+
+function socketOf(connection: object): Socket {
+  return (connection as { stream: Socket }).stream;
+}
+
+/** mysql2 only says goodbye, and waits for the server to say so too. */
+function discard(connection: PoolConnection): void {
+  connection.destroy();
+  socketOf(connection.connection).destroy();
 }
 
 function rootOf(error: unknown): MysqlFailure {
