@@ -4,6 +4,7 @@ import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet';
 import { describe, EmbedlaneError } from '../core/errors.js';
 import { ioError } from '../core/io.js';
 import { fieldOf } from './field.js';
+import { findPages, type ParquetPages } from './parquet-pages.js';
 
 /** Rows that are read at a time: what is in memory besides one page of the file. */
 const ROWS = 4096;
@@ -56,6 +57,8 @@ export interface ParquetPart {
   start?: number;
   /** @default the end */
   end?: number;
+  /** Lets no page be decoded but those of the rows. Without it, one that ends where the rows start may be as well. */
+  pages?: ParquetPages;
 }
 
 /**
@@ -66,27 +69,47 @@ export interface ParquetPart {
  */
 export async function* readParquetRows(
   path: string,
-  { fields, utf8 = true, start = 0, end }: ParquetPart = {},
+  { fields, utf8 = true, start = 0, end, pages }: ParquetPart = {},
 ): AsyncGenerator<Record<string, unknown>> {
   const { file, metadata } = await openParquet(path);
-  const { parquetReadObjects, parquetSchema } = await import('hyparquet');
-  const there = parquetSchema(metadata).children.map(({ element }) => element.name);
-  const columns =
-    fields === undefined ? there : Array.from(new Set(fields.map((field) => field.split('.')[0])));
-  const missing = columns.find((column) => !there.includes(column));
-  if (missing !== undefined) {
-    throw new EmbedlaneError(
-      'ERR_INVALID_ARG',
-      `Expected one of the columns ${there.join(', ')} of ${path} for a field but received '${missing}'`,
-    );
-  }
+  const { parquetReadObjects } = await import('hyparquet');
+  const columns = await columnsOf(path, metadata, fields);
+  const where = { file, metadata, columns, ...(pages && { pageLocationsByGroup: pages.locations }) };
   const total = Math.min(Number(metadata.num_rows), end ?? Infinity);
   for (let rowStart = start; rowStart < total; rowStart += ROWS) {
     const rowEnd = Math.min(total, rowStart + ROWS);
     yield* await reading(path, () =>
-      parquetReadObjects({ file, metadata, columns, utf8, rowStart, rowEnd, compressors: COMPRESSORS }),
+      parquetReadObjects({ ...where, utf8, rowStart, rowEnd, compressors: COMPRESSORS }),
     );
   }
+}
+
+/** Where the pages are that have rows from `start` up to `end`. */
+export async function parquetPages(
+  path: string,
+  { fields, start, end }: Required<Pick<ParquetPart, 'fields' | 'start' | 'end'>>,
+): Promise<ParquetPages> {
+  const { file, metadata } = await openParquet(path);
+  const columns = await columnsOf(path, metadata, fields);
+  return reading(path, () => findPages(file, metadata, { columns, start, end }));
+}
+
+/** Names of the columns that have the fields; of all columns, without fields. */
+async function columnsOf(
+  path: string,
+  metadata: FileMetaData,
+  fields: readonly string[] | undefined,
+): Promise<string[]> {
+  const { parquetSchema } = await import('hyparquet');
+  const there = parquetSchema(metadata).children.map(({ element }) => element.name);
+  if (fields === undefined) return there;
+  const columns = Array.from(new Set(fields.map((field) => field.split('.')[0])));
+  const missing = columns.find((column) => !there.includes(column));
+  if (missing === undefined) return columns;
+  throw new EmbedlaneError(
+    'ERR_INVALID_ARG',
+    `Expected one of the columns ${there.join(', ')} of ${path} for a field but received '${missing}'`,
+  );
 }
 
 async function openParquet(path: string): Promise<{ file: AsyncBuffer; metadata: FileMetaData }> {

@@ -2,11 +2,11 @@ import { throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
 import { type OpenShard, openShard } from './read-shard.js';
 import { settle } from './settle.js';
-import { afterRows, endOfRows, isKiller, type ShardNote } from './shard-note.js';
+import { afterKillers, afterRows, endOfRows, hasKillers, isKiller, type ShardNote } from './shard-note.js';
 import type { Targets } from './targets.js';
 import type { JobSpec, PoisonItem, Shard } from './types.js';
 
-/** Rows of one shard that may end workers: of more, the shard or the machine is to blame. */
+/** Rows of one shard that may end workers, or pages: of more, the shard or the machine is to blame. */
 const MAX_KILLERS = 16;
 
 export interface ShardContext {
@@ -31,17 +31,19 @@ export async function doShard(
   let note = begun;
   try {
     await save({ ...note, doing: 'opening' });
-    const shard = await openShard(part, spec, root);
+    const shard = await openShard(part, spec, root, hasKillers(note));
     return await targets.use(spec, signal, async (store) => {
       while (note.at < part.items) {
         if (isKiller(note)) {
-          note = afterRows(note, { stored: 0, aside: [killer(shard.name(note.at), note)] });
+          const end = note.decoding ? Math.min(part.items, shard.endOfPage(note.at)) : note.at + 1;
+          note = afterKillers(note, end, setAside(shard, note, end));
           continue;
         }
         throwIfAborted(signal);
-        await save({ ...note, doing: 'rows' });
         const options = { suspicious, hasStored: note.stored > 0, signal };
+        await save({ ...note, doing: shard.hasPages ? 'decoding' : 'rows' });
         const rows = await shard.read(note.at, endOfRows(note));
+        if (shard.hasPages) await save({ ...note, doing: 'rows' });
         note = afterRows(note, await settle(store, rows, options));
       }
       requireSurvivors(note, hasStored);
@@ -56,22 +58,32 @@ export async function doShard(
 
 const WORKER = 'ERR_WORKER';
 
-const killers = ({ aside }: ShardNote) => aside.filter(({ code }) => code === WORKER);
-
-function killer({ place, id }: ReturnType<OpenShard['name']>, note: ShardNote): PoisonItem {
-  const message = `${note.killed} workers ended while they had nothing but this row to do`;
-  const item: PoisonItem = { place, ...(id !== undefined && { id }), code: WORKER, message };
-  if (killers(note).length < MAX_KILLERS) return item;
-  throw new EmbedlaneError(
-    'ERR_RUNTIME',
-    `Expected at most ${MAX_KILLERS} rows of a shard to end their workers but received one more, ${place}`,
-  );
+/** The rows from where the note is up to `end`, which have ended workers. */
+function setAside(
+  { name }: OpenShard,
+  { at, killed, killers, decoding }: ShardNote,
+  end: number,
+): PoisonItem[] {
+  const first = name(at).place;
+  if (killers === MAX_KILLERS) {
+    throw new EmbedlaneError(
+      'ERR_RUNTIME',
+      `Expected at most ${MAX_KILLERS} rows of a shard to end their workers but received one more, ${first}`,
+    );
+  }
+  const last = name(end - 1).place;
+  const what = decoding ? `the page with the rows ${first} to ${last}` : 'this row';
+  const message = `${killed} workers ended while they had nothing but ${what} to ${decoding ? 'decode' : 'do'}`;
+  return Array.from({ length: end - at }, (_, i) => {
+    const { place, id } = name(at + i);
+    return { place, ...(id !== undefined && { id }), code: WORKER, message };
+  });
 }
 
 /** If nothing has ever been stored, it is not for certain the rows that end workers. */
-function requireSurvivors(note: ShardNote, jobHasStored: boolean): void {
-  const [first] = killers(note);
-  if (first === undefined || jobHasStored || note.stored > 0) return;
+function requireSurvivors({ aside, stored }: ShardNote, jobHasStored: boolean): void {
+  const first = aside.find(({ code }) => code === WORKER);
+  if (first === undefined || jobHasStored || stored > 0) return;
   throw new EmbedlaneError(
     'ERR_RUNTIME',
     `Expected workers to live on with ${first.place}, or to have stored any other row, but ${first.message}`,

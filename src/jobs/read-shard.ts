@@ -5,7 +5,8 @@ import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { io } from '../core/io.js';
 import { fieldOf } from '../files/field.js';
 import { parseJsonLine } from '../files/jsonl.js';
-import { readParquetRows } from '../files/parquet.js';
+import { parquetPages, readParquetRows } from '../files/parquet.js';
+import { endOfPage } from '../files/parquet-pages.js';
 import type { Metadata, MetadataValue, StoreRecord } from '../stores/index.js';
 import { LINE_FEED, parquetDigest, SPACE } from './shards.js';
 import type { JobRecord, JobSpec, Shard } from './types.js';
@@ -26,7 +27,14 @@ export interface OpenShard {
   name(i: number): { place: string; id?: string };
   /** Rows from `start` up to `end`. */
   read(start: number, end: number): Promise<ShardRow[]>;
+  /** Whether several rows are decoded together before one of them is parsed. */
+  readonly hasPages: boolean;
+  /** Where the rows end that are decoded together with row `i`. */
+  endOfPage(i: number): number;
 }
+
+/** What has no pages. */
+const ROW_BY_ROW = { hasPages: false, endOfPage: (i: number) => i + 1 };
 
 type FileShard = Exclude<Shard, { kind: 'rows' }>;
 
@@ -34,12 +42,18 @@ type FileShard = Exclude<Shard, { kind: 'rows' }>;
  * Opens a shard.
  *
  * @param root where the job's folder is on this machine
+ * @param apart whether no page is to be decoded but those of the rows that are read
  * @throws {EmbedlaneError} `ERR_IO`; `ERR_CONFLICT` if the file is not what it was when the job was submitted
  */
-export async function openShard(shard: Shard, spec: JobSpec, root: string): Promise<OpenShard> {
+export async function openShard(
+  shard: Shard,
+  spec: JobSpec,
+  root: string,
+  apart: boolean,
+): Promise<OpenShard> {
   if (shard.kind === 'rows') return carriedRows(shard, spec);
   const path = below(root, shard.file);
-  return shard.kind === 'parquet' ? openParquet(path, shard, spec) : openLines(path, shard, spec);
+  return shard.kind === 'parquet' ? openParquet(path, shard, spec, apart) : openLines(path, shard, spec);
 }
 
 /** What `embedlane search` asks a record for. */
@@ -54,7 +68,11 @@ function carriedRows({ rows, before }: Extract<Shard, { kind: 'rows' }>, spec: J
     const { place, id } = name(i);
     return row(place, () => ({ id, text, metadata: { ...metadata, ...about(spec) } }));
   };
-  return { name, read: async (start, end) => rows.slice(start, end).map((raw, i) => read(raw, start + i)) };
+  return {
+    ...ROW_BY_ROW,
+    name,
+    read: async (start, end) => rows.slice(start, end).map((raw, i) => read(raw, start + i)),
+  };
 }
 
 /** A line of a shard: its number in the file, and where it is in the shard's bytes. */
@@ -82,6 +100,7 @@ async function openLines(path: string, shard: FileShard, spec: JobSpec): Promise
     });
   };
   return {
+    ...ROW_BY_ROW,
     name(i) {
       const place = placeOf(lines[i]);
       return isNamed ? { place } : { place, id: place };
@@ -126,18 +145,26 @@ async function readBytes(path: string, { start, end, ...shard }: FileShard): Pro
   }
 }
 
-async function openParquet(path: string, shard: FileShard, spec: JobSpec): Promise<OpenShard> {
+async function openParquet(
+  path: string,
+  shard: FileShard,
+  spec: JobSpec,
+  apart: boolean,
+): Promise<OpenShard> {
   if ((await parquetDigest(path)) !== shard.digest) throw changed(shard);
   const { text, id, metadata } = spec.fields;
   const fields = [text, ...(id === undefined ? [] : [id]), ...metadata];
+  const pages = apart ? await parquetPages(path, { fields, start: shard.start, end: shard.end }) : undefined;
   const placeOf = (i: number) => `${shard.file}#${shard.before + i + 1}`;
   return {
+    hasPages: true,
+    endOfPage: (i) => (pages === undefined ? i + 1 : endOfPage(pages, shard.start + i) - shard.start),
     name(i) {
       const place = placeOf(i);
       return id === undefined ? { place, id: place } : { place };
     },
     async read(start, end) {
-      const part = { fields, start: shard.start + start, end: shard.start + end };
+      const part = { fields, pages, start: shard.start + start, end: shard.start + end };
       const rows: ShardRow[] = [];
       for await (const record of readParquetRows(path, part)) {
         const i = start + rows.length;

@@ -6,7 +6,7 @@ import type { PoisonItem } from './types.js';
  */
 export interface ShardNote {
   /** What its worker is at, and was at if it has ended without a word. */
-  readonly doing: 'nothing' | 'opening' | 'rows';
+  readonly doing: 'nothing' | 'opening' | 'decoding' | 'rows';
   /** Workers in a row that ended before they came to a row. */
   readonly opened: number;
   /** Rows before this one are settled. */
@@ -15,6 +15,10 @@ export interface ShardNote {
   readonly groups: readonly RowGroup[];
   /** Workers that ended at the row `at` when they had nothing else to do. */
   readonly killed: number;
+  /** Whether they did when they had only begun to decode what the row is in. */
+  readonly decoding: boolean;
+  /** Rows that ended workers, and pages. */
+  readonly killers: number;
   readonly stored: number;
   readonly aside: readonly PoisonItem[];
 }
@@ -33,7 +37,8 @@ const KILLS = 2;
 /** The note of a shard that nobody has tried. */
 export function newNote(rows: number): ShardNote {
   const groups = [{ end: rows, width: rows }];
-  return { doing: 'nothing', opened: 0, at: 0, groups, killed: 0, stored: 0, aside: [] };
+  const none = { opened: 0, at: 0, killed: 0, decoding: false, killers: 0, stored: 0, aside: [] };
+  return { doing: 'nothing', groups, ...none };
 }
 
 /** Where the rows end that are tried together next, from `at` on. */
@@ -49,7 +54,8 @@ export function afterDeath(note: ShardNote): ShardNote {
   if (note.doing === 'opening') return { ...next, opened: note.opened + 1 };
   const end = endOfRows(note);
   const rows = end - note.at;
-  if (rows === 1) return { ...next, killed: note.killed + 1 };
+  const decoding = note.doing === 'decoding';
+  if (rows === 1) return { ...next, killed: decoding === note.decoding ? note.killed + 1 : 1, decoding };
   return { ...next, groups: [...note.groups, { end, width: Math.ceil(rows / NARROWER) }] };
 }
 
@@ -58,15 +64,24 @@ export function afterRows(
   note: ShardNote,
   { stored, aside }: { stored: number; aside: readonly PoisonItem[] },
 ): ShardNote {
-  const at = endOfRows(note);
+  return { ...moved(note, endOfRows(note), aside), stored: note.stored + stored };
+}
+
+/** After the rows from `at` up to `end`, which end their workers, have been set aside. */
+export function afterKillers(note: ShardNote, end: number, aside: readonly PoisonItem[]): ShardNote {
+  return { ...moved(note, end, aside), killers: note.killers + 1 };
+}
+
+function moved(note: ShardNote, at: number, aside: readonly PoisonItem[]): ShardNote {
   const groups = note.groups.filter(({ end }, i) => i === 0 || end > at);
   return {
+    ...note,
     doing: 'nothing',
     opened: 0,
     at,
     groups,
     killed: 0,
-    stored: note.stored + stored,
+    decoding: false,
     aside: [...note.aside, ...aside],
   };
 }
@@ -74,6 +89,11 @@ export function afterRows(
 /** Whether the row `at` has ended so many workers that it is to be set aside. */
 export function isKiller({ killed }: ShardNote): boolean {
   return killed >= KILLS;
+}
+
+/** Whether rows are to be read apart from those that have ended workers, or may have. */
+export function hasKillers(note: ShardNote): boolean {
+  return isSuspect(note) || note.killers > 0;
 }
 
 /** Whether a worker may have ended because of the shard: others that are done beside it would be blamed. */

@@ -5,11 +5,26 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type JobStatus, JobWorker, type WorkerEvent } from 'embedlane/jobs';
 import { LocalStore } from 'embedlane/stores';
+import { parquetWriteFile } from 'hyparquet-writer';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { parquetPages } from '#dist/files/parquet.js';
+import { endOfPage } from '#dist/files/parquet-pages.js';
 import { startCli } from '../cli/support.js';
 import { outcome } from '../outcome.js';
 import { fake, hasRedis, JobSite, MODEL } from './support.js';
+
+/** Lets workers work until one ends because all is done; says how many ended before. */
+async function killWorkers(site: JobSite): Promise<number> {
+  const program = fileURLToPath(new URL('killed-worker.mjs', import.meta.url));
+  for (let ends = 0; ; ends++) {
+    const child = spawn(process.execPath, [program, site.url], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const { code, signal, stderr } = await outcome(child);
+    expect({ code, stderr }).toEqual({ code: signal === null ? 0 : null, stderr: '' });
+    if (signal === null) return ends;
+    await site.takeOver();
+  }
+}
 
 describe.skipIf(!hasRedis)('jobs in which something goes wrong', () => {
   const site = new JobSite();
@@ -233,6 +248,7 @@ describe.skipIf(!hasRedis)('jobs in which something goes wrong', () => {
     await until(300);
     worker.kill('SIGKILL');
     await once(worker, 'exit');
+    await site.takeOver();
     worker = start();
     await until(700);
     await site.redis.kill();
@@ -243,6 +259,7 @@ describe.skipIf(!hasRedis)('jobs in which something goes wrong', () => {
     await once(worker, 'exit');
     await site.redis.kill();
     await site.redis.start();
+    await site.takeOver();
     const last = await outcome(start());
     expect({ code: last.code, stderr: last.stderr }).toEqual({ code: 0, stderr: '' });
     expect(await site.jobs.status(id)).toMatchObject({
@@ -266,16 +283,9 @@ describe.skipIf(!hasRedis)('jobs in which something goes wrong', () => {
     const store = join(site.folder, 'killer');
     const request = { inputs: [input], root: site.folder, store, fields: { id: 'n' }, retryDelay: 1 };
     const { id } = await site.jobs.submit({ ...request, shardRows: 8 });
-    const program = fileURLToPath(new URL('killed-worker.mjs', import.meta.url));
-    const ends: (string | null)[] = [];
-    do {
-      const child = spawn(process.execPath, [program, site.url], { stdio: ['ignore', 'pipe', 'pipe'] });
-      const { code, signal, stderr } = await outcome(child);
-      expect({ code, stderr }).toEqual({ code: signal === null ? 0 : null, stderr: '' });
-      ends.push(signal);
-    } while (ends.at(-1) !== null);
+    const ends = await killWorkers(site);
     // For each: at 8 rows, at that one, and at that one again.
-    expect(ends.length).toBeLessThanOrEqual(7);
+    expect(ends).toBeLessThanOrEqual(6);
     const done = await site.jobs.status(id);
     expect(done).toMatchObject({ state: 'done', items: 24, stored: 22, poisoned: 2, failures: [] });
     const why = { code: 'ERR_WORKER', message: expect.stringMatching(/^2 workers ended/) };
@@ -291,6 +301,39 @@ describe.skipIf(!hasRedis)('jobs in which something goes wrong', () => {
       undefined,
       { document: 'text 13' },
     ]);
+  }, 300_000);
+
+  it('finds rows of Parquet that kill their workers alone, and with their page where that cannot be decoded', async () => {
+    const texts = Array.from({ length: 24 }, (_, i) => `text ${10 + i}`);
+    texts[5] = 'kill';
+    texts[18] = 'kill the decoder';
+    const filename = join(site.folder, 'killer.parquet');
+    const column = { name: 'text', data: texts, type: 'STRING', encoding: 'PLAIN' } as const;
+    parquetWriteFile({ filename, columnData: [column], pageSize: 50 });
+    const pages = await parquetPages(filename, { fields: ['text'], start: 0, end: 24 });
+    const first = pages.bounds.findLast((row) => row <= 18)!;
+    const lost = Array.from({ length: endOfPage(pages, 18) - first }, (_, i) => first + i);
+    expect([lost.length > 2, lost.length < 8]).toEqual([true, true]);
+    const store = join(site.folder, 'parquet-killer');
+    const request = { inputs: ['killer.parquet'], root: site.folder, store, retryDelay: 1 };
+    const { id } = await site.jobs.submit(request);
+    // At all rows, at 3, at that one twice; at 3, at the page's first row twice.
+    expect(await killWorkers(site)).toBe(7);
+    const done = await site.jobs.status(id);
+    expect(done).toMatchObject({ state: 'done', items: 24, poisoned: 1 + lost.length, failures: [] });
+    const place = (row: number) => `killer.parquet#${row + 1}`;
+    const page = `the page with the rows ${place(first)} to ${place(lost.at(-1)!)} to decode`;
+    const item = (row: number, what: string) => {
+      const message = `2 workers ended while they had nothing but ${what}`;
+      return { place: place(row), id: place(row), code: 'ERR_WORKER', message };
+    };
+    const expected = [item(5, 'this row to do'), ...lost.map((row) => item(row, page))];
+    const byPlace = (a: { place: string }, b: { place: string }) => a.place.localeCompare(b.place);
+    expect(done.poison.toSorted(byPlace)).toEqual(expected.toSorted(byPlace));
+    await using stored = await LocalStore.open(store, { readOnly: true });
+    const found = await stored.get(texts.map((_, i) => place(i)));
+    const missing = found.flatMap((record, i) => (record === undefined ? [i] : []));
+    expect(missing).toEqual([5, ...lost]);
   }, 300_000);
 
   it('lets a worker end what it is at when it is told to stop', async () => {

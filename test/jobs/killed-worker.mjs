@@ -1,5 +1,5 @@
 /**
- * A worker that some rows kill, when they are embedded or already when they are parsed: killed-worker.mjs QUEUE. Ends with
+ * A worker that some rows kill, when they are embedded, parsed, or decoded with their page: killed-worker.mjs QUEUE. Ends with
  * status 0 when there is nothing left to do.
  */
 import { JobWorker } from 'embedlane/jobs';
@@ -18,6 +18,13 @@ JSON.parse = (text, ...rest) => {
   // What is in the queue, or a note, is about rows and has none.
   if (String(text).includes('"kill the parser"')) process.kill(process.pid, 'SIGKILL');
   return parse(text, ...rest);
+};
+
+const { decode } = TextDecoder.prototype;
+TextDecoder.prototype.decode = function (...args) {
+  const text = decode.apply(this, args);
+  if (text === 'kill the decoder') process.kill(process.pid, 'SIGKILL');
+  return text;
 };
 
 const worker = await JobWorker.start(process.argv[2], { takeover: 1000, loadModel: async () => model });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   afterDeath,
+  afterKillers,
   afterRows,
   endOfRows,
   isKiller,
@@ -19,7 +20,7 @@ function work(killers: ReadonlySet<number>, chance = () => false): { note: Shard
   while (note.at < ROWS) {
     if (isKiller(note)) {
       const aside = [{ place: String(note.at), code: 'ERR_WORKER', message: '' } as const];
-      note = afterRows(note, { stored: 0, aside });
+      note = afterKillers(note, note.at + 1, aside);
       continue;
     }
     const count = endOfRows(note) - note.at;
@@ -47,6 +48,26 @@ describe('the note of a shard', () => {
     let step = 0;
     const { note } = work(new Set([300]), () => ++step % 3 === 0);
     expect(note.aside.map(({ place }) => place)).toEqual(['300']);
+  });
+
+  it('tells workers that end while they decode a row from those that embed it', () => {
+    const one = newNote(1);
+    const decoding = afterDeath({ ...one, doing: 'decoding' });
+    expect([decoding.killed, decoding.decoding, isKiller(decoding)]).toEqual([1, true, false]);
+    const embedding = afterDeath({ ...decoding, doing: 'rows' });
+    expect([embedding.killed, embedding.decoding, isKiller(embedding)]).toEqual([1, false, false]);
+    const again = afterDeath({ ...decoding, doing: 'decoding' });
+    expect([again.killed, again.decoding, isKiller(again)]).toEqual([2, true, true]);
+  });
+
+  it('goes on behind a page that was set aside', () => {
+    let note = newNote(ROWS);
+    for (let i = 0; i < 3; i++) note = afterDeath({ ...note, doing: 'decoding' });
+    expect(endOfRows(note)).toBe(1);
+    note = afterKillers(note, 100, []);
+    expect(note).toMatchObject({ at: 100, killers: 1, killed: 0, decoding: false });
+    // Still among all rows, one of which ended a worker: 64 at a time.
+    expect(endOfRows(note)).toBe(164);
   });
 
   it('knows a worker that ended before it came to the rows', () => {

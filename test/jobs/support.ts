@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { JobQueue, JobWorker, type JobWorkerOptions, type WorkerEvent } from 'embedlane/jobs';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll } from 'vitest';
 import { temporaryFolder } from '../cli/support.js';
 import { hasRedis, redisServer } from '../stores/servers/redis.mjs';
@@ -47,6 +48,18 @@ export class JobSite {
   async lines(name: string, texts: readonly string[]): Promise<string> {
     await writeFile(join(this.folder, name), `${texts.join('\n')}\n`);
     return name;
+  }
+
+  /** As if so much time had passed that the shards of workers which were killed may be taken over. */
+  async takeOver(): Promise<void> {
+    const redis = new Redis(this.url);
+    const queue = 'embedlane:shards';
+    for (const task of await redis.lrange(`${queue}:active`, 0, -1)) {
+      await redis.del(`${queue}:${task}:lock`);
+      await redis.sadd(`${queue}:stalled`, task);
+    }
+    await redis.del(`${queue}:stalled-check`);
+    redis.disconnect();
   }
 
   /** Does everything in the queue with the fake model. */
