@@ -3,7 +3,7 @@
  * which are exact too, and the scan that a JavaScript programmer would write. One process each, the same records, the
  * results compared first, rounds interleaved.
  *
- *   node bench/local-store.mjs [--rounds 5] [--rows 1000000] [--folder path] [--filters lang,year] [--only ours,javascript]
+ *   node bench/local-store.mjs [--rounds 5] [--rows 1000000] [--folder path] [--filters lang,year] [--only embedlane,javascript]
  *                              [--quick] [--no-peers]
  *
  * --folder    where the stores are, or will be: filling them takes minutes
