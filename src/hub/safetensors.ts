@@ -25,6 +25,7 @@ export interface TensorEntry {
 
 /** A file of named tensors. */
 export interface TensorFile {
+  readonly file: string;
   readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
   /**

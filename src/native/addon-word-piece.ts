@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { NativeBinding, VectorTable, WordPieceHandle } from './binding.js';
 
 /** What the binary exports of its tokenizer: arguments one by one, and arrays for the results. */
@@ -53,7 +52,7 @@ export function adaptWordPiece(
   guard: Guard,
 ): Required<Pick<NativeBinding, keyof AddonWordPiece>> {
   return {
-    createWordPiece: guard(({ vocabulary, added, ...spec }, threads = availableParallelism()) =>
+    createWordPiece: guard(({ vocabulary, added, ...spec }, threads) =>
       native.createWordPiece(
         vocabulary.units,
         vocabulary.ends,

@@ -237,9 +237,9 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
   /**
    * BERT's WordPiece tokenizer; undefined where there is no native one.
    *
-   * @param threads that {@link embedWordPiece} keeps busy at a time, whatever it is given. Default: all cores
+   * @param threads that {@link embedWordPiece} keeps busy at a time, whatever it is given
    */
-  createWordPiece?(spec: WordPieceSpec, threads?: number): Promise<WordPieceHandle>;
+  createWordPiece?(spec: WordPieceSpec, threads: number): Promise<WordPieceHandle>;
   /**
    * Ids as Hugging Face tokenizers gives them, without special tokens. Lone surrogates count as U+FFFD.
    *

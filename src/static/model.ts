@@ -18,6 +18,7 @@ import { type TextRange, textRanges } from './windows.js';
 export interface StaticModelOptions {
   library: StaticLibrary | undefined;
   maxTokens: number | undefined;
+  /** Default: all that the machine runs at once. */
   threads: number | undefined;
   mode: TableMode;
 }
@@ -61,7 +62,8 @@ export class StaticModel {
     table: EmbeddingTable,
     tokenizer: StaticTokenizer,
     binding: NativeBinding,
-    { maxTokens, threads }: StaticModelOptions,
+    maxTokens: number | undefined,
+    threads: number,
   ) {
     const { facts } = tokenizer;
     const model2vec = config.library === 'model2vec';
@@ -77,16 +79,17 @@ export class StaticModel {
     };
     this.#mostCharacters =
       model2vec && most !== undefined ? most * facts.medianTokenLength : Number.POSITIVE_INFINITY;
-    this.#threads = threads ?? availableParallelism();
+    this.#threads = threads;
   }
 
   /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if a file is missing, malformed, or does not fit another */
   static async open(folder: string, options: StaticModelOptions): Promise<StaticModel> {
     const binding = loadBinding();
+    const { maxTokens, threads = availableParallelism() } = options;
     const config = await readStaticConfig(folder, options.library);
     const [table, opened] = await Promise.allSettled([
       readTable(join(folder, config.path, 'model.safetensors'), options.mode),
-      StaticTokenizer.open(join(folder, config.path, 'tokenizer.json'), binding, options.threads),
+      StaticTokenizer.open(join(folder, config.path, 'tokenizer.json'), binding, threads),
     ]);
     if (opened.status === 'rejected') throw opened.reason;
     const tokenizer = opened.value;
@@ -99,7 +102,7 @@ export class StaticModel {
           `Expected a vector for each of the tokenizer's ${highestId + 1} tokens but received ${table.value.rows}`,
         );
       }
-      return new StaticModel(config, table.value, tokenizer, binding, options);
+      return new StaticModel(config, table.value, tokenizer, binding, maxTokens, threads);
     } catch (error) {
       tokenizer.close();
       throw error;

@@ -166,7 +166,7 @@ export class StaticEmbedder implements Embedder {
   /** Number of tokens of the whole text, however long it is. */
   async countTokens(text: string): Promise<number> {
     if (typeof text !== 'string') throw invalidArgument('text', 'a string', text);
-    return (await this.#model.tokenize([text], false)).ids.length;
+    return (await this.#model.count([text]))[0];
   }
 
   /** Calls in progress reject with `ERR_CLOSED`, as do later ones. Closing again does nothing. */

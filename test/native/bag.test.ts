@@ -71,7 +71,7 @@ const hasAddon = levels.length > 0;
 /** A tokenizer of a few words and their pieces, the ids of which are rows of a table. */
 async function fewWords(addon: NativeBinding) {
   const vocabulary = ['[UNK]', 'cat', 'cats', 'dog', '##s', '##ma', 'a', '.', 'fifteen15letter', '##x'];
-  const tokenizer = await addon.createWordPiece?.({
+  const spec = {
     vocabulary: joinStrings(vocabulary),
     ids: Uint32Array.from(vocabulary.keys()),
     added: joinStrings(['[SEP]']),
@@ -80,7 +80,8 @@ async function fewWords(addon: NativeBinding) {
     fold: true,
     unknown: 0,
     mostCharacters: 100,
-  });
+  };
+  const tokenizer = await addon.createWordPiece?.(spec, 2);
   return { tokenizer: tokenizer as WordPieceHandle, rows: vocabulary.length + 1 };
 }
 
@@ -213,7 +214,7 @@ describe.skipIf(!hasAddon)('the addon', () => {
       code: 'ERR_INVALID_ARG',
     });
     const none = { units: new Uint16Array(0), ends: new Uint32Array(0) };
-    const tokenizer = await addon.createWordPiece?.({
+    const spec = {
       vocabulary: strings,
       ids: Uint32Array.from([7]),
       added: none,
@@ -222,7 +223,8 @@ describe.skipIf(!hasAddon)('the addon', () => {
       fold: true,
       unknown: 3,
       mostCharacters: 100,
-    });
+    };
+    const tokenizer = await addon.createWordPiece?.(spec, 1);
     await expect(addon.encodeWordPiece?.(tokenizer as never, strings, limits, room(2))).rejects.toMatchObject(
       {
         code: 'ERR_DIMENSION',

@@ -14,7 +14,7 @@ const MODELS = ['tiny-static', 'tiny-bert-cls', '../../../models/all-MiniLM-L6-v
 /** Ids of all texts, one after the other, as the addon gives them. */
 async function tokenized(spec: ReturnType<typeof wordPieceSpec>, texts: readonly string[]) {
   const binding = loadBinding();
-  const handle = await binding.createWordPiece?.(spec as NonNullable<typeof spec>);
+  const handle = await binding.createWordPiece?.(spec as NonNullable<typeof spec>, 2);
   const strings = joinStrings(texts);
   const room = {
     ids: new Uint32Array(strings.units.length * MOST_TOKENS_PER_UNIT),
@@ -113,7 +113,7 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
 
   it.each(MODELS)('gives the ids of the library: %s', async (name) => {
     const file = fixture(`models/${name}/tokenizer.json`);
-    const tokenizer = await StaticTokenizer.open(file, loadBinding());
+    const tokenizer = await StaticTokenizer.open(file, loadBinding(), 2);
     expect(tokenizer.native).toBe(true);
     expect(await natively(tokenizer, texts)).toEqual(await byLibrary(file, texts));
     tokenizer.close();
@@ -121,7 +121,7 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
 
   it.each(MODELS)('gives the same ids for words that it has seen, next to whatever: %s', async (name) => {
     const file = fixture(`models/${name}/tokenizer.json`);
-    const tokenizer = await StaticTokenizer.open(file, loadBinding());
+    const tokenizer = await StaticTokenizer.open(file, loadBinding(), 2);
     const some = words(3000);
     const expected = await byLibrary(file, some.map(wellFormed));
     for (let round = 0; round < 2; round++) expect(await natively(tokenizer, some)).toEqual(expected);
@@ -164,7 +164,7 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
     ['the known of the first', { most: 5, fromEnd: false, dropUnknown: true }],
   ])('keeps %s few tokens', async (_, limits) => {
     const file = fixture('models/tiny-static/tokenizer.json');
-    const tokenizer = await StaticTokenizer.open(file, loadBinding());
+    const tokenizer = await StaticTokenizer.open(file, loadBinding(), 2);
     const { unknown } = tokenizer.facts;
     const expected = (await byLibrary(file, texts)).map((ids) => {
       const kept = limits.fromEnd ? ids.slice(-limits.most) : ids.slice(0, limits.most);
@@ -215,7 +215,7 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
 
   it('takes whole words, long words and long texts', async () => {
     const file = fixture('models/tiny-static/tokenizer.json');
-    const tokenizer = await StaticTokenizer.open(file, loadBinding());
+    const tokenizer = await StaticTokenizer.open(file, loadBinding(), 2);
     const long = ['a'.repeat(100), 'a'.repeat(101), 'é'.repeat(300_000), 'hello '.repeat(100_000)];
     expect(await natively(tokenizer, long)).toEqual(await byLibrary(file, long));
     tokenizer.close();

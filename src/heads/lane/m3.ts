@@ -66,19 +66,24 @@ function readGraph(batch: TokenBatch, run: RunOutputs, later: Uint8Array): M3Out
   };
 }
 
+/** Names of the heads' layers. */
+const SPARSE = 'sparse_linear';
+const COLBERT = 'colbert_linear';
+
 async function hiddenHeads(
   files: { sparse: string; colbert: string },
   output: string,
   binding: NativeBinding,
 ) {
-  const open = async (file: string, name: string, activation: 'ReLU' | 'Identity') => {
-    const tensors = await openTensors(file, name);
+  const openLayer = (tensors: TensorFile, name: string, activation: 'ReLU' | 'Identity') => {
     const [outFeatures, inFeatures] = tensors.tensors.get(`${name}.weight`)?.shape ?? [0, 0];
-    const layer = { inFeatures, outFeatures, activation, bias: true, residual: false, weights: file };
+    const layer = { inFeatures, outFeatures, activation, bias: true, residual: false, weights: tensors.file };
     return Dense.open({ type: 'dense', level: 'token_embeddings', ...layer }, binding, name, tensors);
   };
-  const sparse = await open(files.sparse, 'sparse_linear', 'ReLU');
-  const colbert = await open(files.colbert, 'colbert_linear', 'Identity');
+  const forSparse = await openTensors(files.sparse, SPARSE);
+  const forColbert = files.colbert === files.sparse ? forSparse : await openTensors(files.colbert, COLBERT);
+  const sparse = await openLayer(forSparse, SPARSE, 'ReLU');
+  const colbert = await openLayer(forColbert, COLBERT, 'Identity');
   const read = ({ batch, sequence, mask }: TokenBatch, run: RunOutputs, later: Uint8Array): M3Outputs => {
     const hidden = run.tokenVectors(output);
     const dense = binding.pool(hidden.data, mask, batch, sequence, hidden.dims, ['cls'], true, null);

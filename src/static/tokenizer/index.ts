@@ -48,7 +48,7 @@ export class StaticTokenizer {
    * @param threads of the addon that tokenise and embed at a time
    * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if it is missing or malformed
    */
-  static async open(file: string, binding: NativeBinding, threads?: number): Promise<StaticTokenizer> {
+  static async open(file: string, binding: NativeBinding, threads: number): Promise<StaticTokenizer> {
     const { tokenizer, opened } = await WorkerTokenizer.open(file);
     const { facts, wordPiece } = opened;
     if (!wordPiece || !binding.createWordPiece) {
