@@ -36,6 +36,20 @@ export interface FileSystem {
   syncFolder(path: string): Promise<void>;
 }
 
+/**
+ * Repeats a read that a signal ended before it had read anything, as happens on file systems of networks and of user
+ * programs. libuv repeats every other call by itself.
+ */
+async function uninterrupted<T>(read: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EINTR') throw error;
+    }
+  }
+}
+
 const diskFiles: FileSystem = {
   async open(path, mode) {
     const handle = await io(path, () => open(path, mode));
@@ -46,7 +60,7 @@ const diskFiles: FileSystem = {
         let done = 0;
         while (done < buffer.length) {
           const { bytesRead } = await io(path, () =>
-            handle.read(buffer, done, buffer.length - done, position + done),
+            uninterrupted(() => handle.read(buffer, done, buffer.length - done, position + done)),
           );
           if (bytesRead === 0) break;
           done += bytesRead;

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
+import { ioError } from '../../core/io.js';
 import { Bitmap } from '../bitmap.js';
 import { catchUp } from '../compaction.js';
 import { Contents } from '../contents.js';
@@ -58,12 +59,13 @@ export class IndexWriter {
     this.#logBytes = loaded.log.bytes;
     this.#batch = loaded.log.batch;
     this.#written = loaded.contents.live.length;
-    if (unlock === undefined && hasChanged(folder, loaded)) {
-      this.#unlock();
-      throw new EmbedlaneError(
-        'ERR_LOCKED',
-        `Expected the index in ${folder} as it was opened but somebody has changed it since; open it again`,
-      );
+    if (unlock === undefined) {
+      try {
+        refuseChanged(folder, loaded);
+      } catch (error) {
+        this.#unlock();
+        throw error;
+      }
     }
     this.#enqueue(() => this.#prepare(loaded.log.fileBytes)).catch(() => {});
   }
@@ -221,14 +223,31 @@ export class IndexWriter {
   }
 }
 
-/** Whether an index on the disk is another than the one that was read. */
-function hasChanged(folder: string, { manifest, manifestText, log }: LoadedIndex): boolean {
+/** @throws {EmbedlaneError} `ERR_LOCKED` if the index on the disk is another than the one that was read, `ERR_IO` */
+function refuseChanged(folder: string, { manifest, manifestText, log }: LoadedIndex): void {
+  let same: boolean;
+  const path = join(folder, MANIFEST);
   try {
-    return (
-      readFileSync(join(folder, MANIFEST), 'latin1') !== manifestText ||
-      statSync(join(folder, logName(manifest.log.id))).size !== log.fileBytes
-    );
-  } catch {
-    return true;
+    same =
+      readUninterrupted(path) === manifestText &&
+      statSync(join(folder, logName(manifest.log.id))).size === log.fileBytes;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw ioError('a usable file', path, error);
+    same = false;
+  }
+  if (same) return;
+  throw new EmbedlaneError(
+    'ERR_LOCKED',
+    `Expected the index in ${folder} as it was opened but somebody has changed it since; open it again`,
+  );
+}
+
+function readUninterrupted(path: string): string {
+  for (;;) {
+    try {
+      return readFileSync(path, 'latin1');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EINTR') throw error;
+    }
   }
 }
