@@ -3,44 +3,45 @@
 namespace embedlane {
 namespace {
 
-// SDOT: four products of signed bytes.
-struct I8 {
+// What SDOT and UDOT, four products of bytes, differ in.
+struct Signed {
   using X = int8x16_t;
   using Sum = int32x4_t;
+  static EMBEDLANE_INLINE X bytes(uint8x16_t x) { return vreinterpretq_s8_u8(x); }
+  static EMBEDLANE_INLINE Sum zero() { return vdupq_n_s32(0); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X a, X b) { return vdotq_s32(sum, a, b); }
+  static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return vaddq_s32(a, b); }
+  static EMBEDLANE_INLINE F::V value(Sum sum) { return vcvtq_f32_s32(sum); }
+};
+
+struct Unsigned {
+  using X = uint8x16_t;
+  using Sum = uint32x4_t;
+  static EMBEDLANE_INLINE X bytes(uint8x16_t x) { return x; }
+  static EMBEDLANE_INLINE Sum zero() { return vdupq_n_u32(0); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X a, X b) { return vdotq_u32(sum, a, b); }
+  static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return vaddq_u32(a, b); }
+  static EMBEDLANE_INLINE F::V value(Sum sum) { return vcvtq_f32_u32(sum); }
+};
+
+template <class Type>
+struct Bytes : Type {
+  using typename Type::Sum;
+  using typename Type::X;
   static constexpr size_t kDepth = 0;
   static constexpr size_t kElements = 4;
   static constexpr bool kBytes = true;
   static EMBEDLANE_INLINE X broadcast(const char* p) {
-    int32_t group;
+    uint32_t group;
     memcpy(&group, p, sizeof(group));
-    return vreinterpretq_s8_s32(vdupq_n_s32(group));
+    return Type::bytes(vreinterpretq_u8_u32(vdupq_n_u32(group)));
   }
-  static EMBEDLANE_INLINE X load(const char* p) { return vld1q_s8(reinterpret_cast<const int8_t*>(p)); }
-  static EMBEDLANE_INLINE Sum zero() { return vdupq_n_s32(0); }
-  static EMBEDLANE_INLINE Sum start(const int32_t*) { return zero(); }
-  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return vdotq_s32(sum, x, queries); }
-  static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return step(sum, a, b); }
-  static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return vaddq_s32(a, b); }
-  static EMBEDLANE_INLINE F::V value(Sum sum) { return vcvtq_f32_s32(sum); }
-  static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return vdotq_s32(sum, x, x); }
-};
-
-// UDOT: four products of unsigned bytes.
-struct U8 {
-  using X = uint8x16_t;
-  using Sum = uint32x4_t;
-  static constexpr size_t kDepth = 0;
-  static constexpr size_t kElements = 4;
-  static constexpr bool kBytes = true;
-  static EMBEDLANE_INLINE X broadcast(const char* p) { return vreinterpretq_u8_s8(I8::broadcast(p)); }
-  static EMBEDLANE_INLINE X load(const char* p) { return vld1q_u8(reinterpret_cast<const uint8_t*>(p)); }
-  static EMBEDLANE_INLINE Sum zero() { return vdupq_n_u32(0); }
-  static EMBEDLANE_INLINE Sum start(const int32_t*) { return zero(); }
-  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return vdotq_u32(sum, x, queries); }
-  static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return step(sum, a, b); }
-  static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return vaddq_u32(a, b); }
-  static EMBEDLANE_INLINE F::V value(Sum sum) { return vcvtq_f32_u32(sum); }
-  static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return vdotq_u32(sum, x, x); }
+  static EMBEDLANE_INLINE X load(const char* p) {
+    return Type::bytes(vld1q_u8(reinterpret_cast<const uint8_t*>(p)));
+  }
+  static EMBEDLANE_INLINE Sum start(const int32_t*) { return Type::zero(); }
+  static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return Type::step(sum, a, b); }
+  static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return Type::step(sum, x, x); }
 };
 
 }  // namespace
@@ -48,8 +49,8 @@ struct U8 {
 const Tiles& neon_dotprod_tiles() noexcept {
   static const Tiles tiles = [] {
     Tiles all = neon_tiles();
-    all.i8 = kTileSet<I8>;
-    all.u8 = kTileSet<U8>;
+    all.i8 = kTileSet<Bytes<Signed>>;
+    all.u8 = kTileSet<Bytes<Unsigned>>;
     return all;
   }();
   return tiles;
