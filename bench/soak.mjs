@@ -166,7 +166,13 @@ async function memory() {
       return words.slice(0, 1 + Math.floor(random() * words.length)).join(' ');
     });
     await settles(model.encode(part), 'a part');
-    points.push({ texts: done + 256, bytes: residentBytes(process.pid), lanes: model.stats().lanes.alive });
+    points.push({
+      texts: done + 256,
+      bytes: residentBytes(process.pid),
+      /** Of it the program's own process, whose garbage comes and goes. */
+      own: residentBytes(process.pid, [process.pid]),
+      lanes: model.stats().lanes.alive,
+    });
     progress(`memory: ${done} of ${total} texts, ${number(points.at(-1).bytes / 1e6)} MB`);
   }
   progressDone();

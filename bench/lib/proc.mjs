@@ -68,11 +68,11 @@ export function peakBytes(pid) {
   return bytes;
 }
 
-/** Resident memory of a tree in bytes. Pages shared between its processes count more than once. */
-export function residentBytes(pid) {
+/** Resident memory in bytes of a tree, or of some of its members. Pages shared between them count more than once. */
+export function residentBytes(pid, members = tree(pid)) {
   if (!supported) return undefined;
   let bytes = 0;
-  for (const member of tree(pid)) {
+  for (const member of members) {
     try {
       const line = readFileSync(`/proc/${member}/status`, 'utf8').match(/^VmRSS:\s+(\d+) kB/m);
       if (line) bytes += Number(line[1]) * 1024;
