@@ -45,6 +45,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    // How long files took is remembered in one file, which runs side by side would read half-written.
+    cache: false,
     sequence: { sequencer: LongestFirst },
     // Most tests wait for child processes: also two cores have room for four of them.
     maxWorkers: 4,
