@@ -1,7 +1,7 @@
 /**
  * `embedlane serve` at several times of what it can do: what those wait who are let in, and those who are refused. Once
- * with connections that are open before, so that what is measured is overload; once with a connection opened for each
- * request that finds none, which at these rates are thousands; and with clients that come back when they are told to.
+ * with a connection opened for each request that finds none, which at these rates are thousands; once with connections
+ * that are open before, so that what is measured is overload; and with clients that come back when they are told to.
  *
  *   node bench/server-overload.mjs [--times 5] [--seconds 10] [--dtype int8] [--clients 1000]
  */
@@ -38,8 +38,8 @@ const { requests: capacity } = await loadHttp(server, texts, CONNECTIONS, CAPACI
 const rate = TIMES * capacity;
 
 const CASES = {
-  'connections open before': () => loadAtRate(server, texts, rate, SECONDS, { opened: CLIENTS }),
   'connections opened meanwhile': () => loadAtRate(server, texts, rate, SECONDS),
+  'connections open before': () => loadAtRate(server, texts, rate, SECONDS, { opened: CLIENTS }),
   [`${CLIENTS} clients that come back`]: () => loadPolitely(server, texts, CLIENTS, SECONDS),
 };
 const results = {};
