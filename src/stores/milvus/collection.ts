@@ -1,5 +1,6 @@
 import type { MilvusClient } from '@zilliz/milvus2-sdk-node';
 import { EmbedlaneError } from '../../core/errors.js';
+import { Transient } from '../../core/retry.js';
 import { requireSame } from '../base/collection.js';
 import type { IndexSpec } from '../base/engine.js';
 import type { CollectionInfo } from '../types.js';
@@ -25,6 +26,9 @@ export interface MilvusCollectionOptions {
   /** Milliseconds for one request. */
   readonly timeout: number;
 }
+
+/** What servers say of a collection, an index or a partition that another client has made meanwhile. */
+const MADE = /already exist|file exists|duplicate/i;
 
 /** Makes, describes and removes a collection, or one partition of it. */
 export class MilvusCollection {
@@ -69,8 +73,18 @@ export class MilvusCollection {
     return { info: { ...info, metric: index.metric }, exact: index.exact, fullText };
   }
 
-  /** Goes on with what an earlier attempt has left. */
+  /** Goes on with what an earlier attempt has left, or another client makes. */
   async create(info: CollectionInfo, index: IndexSpec): Promise<void> {
+    try {
+      await this.#make(info, index);
+    } catch (error) {
+      const isThere =
+        error instanceof EmbedlaneError && error.code === 'ERR_REMOTE' && MADE.test(error.message);
+      throw isThere ? new Transient(error) : error;
+    }
+  }
+
+  async #make(info: CollectionInfo, index: IndexSpec): Promise<void> {
     const { fullText, consistency, partition } = this.#options;
     // The vectors' index is last: with it a collection is finished.
     const requests = [...(fullText ? [WORDS_INDEX] : []), vectorIndex(info, index)];

@@ -69,8 +69,9 @@ function refused(task: string, status: MilvusStatus): Error {
 /** The SDK throws errors of gRPC, its own, and sometimes an answer. */
 function thrown(task: string, error: unknown): Error {
   if (error instanceof EmbedlaneError || error instanceof Transient) return error;
-  const answer = error as { status?: MilvusStatus };
-  if (!(error instanceof Error) && answer?.status) return refused(task, answer.status);
+  if (!(error instanceof Error) && typeof error === 'object' && error !== null) {
+    return refused(task, statusOf(error as MilvusStatus));
+  }
   const { code, details, message } = error as { code?: number; details?: string; message?: string };
   if (code === UNAUTHENTICATED || code === PERMISSION_DENIED) {
     return failure('ERR_REMOTE', task, `that the credentials are refused: ${details ?? message}`, error);
