@@ -208,6 +208,49 @@ describe.skipIf(!hasMilvus)('MilvusStore', () => {
     expect((await store.get(['long']))[0]?.document).toHaveLength(32_767);
   });
 
+  it('sends no more at once than a message may have', async () => {
+    const store = await opened();
+    await store.create({ dims: 2 });
+    const document = 'x'.repeat(60_000);
+    const records = Array.from({ length: 350 }, (_, i) => ({ id: `r${i}`, vector: [1, i], document }));
+    const stored: number[] = [];
+    await store.upsert(records, { onProgress: ({ completed }) => stored.push(completed) });
+    // 16 MiB of them, and the rest.
+    expect(stored).toHaveLength(2);
+    expect(stored[0] * document.length).toBeLessThan(16 * 2 ** 20);
+    expect(await store.count()).toBe(350);
+  });
+
+  it('says how much is stored when the collection goes while it is written to', async () => {
+    const collection = newCollection();
+    const store = await opened({}, collection);
+    const other = await opened({}, collection);
+    await store.create({ dims: 2 });
+    let onProgress = () => {};
+    const isStored = new Promise<void>((resolve) => {
+      onProgress = resolve;
+    });
+    async function* records() {
+      for (let i = 0; i < 3; i++) yield { id: `r${i}`, vector: [1, i] };
+      await isStored;
+      await other.drop();
+      for (let i = 3; i < 6; i++) yield { id: `r${i}`, vector: [1, i] };
+    }
+    const failed = store.upsert(records(), { batchSize: 2, onProgress });
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_NOT_FOUND', stored: 2 });
+  });
+
+  it('has two writers', async () => {
+    const collection = newCollection();
+    // Of other options, so that they have connections of their own.
+    const writers = await Promise.all([opened({}, collection), opened({ timeout: 59_000 }, collection)]);
+    await Promise.all(writers.map((store) => store.create({ dims: DIMS })));
+    const records = randomRecords(60);
+    const parts = [records.slice(0, 40), records.slice(20)];
+    await Promise.all(writers.map((store, i) => store.upsert(parts[i], { batchSize: 7 })));
+    expect(await Promise.all(writers.map((store) => store.count()))).toEqual([60, 60]);
+  });
+
   it('filters by thousands of values', async () => {
     const store = await opened();
     await store.create({ dims: DIMS });

@@ -97,6 +97,24 @@ describe.skipIf(server === '')('PostgreSQL', () => {
       await expect(second.count()).rejects.toThrow(code('ERR_NOT_FOUND'));
     });
 
+    it('says that it may not write where it may only read', async () => {
+      const collection = newCollection();
+      await using store = await open(collection);
+      await store.create({ dims: 2 });
+      await store.upsert([{ id: 'a', vector: [1, 2] }]);
+      await client.query(`CREATE ROLE reader LOGIN SUPERUSER PASSWORD 'only';
+        ALTER ROLE reader SET default_transaction_read_only = on`);
+      const { host, pathname } = new URL(server);
+      await using reader = await PgVectorStore.open(
+        `postgres://reader:only@${host}${pathname}/${collection}`,
+      );
+      expect(await reader.count()).toBe(1);
+      const failed = reader.upsert([{ id: 'b', vector: [1, 2] }]);
+      await expect(failed).rejects.toMatchObject({ code: 'ERR_READ_ONLY', stored: 0 });
+      await store.drop();
+      await client.query('DROP ROLE reader');
+    });
+
     it('stores nothing of a batch that the server refuses', async () => {
       const collection = newCollection();
       await using store = await open(collection);

@@ -154,6 +154,41 @@ describe.skipIf(!hasSeekdb)('SeekdbStore', () => {
     await expect(store.upsert([long])).rejects.toThrow(/4194304 bytes.*document.*"long".*4194305/);
     await store.upsert([{ ...long, document: long.document.slice(1) }]);
     expect((await store.get(['long']))[0]?.document).toHaveLength(4 * 2 ** 20);
+    // Together more than a packet, which has 16 MB: each of these bytes takes two.
+    const many = Array.from({ length: 5 }, (_, i) => ({
+      ...long,
+      id: `m${i}`,
+      document: `'`.repeat(3 * 2 ** 20),
+    }));
+    expect(await store.upsert(many)).toBe(5);
+    expect(await store.count()).toBe(6);
+  });
+
+  it('stores nothing of a batch that the server refuses', async () => {
+    const collection = newCollection();
+    const store = await opened({}, collection);
+    await store.create({ dims: 2 });
+    await connection.query("ALTER TABLE ?? ADD CONSTRAINT fine CHECK (document <> 'refused')", [collection]);
+    const records = ['a', 'b', 'refused', 'd'].map((id, i) => ({ id, vector: [1, i], document: id }));
+    const failed = store.upsert(records, { batchSize: 2 });
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_REMOTE', stored: 2 });
+    expect(await store.count()).toBe(2);
+  });
+
+  it('says that it may not write where it may only read', async () => {
+    const collection = newCollection();
+    const store = await opened({}, collection);
+    await store.create({ dims: 2 });
+    await store.upsert([{ id: 'a', vector: [1, 2] }]);
+    await connection.query("CREATE USER reader IDENTIFIED BY 'only'");
+    await connection.query('GRANT SELECT ON test.* TO reader');
+    await using reader = await SeekdbStore.open(
+      `seekdb://reader:only@127.0.0.1:${server.port}/test/${collection}`,
+    );
+    expect(await reader.count()).toBe(1);
+    const failed = reader.upsert([{ id: 'b', vector: [1, 2] }]);
+    await expect(failed).rejects.toMatchObject({ code: 'ERR_REMOTE', stored: 0 });
+    await expect(failed).rejects.toThrow(/store records in .*denied/);
   });
 
   it('refuses wrong credentials at once, without showing them', async () => {
