@@ -94,7 +94,7 @@ export class LocalEngine implements StoreEngine {
   async search(request: VectorRequest, { info, signal }: EngineContext): Promise<StoreHit[]> {
     const opened = this.#collection();
     const index = await opened.index();
-    const query = matrix([request], info);
+    const query = rowsLike(request.vector as Float32Array | Uint8Array, 1, info);
     for (let k = request.k; ; ) {
       const filter = request.filter && (await opened.match(request.filter));
       const found = (await index.search(query, { k, filter, signal })).get(0);
@@ -103,11 +103,13 @@ export class LocalEngine implements StoreEngine {
       // The index may have rows that are being written, or have just been deleted: those are no records.
       const missing = found.length - records.length;
       if (missing === 0 || found.length < k) {
-        const byRow = new Map(records.map((record) => [record.row, record]));
-        const hits = found.flatMap(({ id, score }) => {
-          const record = byRow.get(id as number);
-          return record ? [{ ...this.#withVector(record, request.include, index, info), score }] : [];
-        });
+        const hits: StoreHit[] = [];
+        // Records come in the order of their rows.
+        for (const { id, score } of found) {
+          const record = records[hits.length];
+          if (record?.row !== id) continue;
+          hits.push(Object.assign(this.#withVector(record, request.include, index, info), { score }));
+        }
         return hits.sort(equalScoresById).slice(0, request.k);
       }
       k += missing;
@@ -216,20 +218,19 @@ export class LocalEngine implements StoreEngine {
 }
 
 /** Vectors of one collection as rows of its index. */
-function matrix(records: readonly { vector: StoreVector }[], { dims, dtype }: CollectionInfo): RowsLike {
-  if (dtype === 'b1') {
-    const width = Math.ceil(dims / 8);
-    const data = new Uint8Array(records.length * width);
-    records.forEach(({ vector }, i) => {
-      data.set(vector as Uint8Array, i * width);
-    });
-    return new Embeddings(data, records.length, dims, 'ubinary');
-  }
-  const data = new Float32Array(records.length * dims);
+function matrix(records: readonly { vector: StoreVector }[], info: CollectionInfo): RowsLike {
+  const { dims, dtype } = info;
+  const width = dtype === 'b1' ? Math.ceil(dims / 8) : dims;
+  const data = new (dtype === 'b1' ? Uint8Array : Float32Array)(records.length * width);
   records.forEach(({ vector }, i) => {
-    data.set(vector as Float32Array, i * dims);
+    data.set(vector as Float32Array | Uint8Array, i * width);
   });
-  return { data, rows: records.length, dims } satisfies MatrixLike;
+  return rowsLike(data, records.length, info);
+}
+
+function rowsLike(data: Float32Array | Uint8Array, rows: number, { dims, dtype }: CollectionInfo): RowsLike {
+  if (dtype === 'b1') return new Embeddings(data as Uint8Array, rows, dims, 'ubinary');
+  return { data: data as Float32Array, rows, dims } satisfies MatrixLike;
 }
 
 function stored(values: Float32Array, { dtype }: CollectionInfo): StoreVector {
