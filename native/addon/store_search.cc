@@ -105,7 +105,7 @@ struct Arguments {
   size_t threads;
 };
 
-Arguments arguments(const Napi::CallbackInfo& info, const RowStore& store) {
+Arguments arguments(const Napi::CallbackInfo& info, RowStore& store) {
   const Napi::Env env = info.Env();
   const Span<float> queries = floats(info, 0);
   SearchInput input;
@@ -135,6 +135,7 @@ Arguments arguments(const Napi::CallbackInfo& info, const RowStore& store) {
     throw_error(env, "ERR_INVALID_ARG", "Expected queries that the dtype can hold");
   }
   try {
+    if (input.query_count > 1) store.keep_norms();
     return {std::make_shared<StoreSearch>(input, store, rows, queries.data, allowed), threads};
   } catch (const std::exception& error) {
     throw_error(env, "ERR_RUNTIME", std::string("A search could not start: ") + error.what());
@@ -165,7 +166,7 @@ void add_results(Napi::Env env, Napi::Object task, const std::shared_ptr<StoreSe
 
 }  // namespace
 
-Napi::Value search_store(const Napi::CallbackInfo& info, const RowStore& store) {
+Napi::Value search_store(const Napi::CallbackInfo& info, RowStore& store) {
   const Napi::Env env = info.Env();
   const auto [search, threads] = arguments(info, store);
   Napi::Object task = start_task(env, search, std::min(threads, search->search().units()));
@@ -173,7 +174,7 @@ Napi::Value search_store(const Napi::CallbackInfo& info, const RowStore& store) 
   return task;
 }
 
-Napi::Value search_store_sync(const Napi::CallbackInfo& info, const RowStore& store) {
+Napi::Value search_store_sync(const Napi::CallbackInfo& info, RowStore& store) {
   const auto [search, threads] = arguments(info, store);
   try {
     search->run_here(threads);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "../search/int8_codes.h"
+#include "../search/kept_norms.h"
 #include "row_codec.h"
 
 namespace embedlane {
@@ -53,6 +54,7 @@ struct Segment {
   size_t count = 0;
   size_t capacity = 0;
   std::shared_ptr<SegmentCodes> codes;  // null: none, or not yet
+  std::shared_ptr<KeptNorms> norms;     // null: none, or not yet
 
   // Memory for rows and their codes. Throws std::bad_alloc.
   static Segment allocate(const RowCodec& codec, Acceleration acceleration, size_t row_bytes);

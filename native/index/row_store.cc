@@ -143,6 +143,16 @@ bool RowStore::prepare(size_t rows) {
   return false;
 }
 
+void RowStore::keep_norms() {
+  // Codes have theirs, and bits need none.
+  if (acceleration_ == Acceleration::kInt8 || codec_.dtype() == Dtype::kB1) return;
+  for (Segment& segment : segments_) {
+    if (segment.norms) continue;
+    segment.norms = std::make_shared<KeptNorms>(segment.capacity);
+    memory_bytes_ += segment.capacity * KeptNorms::kBytes;
+  }
+}
+
 const Segment& RowStore::segment_of(size_t row) const {
   const auto after = std::upper_bound(segments_.begin(), segments_.end(), row,
                                       [](size_t at, const Segment& segment) { return at < segment.first; });
@@ -173,7 +183,7 @@ std::vector<RowSegment> RowStore::snapshot(size_t rows) const {
     const size_t count = std::min(segment.count, rows - segment.first);
     const bool coded = segment.codes && segment.codes->count >= count;
     taken.push_back({segment.owner, segment.rows, segment.scales, coded ? segment.codes : nullptr,
-                     codec_.stride(), count});
+                     segment.norms, codec_.stride(), count});
   }
   return taken;
 }

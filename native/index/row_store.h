@@ -18,6 +18,7 @@ struct RowSegment {
   const uint8_t* rows;
   const float* scales;                        // null: the dtype has none
   std::shared_ptr<const SegmentCodes> codes;  // null: not all of these rows have them
+  std::shared_ptr<KeptNorms> norms;           // null: none
   size_t stride;
   size_t count;
 };
@@ -54,6 +55,9 @@ class RowStore {
   // Makes the codes of up to `rows` mapped rows that have none yet; returns whether any are left. Throws
   // std::bad_alloc. Rows that were added have theirs at once.
   bool prepare(size_t rows);
+
+  // Makes room for the norms that searches with several queries will want. Throws std::bad_alloc.
+  void keep_norms();
 
   // The bytes of a row and its scale; `row` is less than rows().
   const uint8_t* row(size_t row, float* scale) const;

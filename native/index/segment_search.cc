@@ -13,6 +13,7 @@ std::unique_ptr<Search> search_segments(SearchInput input, const std::vector<Row
     RowBlock block;
     block.rows = segment.rows;
     block.scales = segment.scales;
+    block.kept_norms = segment.norms.get();
     if (segment.codes && acceleration == Acceleration::kInt8) {
       block.norms = segment.codes->norms();
       block.int8 = &segment.codes->int8;

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 
 #include "../kernels/tiles.h"
 #include "order.h"
-#include "survivor.h"
 
 namespace embedlane {
 
@@ -45,94 +46,90 @@ class FilterBounds {
     half_ = float(0.5 * (1 - slack_ - 8 * u));
   }
 
-  // Sets B and A for a query whose k-th best goodness so far is `kth` (NaN: fewer than k found). `square` is
-  // ‖q‖².
-  void query(double square, float kth, float* base, float* slope) const {
-    *base = -std::numeric_limits<float>::infinity();
-    *slope = 0;
-    if (!usable_ || !(kth > *base)) return;
-    if (!(square >= kMinNorm * kMinNorm && square <= kMaxNorm * kMaxNorm)) return;
-    const double u = 0x1p-24;
+  // What is known of a query. Where 8-bit codes are scanned, x ≈ scale · code on both sides, and f is the dot
+  // product of those. With e the differences, q·x - f = e_q·x + (q - e_q)·e_x, which ‖e_q‖‖x‖ and ‖q -
+  // e_q‖‖e_x‖ bound.
+  struct Query {
+    double square;     // ‖q‖²
+    double norm;       // ‖q‖
+    double per_norm;   // E, as far as it grows with the row's norm,
+    double per_error;  // and with ‖e_x‖
+    bool usable;
+  };
+  // `code_norm` is ‖q - e_q‖ and `code_error` ‖e_q‖; zeros where there are no codes.
+  Query query(double square, double code_norm, double code_error) const {
     const double norm = std::sqrt(square);
+    return {square, norm, slack_ * norm + code_error * (1 + kCodeMargin), code_norm * (1 + kCodeMargin),
+            usable_ && square >= kMinNorm * kMinNorm && square <= kMaxNorm * kMaxNorm};
+  }
+
+  // Sets A and B for a query whose k-th best goodness so far is `kth` (NaN: fewer than k found), and what the
+  // threshold has more for a row's ‖e_x‖.
+  void threshold(const Query& query, float kth, float* base, float* slope, float* error_slope) const {
+    *base = -kInfinity;
+    *slope = *error_slope = 0;
+    if (!query.usable || !(kth > *base)) return;
+    const double u = 0x1p-24;
     const double underflow = (double(dims_) + 8) * 0x1p-125;
+    const double goodness = kth, size = std::fabs(goodness);
+    *slope = round_down(-query.per_norm);
+    *error_slope = round_down(-query.per_error);
     switch (metric_) {
       case Metric::kDot:
-        *base = round_down(double(kth) - 6 * u * std::fabs(double(kth)) - underflow);
-        *slope = round_down(-slack_ * norm);
+        *base = round_down(goodness - 6 * u * size - underflow);
         return;
       case Metric::kCosine:
         *base = round_down(-underflow);
-        *slope = round_down((double(kth) - slack_ - std::fabs(double(kth)) * slack_) * norm);
+        *slope = round_down((goodness - size * slack_) * query.norm - query.per_norm);
         return;
       default: {
-        const double limit = double(kth) * double(kth);
-        *base = round_down((square - limit) / 2 - 6 * u * (square + limit) - underflow);
-        *slope = round_down(-slack_ * norm);
-        return;
+        const double limit = goodness * goodness;
+        *base = round_down((query.square - limit) / 2 - 6 * u * (query.square + limit) - underflow);
       }
     }
   }
 
-  // The same for codes of 8 bits: x ≈ scale · code on both sides, and f is the dot product of those. With e
-  // the differences, q·x - f = e_q·x + (q - e_q)·e_x, so the threshold has ‖e_q‖‖x‖ and ‖q - e_q‖‖e_x‖ less.
-  void query(double square, float kth, double code_norm, double code_error, float* base, float* slope,
-             float* error_slope) const {
-    query(square, kth, base, slope);
-    *error_slope = 0;
-    if (*base == -std::numeric_limits<float>::infinity()) return;
-    *slope = round_down(double(*slope) - code_error * (1 + kCodeMargin));
-    *error_slope = round_down(-code_norm * (1 + kCodeMargin));
-  }
-
-  // The other direction, of rows that passed: between which goodnesses (see order.h) are their canonical
-  // ones? `code_norm` and `code_error` of the query as above; zeros where there are no codes. Nothing known:
-  // -Inf to +Inf. From |value - q·x| <= E, in float64, as above:
+  // The other direction, of rows that passed: between which goodnesses (see order.h) is their canonical one?
+  struct Range {
+    float low, high;
+  };
+  // `value` is the filter's, `norm` as it uses it, `error` of the row's code. Nothing known: -Inf to +Inf.
+  // From |value - q·x| <= E, in float64, as above:
   //   dot     value ± E, and 2u of it
   //   cosine  (value ± E) / ‖q‖‖x‖, and slack of it for the norm's own error
   //   l2      the root of ‖q‖² + ‖x‖² - 2(value ± E), and slack of the squares for the norm's own error
-  void ranges(double square, double code_norm, double code_error, const Survivor* survivors, size_t count,
-              float* lows, float* highs) const {
-    const bool usable_query = usable_ && square >= kMinNorm * kMinNorm && square <= kMaxNorm * kMaxNorm;
+  Range range(const Query& query, float value, float norm, float error) const {
+    if (!(query.usable && usable(norm) && std::fabs(value) <= kLargest)) return {-kInfinity, kInfinity};
     const double u = 0x1p-24;
-    const double norm = std::sqrt(square);
-    const double per_norm = slack_ * norm + code_error * (1 + kCodeMargin);
-    const double per_error = code_norm * (1 + kCodeMargin);
     const double underflow = (double(dims_) + 8) * 0x1p-125;
-    const double slack = slack_;
-    const auto each = [=](auto range) {
-      // Without branches: several at a time.
-      for (size_t i = 0; i < count; i++) {
-        const Survivor& row = survivors[i];
-        const double value = row.value, width = per_norm * row.norm + per_error * row.error + underflow;
-        const auto [low, high] = range(value, width, double(row.norm));
-        const bool known =
-            usable_query & usable(row.norm) & (row.value >= -kLargest) & (row.value <= kLargest);
-        // More than the rounding to float32.
-        lows[i] = known ? float(low - std::fabs(low) * (2 * u) - kTiny) : -kInfinity;
-        highs[i] = known ? float(high + std::fabs(high) * (2 * u) + kTiny) : kInfinity;
-      }
-    };
+    const double width = query.per_norm * double(norm) + query.per_error * double(error) + underflow;
+    const double dot = value;
+    double low, high;
     switch (metric_) {
-      case Metric::kDot:
-        return each([=](double value, double width, double) {
-          const double more = width + 4 * u * (std::fabs(value) + width);
-          return Interval{value - more, value + more};
-        });
-      case Metric::kCosine:
-        return each([=](double value, double width, double row_norm) {
-          const double inverse = 1 / (norm * row_norm), cosine = value * inverse, part = width * inverse;
-          const double more = part + slack * (std::fabs(cosine) + part);
-          return Interval{cosine - more, cosine + more};
-        });
-      default:
-        return each([=](double value, double width, double row_norm) {
-          const double squares = square + row_norm * row_norm;
-          const double distance = squares - 2 * value, more = 2 * width + 2 * slack * squares;
-          const double most = distance + more, least = distance - more;
-          return Interval{-std::sqrt(most > 0 ? most : 0) * (1 + 4 * u),
-                          -std::sqrt(least > 0 ? least : 0) * (1 - 4 * u)};
-        });
+      case Metric::kDot: {
+        const double more = width + 4 * u * (std::fabs(dot) + width);
+        low = dot - more;
+        high = dot + more;
+        break;
+      }
+      case Metric::kCosine: {
+        const double inverse = 1 / (query.norm * double(norm));
+        const double cosine = dot * inverse, part = width * inverse;
+        const double more = part + slack_ * (std::fabs(cosine) + part);
+        low = cosine - more;
+        high = cosine + more;
+        break;
+      }
+      default: {
+        const double squares = query.square + double(norm) * double(norm);
+        const double distance = squares - 2 * dot, more = 2 * width + 2 * slack_ * squares;
+        const double most = distance + more, least = distance - more;
+        low = -std::sqrt(most > 0 ? most : 0) * (1 + 4 * u);
+        high = -std::sqrt(least > 0 ? least : 0) * (1 - 4 * u);
+      }
     }
+    // More than the rounding to float32.
+    return {float(low - std::fabs(low) * (2 * u) - kTiny), float(high + std::fabs(high) * (2 * u) + kTiny)};
   }
 
   // Writes the norms and C of `count` rows. Of l2, C = ‖x‖² / 2, which `half_` shrinks: the root's rounding
@@ -153,14 +150,14 @@ class FilterBounds {
   static constexpr double kMaxNorm = 1e18;
   static constexpr double kMinNorm = 1e-12;
 
-  struct Interval {
-    double low, high;
-  };
   static bool usable(float norm) { return (norm >= float(kMinNorm)) & (norm <= float(kMaxNorm)); }
   static float round_down(double x) {
-    const float rounded = float(std::clamp(x, -double(kLargest), double(kLargest)));
-    if (x < -double(kLargest)) return -std::numeric_limits<float>::infinity();
-    return double(rounded) > x ? std::nextafter(rounded, -std::numeric_limits<float>::infinity()) : rounded;
+    if (x < -double(kLargest)) return -kInfinity;
+    const float rounded = float(std::min(x, double(kLargest)));
+    if (double(rounded) <= x) return rounded;
+    const uint32_t bits = std::bit_cast<uint32_t>(rounded);
+    if (rounded == 0) return -std::numeric_limits<float>::denorm_min();
+    return std::bit_cast<float>(rounded < 0 ? bits + 1 : bits - 1);
   }
   static constexpr float kInfinity = std::numeric_limits<float>::infinity();
   // Of float32, and more than its smallest.

@@ -8,6 +8,7 @@
 #include "../kernels/dtype.h"
 #include "../threads/job.h"
 #include "int8_codes.h"
+#include "kept_norms.h"
 #include "scores.h"
 
 namespace embedlane {
@@ -27,6 +28,8 @@ struct RowBlock {
   // Of kF32, for a search with `candidates`: the rows' signs as rows of kB1, 1 for elements above 0.
   const void* signs = nullptr;
   size_t sign_stride = 0;
+  // Of these rows and their scales. Null: norms that are not given are computed in every search.
+  KeptNorms* kept_norms = nullptr;
 };
 
 // What to search. The memory stays the caller's and must outlive the search.

@@ -25,10 +25,6 @@ constexpr size_t kPanelBytes = 384 * 1024;
 // the rows of the next.
 constexpr size_t kMaxRun = 8;
 constexpr size_t kLeastRuns = 64;
-// First rows of a thread, of which it makes thresholds all at once, if they are many more than are to be
-// found.
-constexpr size_t kSeedRows = 1024;
-constexpr size_t kMostSown = 16;
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -62,7 +58,6 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
   group_size_ = round_up((input_.query_count + groups - 1) / groups, panel);
   piece_rows_ = std::clamp<size_t>(kPieceBytes / std::max<size_t>(scan_bytes_, 1), 1, kMaxPieceRows);
   if (piece_rows_ > tiles_.rows) piece_rows_ -= piece_rows_ % tiles_.rows;
-  if (tile_ && input_.k <= kMostSown && !input_.radius) seed_rows_ = std::min(piece_rows_, kSeedRows);
   // A filter may leave few rows of a piece, and at its end none that were asked for are on their way.
   if (input_.allowed && !tile_) {
     piece_rows_ = std::clamp(rows_of(input_.blocks) / kLeastRuns, piece_rows_, kMaxPieceRows);
@@ -102,6 +97,7 @@ BitCounts TopKSearch::choose_bit_counts() const {
 
 void TopKSearch::allocate() {
   thresholds_ = std::vector<std::atomic<uint32_t>>(input_.query_count);
+  lows_ = std::vector<KnownLows>(input_.query_count);
   results_.resize(input_.query_count);
 }
 

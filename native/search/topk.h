@@ -7,6 +7,7 @@
 
 #include "../kernels/dispatch.h"
 #include "bounds.h"
+#include "known_lows.h"
 #include "order.h"
 #include "search.h"
 
@@ -50,14 +51,13 @@ class TopKSearch : public Search {
   FilterBounds bounds_;
   BitCounts bit_counts_;
   size_t query_stride_;
-  bool coded_;            // scans 8-bit codes
-  const TileSet* tile_;   // of the filter; null: canonical scores for every pair
-  bool widened_;          // 16-bit floats are scanned as float32, of which there are tiles
-  size_t scan_bytes_;     // of a row that is scanned
-  size_t group_size_;     // queries that are searched together
-  size_t piece_rows_;     // rows per unit of work
-  size_t seed_rows_ = 0;  // rows that a thread makes its first thresholds of
-  size_t pieces_ = 0;     // units of work per group
+  bool coded_;           // scans 8-bit codes
+  const TileSet* tile_;  // of the filter; null: canonical scores for every pair
+  bool widened_;         // 16-bit floats are scanned as float32, of which there are tiles
+  size_t scan_bytes_;    // of a row that is scanned
+  size_t group_size_;    // queries that are searched together
+  size_t piece_rows_;    // rows per unit of work
+  size_t pieces_ = 0;    // units of work per group
   size_t items_;
   size_t run_;                        // units that a thread takes at a time
   std::vector<size_t> piece_starts_;  // per block, its first unit
@@ -65,6 +65,7 @@ class TopKSearch : public Search {
   std::atomic<uint64_t> scored_{0};
   // Per query, the score half of the best k-th key that any thread has seen.
   std::vector<std::atomic<uint32_t>> thresholds_;
+  std::vector<KnownLows> lows_;  // per query
   std::once_flag allocated_;
   std::mutex merge_mutex_;
   std::vector<std::vector<Key>> results_;  // per query

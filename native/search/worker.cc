@@ -1,7 +1,6 @@
 #include "worker.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 #include <functional>
@@ -14,16 +13,9 @@ namespace {
 constexpr size_t kLeastSurvivors = 64;
 constexpr size_t kMostSurvivors = 1024;
 
-// The scales of rows that have none.
-constexpr float kZeros[kMaxPanel] = {};
+// The errors and the scales of rows that have none.
+constexpr float kZeros[kMaxTileRows] = {};
 constexpr float kOnes[kMaxTileRows] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-constexpr std::array<float, kMaxPanel> no_thresholds() {
-  std::array<float, kMaxPanel> all{};
-  all.fill(kMinusInfinity);
-  return all;
-}
-constexpr std::array<float, kMaxPanel> kNoThresholds = no_thresholds();
 
 size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -54,9 +46,8 @@ TopKSearch::Worker::Worker(TopKSearch& search)
   if (s_.tile_ || s_.coded_) {
     survivors_ = std::make_unique_for_overwrite<Survivor[]>(group_ * room_);
     held_.assign(group_, 0);
-    full_.assign(group_, room_);
-    lows_.resize(room_);
-    highs_.resize(room_);
+    raised_.resize(group_);
+    queries_.resize(group_);
   }
   if (s_.coded_) {
     codes_.resize(group_ * in_.dims);
@@ -69,7 +60,6 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     if (s_.bit_counts_) counts_.resize(kStreamRows);
   } else {
     panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
-    if (s_.seed_rows_ > 0) seeds_ = aligned<float>(s_.seed_rows_ * kMaxPanel);
     norms_ = aligned<float>(rows);
     offsets_ = aligned<float>(rows);
   }
@@ -91,7 +81,7 @@ void TopKSearch::Worker::run() {
       group = item / s_.pieces_;
       begin(group * s_.group_size_);
     }
-    adopt_thresholds();
+    for (size_t q = 0; q < group_; q++) adopt_threshold(q);
     const size_t piece = item % s_.pieces_;
     const auto after = std::upper_bound(s_.piece_starts_.begin(), s_.piece_starts_.end(), piece);
     const size_t b = size_t(after - s_.piece_starts_.begin()) - 1;
@@ -119,10 +109,13 @@ void TopKSearch::Worker::begin(size_t first) {
       query_scales_[q] = scored_query(q).scale;
     }
     if (s_.widened_) copy_row(query(q), reinterpret_cast<char*>(wide_queries_.data() + q * in_.dims));
+    if (survivors_) {
+      queries_[q] = s_.bounds_.query(scanned_square(q), s_.coded_ ? code_norms_[q] : 0,
+                                     s_.coded_ ? code_errors_[q] : 0);
+    }
     set_bounds(q);
   }
   if (s_.tile_) pack_queries();
-  fresh_ = s_.seed_rows_ > 0;
 }
 
 // Interleaves each panel of queries by groups; the last one is padded with zeros to a whole vector.
@@ -169,24 +162,17 @@ void TopKSearch::Worker::encode(size_t q) {
 }
 
 void TopKSearch::Worker::set_bounds(size_t q) {
-  if (!s_.tile_ && !s_.coded_) return;  // scores or counts are compared themselves
+  if (!survivors_) return;  // scores or counts are compared themselves
+  raised_[q] = 0;
   const float kth = kth_[q] == 0 ? NAN : key_goodness(kth_[q]);
-  if (s_.coded_) {
-    s_.bounds_.query(squares_[q], kth, code_norms_[q], code_errors_[q], &base_[q], &slope_[q],
-                     &error_slope_[q]);
-  } else {
-    s_.bounds_.query(scanned_square(q), kth, &base_[q], &slope_[q]);
-  }
+  s_.bounds_.threshold(queries_[q], kth, &base_[q], &slope_[q], &error_slope_[q]);
 }
 
-// Another thread's k-th best is a bound for this thread too: that many better rows exist.
-void TopKSearch::Worker::adopt_thresholds() {
-  for (size_t q = 0; q < group_; q++) {
-    const uint32_t high = s_.thresholds_[first_ + q].load(std::memory_order_relaxed);
-    if (high <= uint32_t(kth_[q] >> 32)) continue;
-    kth_[q] = Key(high) << 32;
-    set_bounds(q);
-  }
+void TopKSearch::Worker::adopt_threshold(size_t q) {
+  const uint32_t high = s_.thresholds_[first_ + q].load(std::memory_order_relaxed);
+  const bool higher = high > uint32_t(kth_[q] >> 32);
+  if (higher) kth_[q] = Key(high) << 32;
+  if (higher || (survivors_ && raised_[q] > 0)) set_bounds(q);
 }
 
 bool TopKSearch::Worker::push(size_t q, float score, uint32_t row) {
@@ -271,10 +257,16 @@ void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {
   if (rows.norms) {
     from = rows.norms + r;
   } else {
-    s_.tile_->squares(rows.data + r * rows.stride, rows.stride, count, s_.scan_bytes_, norms);
-    for (size_t i = 0; i < count; i++) norms[i] = std::sqrt(norms[i]);
-    if (rows.scales) {
-      for (size_t i = 0; i < count; i++) norms[i] *= std::fabs(rows.scales[r + i]);
+    const RowBlock& block = in_.blocks[rows.block];
+    KeptNorms* const kept = rows.picks ? nullptr : block.kept_norms;
+    const size_t index = rows.first - block.first_row + r;
+    if (!kept || !kept->read(index, count, norms)) {
+      s_.tile_->squares(rows.data + r * rows.stride, rows.stride, count, s_.scan_bytes_, norms);
+      for (size_t i = 0; i < count; i++) norms[i] = std::sqrt(norms[i]);
+      if (rows.scales) {
+        for (size_t i = 0; i < count; i++) norms[i] *= std::fabs(rows.scales[r + i]);
+      }
+      if (kept) kept->write(index, count, norms);
     }
   }
   s_.bounds_.rows(from, count, norms, offsets_.get() + r);
@@ -287,7 +279,6 @@ void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
     const size_t w = width / tiles.vector_queries - 1;
     const size_t valid = std::min(width, group_ - q);
     const uint32_t valid_queries = valid < 32 ? (uint32_t(1) << valid) - 1 : ~uint32_t(0);
-    const size_t seeds = fresh_ ? std::min(rows.count, s_.seed_rows_) / tiles.rows * tiles.rows : 0;
     for (size_t r = 0; r < rows.count;) {
       const bool whole = rows.count - r >= tiles.rows;
       const size_t height = whole ? tiles.rows : 1;
@@ -296,7 +287,6 @@ void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
       if (widens) widen(*narrow, r, height);
       if (q == 0) measure(rows, r, height);
       const Rows& next = widens ? *narrow : rows;
-      const bool sows = r < seeds;
       const TileInput input = {panels_.get() + q * groups_ * kGroupBytes,
                                rows.data + r * rows.stride,
                                rows.stride,
@@ -307,16 +297,14 @@ void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
                                query_scales_.data() + q,
                                rows.errors ? rows.errors + r : kZeros,
                                error_slope_.data() + q,
-                               sows ? kNoThresholds.data() : base_.data() + q,
-                               sows ? kZeros : slope_.data() + q,
+                               base_.data() + q,
+                               slope_.data() + q,
                                norms_.get() + r,
                                offsets_.get() + r};
       uint32_t masks[kMaxTileRows];
       float values[kMaxTileRows * kMaxPanel];
-      float* const products = sows ? seeds_.get() + r * width : values;
-      uint32_t left = (whole ? s_.tile_->full : s_.tile_->row)[w](input, masks, products);
-      if (sows && r + height == seeds) sow(rows, seeds, q, width, valid);
-      for (; !sows && left != 0; left &= left - 1) {
+      uint32_t left = (whole ? s_.tile_->full : s_.tile_->row)[w](input, masks, values);
+      for (; left != 0; left &= left - 1) {
         const size_t i = size_t(std::countr_zero(left));
         for (uint32_t mask = masks[i] & valid_queries; mask != 0; mask &= mask - 1) {
           const size_t j = size_t(std::countr_zero(mask));
@@ -326,12 +314,13 @@ void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
       r += height;
     }
   }
-  fresh_ = false;
 }
 
 void TopKSearch::Worker::merge() {
+  const bool other_groups = s_.items_ > s_.pieces_;
   std::lock_guard lock(s_.merge_mutex_);
   for (size_t q = 0; q < group_; q++) {
+    if (other_groups) s_.lows_[first_ + q].forget();
     std::vector<Key>& results = s_.results_[first_ + q];
     if (results.empty()) {
       results.swap(candidates_[q]);

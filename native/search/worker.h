@@ -82,24 +82,18 @@ class TopKSearch::Worker {
     return squares_[q] * scale * scale;
   }
   void set_bounds(size_t q);
-  void adopt_thresholds();
+  // Another thread's k-th best is a bound for this thread too: that many better rows exist. Tells the filter.
+  void adopt_threshold(size_t q);
   // Whether the threshold became higher, of which the caller tells all by publish().
   bool push(size_t q, float score, uint32_t row);
   void publish(size_t q);
 
   // Keeps a row that passed the filter, which computed `value`; `norm` as FilterBounds uses it.
-  void add(const Rows& rows, size_t r, size_t q, float value, float norm);
-  // And settles when it is time to.
   void keep(const Rows& rows, size_t r, size_t q, float value, float norm);
-  // The first rows of a group, of which seeds_ has the products with a panel of queries: thresholds come from
-  // the best of many small shares of them, and what passes those is kept.
-  void sow(const Rows& rows, size_t count, size_t first_query, size_t width, size_t queries);
-  // Raises the query's threshold to what the k-th best of its survivors has at least. Fills lows_ and highs_.
-  void raise(size_t q);
-  // And drops those that it rules out. Scores the others if they leave little room.
+  // The query's threshold rises to what the k-th best of the rows that were kept has at least.
+  void raise(size_t q, float low);
+  // Drops the query's survivors that its threshold rules out. Scores the others if they leave little room.
   void settle(size_t q);
-  // Fills lows_ and highs_ for them.
-  void find_ranges(size_t q);
   // Canonical scores of the query's survivors, of which none is left.
   void score_survivors(size_t q);
   void score_all_survivors();
@@ -152,14 +146,12 @@ class TopKSearch::Worker {
   std::vector<float> error_slope_;
   std::vector<float> wide_queries_;
   Aligned<float> norms_, offsets_;
-  // Per query, room for so many survivors; how many there are, and at how many it is time to settle.
+  // Per query, room for so many survivors, and how many there are.
   size_t room_;
   std::unique_ptr<Survivor[]> survivors_;
-  std::vector<size_t> held_, full_;
-  std::vector<float> lows_, highs_;
-  std::vector<uint32_t> order_;
-  bool fresh_ = false;  // no row of the group was looked at
-  Aligned<float> seeds_;
+  std::vector<size_t> held_;
+  std::vector<uint32_t> raised_;  // per query, how often its threshold rose since the filter was told
+  std::vector<FilterBounds::Query> queries_;
   std::vector<double> scratch_;
   std::vector<uint32_t> counts_;
   std::vector<uint32_t> picks_;

@@ -12,10 +12,6 @@ namespace {
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-struct Range {
-  float low, high;
-};
-
 // One panel of queries against one tile of rows, or a single row.
 struct Filter {
   Filter(Level level, Metric metric, size_t dims, size_t width, size_t count)
@@ -43,7 +39,8 @@ struct Filter {
   // Bit r: whether row r stays, for query q with this k-th best goodness.
   uint32_t rows_left(size_t q, double square, float kth) {
     std::vector<float> base(queries, 0), slope(queries, 0);
-    bounds.query(square, kth, &base[q], &slope[q]);
+    float error_slope;
+    bounds.threshold(bounds.query(square, 0, 0), kth, &base[q], &slope[q], &error_slope);
     uint32_t masks[kMaxTileRows];
     TileInput input = {};
     input.panel = reinterpret_cast<const char*>(panel.data());
@@ -62,11 +59,8 @@ struct Filter {
   }
 
   // What the filter knows of the goodness of row r for query q, if it passed.
-  Range range(size_t q, double square, size_t r) const {
-    const Survivor survivor = {values[r * queries + q], norms[r], 0, 0, 0};
-    Range range;
-    bounds.ranges(square, 0, 0, &survivor, 1, &range.low, &range.high);
-    return range;
+  FilterBounds::Range range(size_t q, double square, size_t r) const {
+    return bounds.range(bounds.query(square, 0, 0), values[r * queries + q], norms[r], 0);
   }
 
   float score(const float* query, double square, size_t r) const {
@@ -116,7 +110,7 @@ TEST(filter_never_drops_a_row_that_could_enter) {
               const float goodness = smaller_is_better(metric) ? -score : score;
               CHECK_MESSAGE(filter.rows_left(q, square, goodness) >> r & 1,
                             std::string(level_name(level)) + " drops a row, dims " + std::to_string(dims));
-              const Range range = filter.range(q, square, r);
+              const FilterBounds::Range range = filter.range(q, square, r);
               CHECK_MESSAGE(
                   !(goodness < range.low) && !(goodness > range.high),
                   std::string(level_name(level)) + " mistakes a score, dims " + std::to_string(dims));
@@ -160,7 +154,7 @@ TEST(filter_knows_scores_well) {
       const double square = square_of(filter.kernels, query_rows.data(), 384);
       CHECK(filter.rows_left(0, square, kNan) + 1 == 1u << filter.count);
       for (size_t r = 0; r < filter.count; r++) {
-        const Range range = filter.range(0, square, r);
+        const FilterBounds::Range range = filter.range(0, square, r);
         const float unit = metric == Metric::kDot ? float(square) : 1 + std::fabs(range.high);
         CHECK(range.high - range.low < 1e-3f * unit);
       }

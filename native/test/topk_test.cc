@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <thread>
 
 #include "runner.h"
@@ -105,11 +106,14 @@ struct Corpus {
         std::memcpy(memory.back().data() + r * stride, rows.data() + (row + r) * bytes, bytes);
       }
       blocks.push_back({memory.back().data(), stride, here, uint32_t(row)});
+      // Some norms are kept: those that one search has computed, the next ones read.
+      if (b % 2 == 0) blocks.back().kept_norms = norms.emplace_back(std::make_unique<KeptNorms>(here)).get();
       row += here;
     }
     std::reverse(blocks.begin(), blocks.end());
   }
   std::vector<std::vector<char>> memory;
+  std::vector<std::unique_ptr<KeptNorms>> norms;
   std::vector<RowBlock> blocks;
 };
 
@@ -307,7 +311,11 @@ TEST(search_of_every_dtype) {
         std::vector<float> scales = random.vector(rows), query_scales = random.vector(query_count);
         for (float& scale : scales) scale = std::fabs(scale);
         for (float& scale : query_scales) scale = std::fabs(scale);
-        for (RowBlock& block : in.blocks) block.scales = scales.data() + block.first_row;
+        std::vector<std::unique_ptr<KeptNorms>> norms;
+        for (RowBlock& block : in.blocks) {
+          block.scales = scales.data() + block.first_row;
+          block.kept_norms = norms.emplace_back(std::make_unique<KeptNorms>(block.count)).get();
+        }
         in.query_scales = query_scales.data();
         check_search(in);
       }
