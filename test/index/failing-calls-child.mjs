@@ -1,7 +1,7 @@
 /**
  * Changes an index while calls of the system fail (see failing-calls.c), each of them in turn, and says what came of it.
  *
- *   node failing-calls-child.mjs <folder> <plan file> <JSON: [{ calls, error, times }]>
+ *   node failing-calls-child.mjs <folder> <plan file> <JSON: [{ calls, error, times, step? }]>
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { cp, readdir, rm } from 'node:fs/promises';
@@ -99,7 +99,7 @@ const outcomes = [];
 for (const planned of JSON.parse(cases)) {
   const runs = [];
   const more = () => (planned.times === 'alternating' ? runs.length < 2 : (runs.at(-1)?.came ?? true));
-  for (let skip = 0; more(); skip++) {
+  for (let skip = 0; more(); skip += planned.step ?? 1) {
     runs.push(await once(planned, skip, skip % 2 === 0 ? 'mmap' : 'memory'));
   }
   outcomes.push({ planned, runs });

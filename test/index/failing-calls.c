@@ -118,8 +118,9 @@ TRANSFER(pread, READ, (int file, void *data, size_t count, off_t offset), (file,
 TRANSFER(pread64, READ, (int file, void *data, size_t count, off_t offset), (file, data, count, offset))
 TRANSFER(pwrite, WRITE, (int file, const void *data, size_t count, off_t offset), (file, data, count, offset))
 TRANSFER(pwrite64, WRITE, (int file, const void *data, size_t count, off_t offset), (file, data, count, offset))
-CALL(int, fsync, (int file), (file), file_fails(SYNC, file))
-CALL(int, fdatasync, (int file), (file), file_fails(SYNC, file))
+// No test ends the machine, so that nothing need reach its disk.
+int fsync(int file) { return file_fails(SYNC, file) ? -1 : 0; }
+int fdatasync(int file) { return file_fails(SYNC, file) ? -1 : 0; }
 CALL(int, rename, (const char *from, const char *to), (from, to), path_fails(RENAME, from))
 CALL(int, ftruncate, (int file, off_t length), (file, length), file_fails(TRUNCATE, file))
 CALL(int, ftruncate64, (int file, off_t length), (file, length), file_fails(TRUNCATE, file))

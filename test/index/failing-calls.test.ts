@@ -25,6 +25,8 @@ interface Planned {
   error: string | null;
   /** each of them alone; all from one on; every other one */
   times: 'once' | 'lasting' | 'alternating';
+  /** 2: of every second one */
+  step?: number;
 }
 
 interface Run {
@@ -83,11 +85,11 @@ describe.skipIf(!compiled)('a call of the system', () => {
   it('that fails is an ERR_IO that names the place, and leaves the state before or after', async () => {
     const writes = ['openWrite', 'rename', 'truncate', 'makeFolder', 'remove'];
     const cases: Planned[] = [
-      { calls: ['openRead'], error: 'EACCES', times: 'once' },
+      { calls: ['openRead'], error: 'EACCES', times: 'once', step: 3 },
       { calls: ['openWrite'], error: 'EACCES', times: 'once' },
-      { calls: ['openRead', 'openWrite'], error: 'EACCES', times: 'lasting' },
+      { calls: ['openRead', 'openWrite'], error: 'EACCES', times: 'lasting', step: 3 },
       { calls: writes, error: 'EROFS', times: 'lasting' },
-      { calls: ['read'], error: 'EIO', times: 'once' },
+      { calls: ['read'], error: 'EIO', times: 'once', step: 3 },
       { calls: ['write'], error: 'ENOSPC', times: 'once' },
       { calls: ['write', 'openWrite', 'makeFolder'], error: 'ENOSPC', times: 'lasting' },
       { calls: ['sync'], error: 'EIO', times: 'once' },
