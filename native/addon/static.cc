@@ -158,7 +158,8 @@ class EmbedJob : public AsyncJob {
   }
 
  private:
-  static constexpr size_t kGroup = 64;
+  // The tables of the tokenizer and that of the vectors take turns in the caches.
+  static constexpr size_t kGroup = 256;
 
   // As many texts as there is room for from `first` on; returns the next.
   size_t embed_group(size_t first, Desk& desk) {

@@ -20,6 +20,18 @@ struct AsciiWord {
   uint64_t bytes[2];  // in order, zeros behind the last
   size_t length;
 
+  // The first `length` of the bytes at `from`, of which all that `bytes` has room for may be read.
+  static AsciiWord first(const uint8_t* from, size_t length) {
+    AsciiWord word;
+    word.length = length;
+    std::memcpy(word.bytes, from, sizeof word.bytes);
+    uint64_t kept[2];
+    std::memcpy(kept, kKept + kMost - length, sizeof kept);
+    word.bytes[0] &= kept[0];
+    word.bytes[1] &= kept[1];
+    return word;
+  }
+
   bool equals(const uint64_t* other) const { return ((bytes[0] ^ other[0]) | (bytes[1] ^ other[1])) == 0; }
 
   uint64_t hash() const {
@@ -27,6 +39,11 @@ struct AsciiWord {
     const uint64_t mixed = (bytes[0] ^ std::rotl(bytes[1], 31) * kSpread) * kSpread;
     return mixed ^ mixed >> 32;
   }
+
+ private:
+  // The first n bytes at kKept + kMost - n are set, the others clear.
+  static constexpr uint8_t kKept[kMost + 16] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                255, 255, 255, 255, 255, 255, 255};
 };
 
 // Units of text as bytes, and what they are: bit i of each set is for unit i. The instructions are those that
@@ -53,23 +70,11 @@ class AsciiBlock {
   }
 
   // `length` characters from `start` on, at most AsciiWord::kMost.
-  AsciiWord word(size_t start, size_t length) const {
-    AsciiWord word;
-    word.length = length;
-    std::memcpy(word.bytes, bytes_ + start, sizeof word.bytes);
-    uint64_t kept[2];
-    std::memcpy(kept, kKept + AsciiWord::kMost - length, sizeof kept);
-    word.bytes[0] &= kept[0];
-    word.bytes[1] &= kept[1];
-    return word;
-  }
+  AsciiWord word(size_t start, size_t length) const { return AsciiWord::first(bytes_ + start, length); }
 
  private:
   static constexpr size_t kStep = 16;
   static constexpr uint8_t kCaseBit = 0x20;
-  // The first n bytes at kKept + kMost - n are set, the others clear.
-  static constexpr uint8_t kKept[AsciiWord::kMost + 16] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                                           255, 255, 255, 255, 255, 255, 255};
 
   void read_step(const uint16_t* units, size_t i, bool lowercase);
   uint64_t step_places_of(uint8_t character, size_t i) const;

@@ -34,8 +34,9 @@ inline bool is_ascii_letter_or_digit(uint32_t character) {
   return (lower >= 'a' && lower <= 'z') || (character >= '0' && character <= '9');
 }
 
-// A token that is a short word of ASCII letters and digits, or nothing.
-std::optional<AsciiWord> as_ascii_word(std::span<const uint16_t> token) {
+// What is a short word of ASCII letters and digits as such, or nothing.
+template <class Character>
+std::optional<AsciiWord> as_ascii_word(std::span<const Character> token) {
   if (token.empty() || token.size() > AsciiWord::kMost) return std::nullopt;
   uint8_t bytes[sizeof AsciiWord::bytes] = {};
   for (size_t i = 0; i < token.size(); i++) {
@@ -80,13 +81,18 @@ WordPiece::WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<c
   piece_mask_ = pieces_.size() - 1;
   words_.assign(pieces_.size() / 2, {{0, 0}, kNone});
   word_mask_ = words_.size() - 1;
+  known_words_.assign((size_t(1) << kKnownWordBits) / 64, 0);
   present_.assign((size_t(1) << kPresentBits) / 64, 0);
   for (size_t t = 0; t < vocabulary.size(); t++) {
     const std::span<const uint16_t> token = vocabulary[t];
     if (const auto word = as_ascii_word(token)) add_word(*word, ids[t]);
     add_piece(token, kWordSeed, ids[t]);
     if (token.size() > prefix.size() && std::equal(prefix.begin(), prefix.end(), token.begin())) {
-      add_piece(token.subspan(prefix.size()), kContinuationSeed, ids[t]);
+      const std::span<const uint16_t> rest = token.subspan(prefix.size());
+      if (const auto word = as_ascii_word(rest); word && rest.size() < AsciiWord::kMost) {
+        add_word(continuing(reinterpret_cast<const uint8_t*>(word->bytes), rest.size()), ids[t]);
+      }
+      add_piece(rest, kContinuationSeed, ids[t]);
     }
   }
   for (size_t a = 0; a < added.size(); a++) {
@@ -114,12 +120,20 @@ WordPiece::WordPiece(const Strings& vocabulary, const uint32_t* ids, std::span<c
                    [](const Added& a, const Added& b) { return a.characters.size() > b.characters.size(); });
 }
 
+AsciiWord WordPiece::continuing(const uint8_t* characters, size_t length) {
+  uint8_t bytes[sizeof AsciiWord::bytes] = {kContinues};
+  std::memcpy(bytes + 1, characters, length);
+  return AsciiWord::first(bytes, length + 1);
+}
+
 void WordPiece::add_word(const AsciiWord& word, uint32_t id) {
-  size_t slot = word.hash() & word_mask_;
+  const uint64_t hash = word.hash();
+  size_t slot = hash & word_mask_;
   for (; words_[slot].id != kNone; slot = (slot + 1) & word_mask_) {
     if (word.equals(words_[slot].bytes)) return;
   }
   words_[slot] = {{word.bytes[0], word.bytes[1]}, id};
+  known_words_[known_word_bit(hash) / 64] |= uint64_t(1) << known_word_bit(hash) % 64;
 }
 
 uint32_t WordPiece::find_word(const AsciiWord& word, uint64_t hash) const {
@@ -201,7 +215,15 @@ class WordPiece::Encoder {
 
   void end_word() {
     if (length_ == 0) return;
-    split_word();
+    // A short ASCII word stands here because of what is beside it.
+    const std::optional<AsciiWord> word = as_ascii_word(std::span<const uint32_t>(word_, length_));
+    if (word && model_.takes_blocks_) {
+      length_ = 0;
+      add_ascii_word(*word, word->hash());
+      return;
+    }
+    const size_t before = count_;
+    if (length_ > model_.options_.most_characters || !add_pieces()) take_as_unknown(before);
     length_ = 0;
   }
 
@@ -230,6 +252,10 @@ class WordPiece::Encoder {
   }
 
  private:
+  Scratch::CachedPair& cached(uint64_t hash) const {
+    return scratch_.cache_[hash & (Scratch::kCacheSize - 1)];
+  }
+
   // Tokens of the words and the punctuation in these places. Returns where a word begins that is not short,
   // or the block's size.
   size_t take_block(const AsciiBlock& block, uint64_t words, uint64_t isolated) {
@@ -250,7 +276,11 @@ class WordPiece::Encoder {
       Found& next = found[count++];
       next.word = block.word(start, length);
       next.hash = next.word.hash();
-      prefetch(&model_.words_[next.hash & model_.word_mask_]);
+      if (model_.may_have_word(next.hash)) {
+        prefetch(&model_.words_[next.hash & model_.word_mask_]);
+      } else {
+        prefetch(&cached(next.hash));
+      }
     }
     for (size_t f = 0; f < count; f++) add_ascii_word(found[f].word, found[f].hash);
     return end;
@@ -258,11 +288,13 @@ class WordPiece::Encoder {
 
   // A whole short word, or a punctuation mark.
   void add_ascii_word(const AsciiWord& word, uint64_t hash) {
-    if (const uint32_t id = model_.find_word(word, hash); id != kNone) {
-      add_token(id);
-      return;
+    if (model_.may_have_word(hash)) {
+      if (const uint32_t id = model_.find_word(word, hash); id != kNone) {
+        add_token(id);
+        return;
+      }
     }
-    Scratch::CachedPair& pair = scratch_.cache_[hash & (Scratch::kCacheSize - 1)];
+    Scratch::CachedPair& pair = cached(hash);
     for (const Scratch::CachedWord* cached : {&pair.newer, &pair.older}) {
       if (!word.equals(cached->bytes)) continue;
       // There is room: a word has at least as many characters as pieces, and each room for three.
@@ -271,10 +303,7 @@ class WordPiece::Encoder {
       return;
     }
     const size_t before = count_;
-    uint8_t characters[sizeof word.bytes];
-    std::memcpy(characters, word.bytes, sizeof characters);
-    for (size_t i = 0; i < word.length; i++) add_character(characters[i]);
-    end_word();
+    if (!add_ascii_pieces(word)) take_as_unknown(before);
     const size_t pieces = count_ - before;
     if (pieces > Scratch::CachedWord::kMostIds) return;
     pair.older = pair.newer;
@@ -293,15 +322,38 @@ class WordPiece::Encoder {
     return true;
   }
 
-  // Splits the word into its pieces, the longest first.
-  void split_word() {
-    const size_t before = count_;
-    if (length_ > model_.options_.most_characters || !add_pieces()) {
-      count_ = before;
-      add_token(model_.options_.unknown);
-    }
+  // In place of the tokens that came after so many.
+  void take_as_unknown(size_t before) {
+    count_ = before;
+    add_token(model_.options_.unknown);
   }
 
+  // Splits a short word into its pieces, the longest first. False if it has none.
+  bool add_ascii_pieces(const AsciiWord& word) {
+    uint8_t characters[sizeof word.bytes];
+    std::memcpy(characters, word.bytes, sizeof characters);
+    for (size_t start = 0; start < word.length;) {
+      const size_t left = word.length - start;
+      const AsciiWord rest = start == 0 ? word : continuing(characters + start, left);
+      uint8_t bytes[sizeof rest.bytes];
+      std::memcpy(bytes, rest.bytes, sizeof bytes);
+      size_t taken = left;
+      uint32_t id = kNone;
+      for (; taken > 0; taken--) {
+        const AsciiWord piece = AsciiWord::first(bytes, rest.length - left + taken);
+        const uint64_t hash = piece.hash();
+        if (!model_.may_have_word(hash)) continue;
+        id = model_.find_word(piece, hash);
+        if (id != kNone) break;
+      }
+      if (id == kNone) return false;
+      add_token(id);
+      start += taken;
+    }
+    return true;
+  }
+
+  // Splits the word into its pieces, the longest first. False if it has none.
   bool add_pieces() {
     // Of the beginnings of what is left of the word.
     uint64_t* hashes = scratch_.hashes_.data();

@@ -101,10 +101,21 @@ class WordPiece {
   };
   class Encoder;
   static constexpr uint32_t kNone = UINT32_MAX;
+  // A byte that no text's block has in a word.
+  static constexpr uint8_t kContinues = 1;
+  static constexpr int kKnownWordBits = 19;
 
-  // Adds an ASCII word that no other token before it was.
+  static size_t known_word_bit(uint64_t hash) { return hash >> (64 - kKnownWordBits); }
+
+  // The ASCII piece that continues a word with these characters, fewer than AsciiWord::kMost.
+  static AsciiWord continuing(const uint8_t* characters, size_t length);
+  // Adds an ASCII piece that no other token before it was.
   void add_word(const AsciiWord& word, uint32_t id);
-  // Id of the token that a whole word is, or kNone.
+  // False if no token is this ASCII piece, and rarely true then.
+  bool may_have_word(uint64_t hash) const {
+    return known_words_[known_word_bit(hash) / 64] >> known_word_bit(hash) % 64 & 1;
+  }
+  // Id of the token that an ASCII piece is, or kNone.
   uint32_t find_word(const AsciiWord& word, uint64_t hash) const;
   void add_piece(std::span<const uint16_t> piece, uint64_t seed, uint32_t id);
   // Id of the piece with these characters and this hash, or kNone.
@@ -116,10 +127,12 @@ class WordPiece {
 
   const BertCharacters& characters_;
   Options options_;
-  // Tokens that are short ASCII words, as most words of most texts are, and what each punctuation mark of
-  // ASCII becomes: an open-addressing hash table.
+  // Tokens that are short ASCII words, as most words of most texts are, those that continue such words, behind
+  // kContinues, and what each punctuation mark of ASCII becomes: an open-addressing hash table. A set of bits
+  // that stays in the caches says which places in memory are worth waiting for.
   std::vector<Word> words_;
   size_t word_mask_;
+  std::vector<uint64_t> known_words_;
   // All pieces, in an open-addressing hash table. Most questions have no answer: a set of bits, small enough
   // for the caches, says so without a look at the table.
   std::vector<Piece> pieces_;
