@@ -127,9 +127,9 @@ class WordPiece {
 
   const BertCharacters& characters_;
   Options options_;
-  // Tokens that are short ASCII words, as most words of most texts are, those that continue such words, behind
-  // kContinues, and what each punctuation mark of ASCII becomes: an open-addressing hash table. A set of bits
-  // that stays in the caches says which places in memory are worth waiting for.
+  // Tokens that are short ASCII words, as most words of most texts are, those that continue such words,
+  // behind kContinues, and what each punctuation mark of ASCII becomes: an open-addressing hash table. A set
+  // of bits that stays in the caches says which places in memory are worth waiting for.
   std::vector<Word> words_;
   size_t word_mask_;
   std::vector<uint64_t> known_words_;

@@ -221,6 +221,36 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
     tokenizer.close();
   });
 
+  it.each(['##', '', '@'])('splits words into pieces of every length, continued by %j', async (prefix) => {
+    const json = JSON.parse(readFileSync(fixture('models/tiny-static/tokenizer.json'), 'utf8'));
+    const letters = 'abcdefghijklmnopqrst';
+    const parts = [1, 2, 7, 8, 9, 13, 14, 15, 16, 17].flatMap((length) =>
+      [0, 1, 2].map((start) => letters.slice(start, start + length)),
+    );
+    const tokens = new Set(['[UNK]', 'zebra', ...parts, ...parts.map((part) => prefix + part), `${prefix}q`]);
+    const vocab = Object.fromEntries(Array.from(tokens, (token, id) => [token, id]));
+    const own = {
+      ...json,
+      added_tokens: [],
+      model: { ...json.model, vocab, continuing_subword_prefix: prefix },
+    };
+    const texts = [0, 1, 2].flatMap((start) =>
+      Array.from({ length: 18 }, (_, length) => letters.slice(start, start + length)).flatMap((word) => [
+        word,
+        `’${word}’`,
+        `zebra${word}`,
+        `a${word} ${word}a ab${word}q`,
+        `${word}é`,
+      ]),
+    );
+    const { ids, ends } = await tokenized(wordPieceSpec(own), texts);
+    const library = Tokenizer.fromString(JSON.stringify(own));
+    const encodings = await library.encodeBatch(texts, { addSpecialTokens: false });
+    encodings.forEach((encoding, i) => {
+      expect(Array.from(ids.subarray(ends[i - 1] ?? 0, ends[i])), texts[i]).toEqual(encoding.getIds());
+    });
+  });
+
   it('leaves other tokenizers to the library', () => {
     const json = JSON.parse(readFileSync(fixture('models/tiny-static/tokenizer.json'), 'utf8'));
     expect(wordPieceSpec(json)).toBeDefined();
