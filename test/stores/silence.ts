@@ -18,7 +18,7 @@ export class Silence {
       this.#keep(socket, this.#sockets);
       if (port === undefined) return socket.resume();
       const upstream = this.#keep(connect(port, '127.0.0.1'), this.#upstreams);
-      upstream.on('data', (bytes) => socket.write(bytes)).on('end', () => socket.end());
+      upstream.on('data', (bytes) => socket.write(bytes)).on('end', () => this.#isSilent || socket.end());
       if (this.#isSilent) upstream.pause();
       socket.pipe(upstream);
     });
