@@ -11,7 +11,7 @@ import { progress, progressDone } from './lib/progress.mjs';
 import { options, save } from './lib/report.mjs';
 import { median, percentile } from './lib/stats.mjs';
 import { heading, number, table } from './lib/table.mjs';
-import { mixedParagraphs } from './lib/texts.mjs';
+import { mixedParagraphs, questionsOf } from './lib/texts.mjs';
 
 const chosen = options({
   times: { type: 'string', default: '5' },
@@ -25,11 +25,10 @@ const CLIENTS = Number(chosen.clients);
 const CONNECTIONS = 64;
 const WARM_SECONDS = 4;
 const CAPACITY_SECONDS = 6;
-const WORDS = 9;
 
 console.log(describeMachine(machine()));
 const { texts: paragraphs } = await mixedParagraphs(2048);
-const texts = paragraphs.map((paragraph) => paragraph.split(' ').slice(0, WORDS).join(' '));
+const texts = questionsOf(paragraphs);
 const server = await startServer('contenders/serve-embedlane.mjs', [chosen.dtype, '0']);
 
 progress('how much it can do');

@@ -11,7 +11,7 @@ import { progress, progressDone } from './lib/progress.mjs';
 import { options, save } from './lib/report.mjs';
 import { median, percentile } from './lib/stats.mjs';
 import { heading, number, table } from './lib/table.mjs';
-import { mixedParagraphs } from './lib/texts.mjs';
+import { mixedParagraphs, questionsOf } from './lib/texts.mjs';
 
 const chosen = options({
   minutes: { type: 'string', default: '10' },
@@ -26,7 +26,6 @@ const WARM_SECONDS = 5;
 const CAPACITY_SECONDS = 10;
 const OVERLOAD = 5;
 const OVERLOAD_SECONDS = 15;
-const WORDS = 9;
 /** Seconds between two looks at the memory. */
 const LOOK = 2;
 const MIB = 2 ** 20;
@@ -48,7 +47,7 @@ function row(name, requests, seconds) {
 const about = machine();
 console.log(describeMachine(about));
 const { texts: paragraphs } = await mixedParagraphs(2048);
-const texts = paragraphs.map((paragraph) => paragraph.split(' ').slice(0, WORDS).join(' '));
+const texts = questionsOf(paragraphs);
 const server = await startServer('contenders/serve-embedlane.mjs', [chosen.dtype, '0']);
 
 progress('how much it can do');

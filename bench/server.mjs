@@ -14,7 +14,7 @@ import { progress, progressDone } from './lib/progress.mjs';
 import { options, save, targetTable } from './lib/report.mjs';
 import { median, medianRatio } from './lib/stats.mjs';
 import { heading, number, table, times } from './lib/table.mjs';
-import { mixedParagraphs, modelId } from './lib/texts.mjs';
+import { mixedParagraphs, modelId, questionsOf } from './lib/texts.mjs';
 
 const chosen = options({
   seconds: { type: 'string' },
@@ -34,8 +34,6 @@ const CORES = availableParallelism();
 const THREADS = chosen.threads;
 const WARM_SECONDS = Number(chosen.warm);
 const ONLY = chosen.only.split(',');
-/** Words of a question. */
-const WORDS = 9;
 
 const OURS = 'embedlane serve';
 const LIBRARY = 'embedlane, without HTTP';
@@ -159,7 +157,7 @@ function goals(results) {
 
 const about = machine();
 const { texts: paragraphs } = await mixedParagraphs(2048);
-const texts = paragraphs.map((paragraph) => paragraph.split(' ').slice(0, WORDS).join(' '));
+const texts = questionsOf(paragraphs);
 console.log(describeMachine(about));
 const results = {};
 for (const dtype of DTYPES) results[dtype] = await measure(dtype, texts);

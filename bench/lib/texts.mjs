@@ -50,3 +50,9 @@ export async function mixedParagraphs(count) {
   const picked = Array.from({ length: count }, (_, i) => fitting[Math.floor((i * fitting.length) / count)]);
   return { texts: picked.map((index) => paragraphs[index]), tokens: picked.map((index) => lengths[index]) };
 }
+
+/** Words of a question. */
+const WORDS = 9;
+
+/** As short as questions are: the first words of texts. */
+export const questionsOf = (texts) => texts.map((text) => text.split(' ').slice(0, WORDS).join(' '));

@@ -4,7 +4,7 @@ import { TextEmbedder } from '../../dist/index.js';
 import { Contender } from '../lib/contender.mjs';
 import { peer } from '../lib/peers.mjs';
 import { options } from '../lib/report.mjs';
-import { mixedParagraphs, modelId } from '../lib/texts.mjs';
+import { mixedParagraphs, modelId, questionsOf } from '../lib/texts.mjs';
 
 export const chosen = options({
   only: { type: 'string' },
@@ -20,15 +20,12 @@ const OUR_THREADS = chosen.threads && THREADS;
 export const SECONDS = Number(chosen.seconds ?? (chosen.quick ? 0.5 : 2));
 export const ROUNDS = Number(chosen.rounds ?? (chosen.quick ? 1 : 2));
 
-/** Words of a question. */
-const WORDS = 9;
-
 export const OURS = 'embedlane';
 export const PLAIN = 'onnxruntime-node by hand';
 export const TRANSFORMERS = 'transformers.js';
 
 export const { texts: paragraphs } = await mixedParagraphs(512);
-export const questions = paragraphs.map((paragraph) => paragraph.split(' ').slice(0, WORDS).join(' '));
+export const questions = questionsOf(paragraphs);
 export const load = (more = {}) =>
   TextEmbedder.load(modelId, { dtype: DTYPE, threads: OUR_THREADS, ...more });
 
