@@ -2,28 +2,25 @@
  * Ten minutes of `embedlane serve` at 80 % of its throughput, then five times its throughput. Ends with status 1 if a
  * request fails.
  *
- *   node bench/server-soak.mjs [--minutes 10] [--load 0.8] [--dtype int8] [--connections 64]
+ *   node bench/server-soak.mjs [--minutes 10] [--load 0.8] [--dtype int8]
  */
-import { loadAtRate, loadHttp, startServer } from './lib/load.mjs';
+import { loadAtRate, loadHttp } from './lib/load.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
+import { CONNECTIONS, serverAtWork } from './lib/own-server.mjs';
 import { residentBytes } from './lib/proc.mjs';
 import { progress, progressDone } from './lib/progress.mjs';
 import { options, save } from './lib/report.mjs';
 import { median, percentile } from './lib/stats.mjs';
 import { heading, number, table } from './lib/table.mjs';
-import { mixedParagraphs, questionsOf } from './lib/texts.mjs';
 
 const chosen = options({
   minutes: { type: 'string', default: '10' },
   load: { type: 'string', default: '0.8' },
   dtype: { type: 'string', default: 'int8' },
-  connections: { type: 'string', default: '64' },
 });
 const SECONDS = 60 * Number(chosen.minutes);
 const LOAD = Number(chosen.load);
-const CONNECTIONS = Number(chosen.connections);
-const WARM_SECONDS = 5;
-const CAPACITY_SECONDS = 10;
+const AFTER_SECONDS = 5;
 const OVERLOAD = 5;
 const OVERLOAD_SECONDS = 15;
 /** Seconds between two looks at the memory. */
@@ -46,13 +43,7 @@ function row(name, requests, seconds) {
 
 const about = machine();
 console.log(describeMachine(about));
-const { texts: paragraphs } = await mixedParagraphs(2048);
-const texts = questionsOf(paragraphs);
-const server = await startServer('contenders/serve-embedlane.mjs', [chosen.dtype, '0']);
-
-progress('how much it can do');
-await loadHttp(server, texts, CONNECTIONS, WARM_SECONDS);
-const closed = await loadHttp(server, texts, CONNECTIONS, CAPACITY_SECONDS);
+const { server, texts, most: closed } = await serverAtWork(chosen.dtype);
 const capacity = closed.requests;
 
 progress(`${number(SECONDS / 60)} minutes at ${LOAD * 100} % of ${number(capacity)} requests/s`);
@@ -64,7 +55,7 @@ const soak = await loadAtRate(server, texts, LOAD * capacity, SECONDS, { onTick 
 
 progress(`${OVERLOAD} times as much as it can do`);
 const flood = await loadAtRate(server, texts, OVERLOAD * capacity, OVERLOAD_SECONDS);
-const after = await loadHttp(server, texts, CONNECTIONS, CAPACITY_SECONDS / 2);
+const after = await loadHttp(server, texts, CONNECTIONS, AFTER_SECONDS);
 await server.stop();
 progressDone();
 

@@ -5,7 +5,7 @@ import fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
-import { Admission, RateLimiter } from './admission.js';
+import { Admission } from './admission.js';
 import { ApiKeys } from './api-keys.js';
 import { parseBodies } from './body.js';
 import { dashScope } from './dialects/dashscope.js';
@@ -19,6 +19,7 @@ import { ServerMetrics } from './metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import type { CheckedOptions } from './options.js';
 import { PAGE_ROUTES, pages } from './pages.js';
+import { RateLimiter } from './rate-limiter.js';
 import { stateOf } from './request.js';
 import { whenEnded } from './when-ended.js';
 

@@ -38,12 +38,12 @@ export interface ServerOptions {
   maxTotalBodyBytes?: number;
   /** Texts of one request. Default 2048. */
   maxInputs?: number;
-  /** Requests in progress at a time; more are refused with 429. Default 512. */
+  /** Requests in progress at a time; more are refused with 429. Default 1024. */
   maxConcurrentRequests?: number;
   /**
    * Milliseconds that a request may have to wait for those before it, by what the server has lately done; beyond that,
-   * more are refused with 429. Up to 64 requests may be in progress in any case, or as many as a slow server answers in a
-   * second. Default 250.
+   * more are refused with 429; a quarter of it while more comes than the server can do. Up to 64 requests may be in progress
+   * in any case, or as many as a slow server answers in a second. Default 500.
    */
   maxQueueTime?: number;
   rateLimit?: RateLimit;
@@ -118,8 +118,8 @@ export function checkServerOptions(options: ServerOptions | undefined): CheckedO
     maxTotalBodyBytes: size('maxTotalBodyBytes', 256 * MIB),
     maxInputs: optionalInteger('maxInputs', given.maxInputs, 1, 1_000_000) ?? 2048,
     maxConcurrentRequests:
-      optionalInteger('maxConcurrentRequests', given.maxConcurrentRequests, 1, 1_000_000) ?? 512,
-    maxQueueTime: optionalInteger('maxQueueTime', given.maxQueueTime, 1, MAX_TIMEOUT) ?? 250,
+      optionalInteger('maxConcurrentRequests', given.maxConcurrentRequests, 1, 1_000_000) ?? 1024,
+    maxQueueTime: optionalInteger('maxQueueTime', given.maxQueueTime, 1, MAX_TIMEOUT) ?? 500,
     rateLimit: checkRateLimit(given.rateLimit),
     requestTimeout: optionalInteger('requestTimeout', given.requestTimeout, 1, MAX_TIMEOUT) ?? 30_000,
     drainTimeout: optionalInteger('drainTimeout', given.drainTimeout, 0, MAX_TIMEOUT) ?? 30_000,

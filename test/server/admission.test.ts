@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Admission } from '#dist/server/admission.js';
 
 const LIMITS = {
-  maxConcurrentRequests: 512,
-  maxQueueTime: 250,
+  maxConcurrentRequests: 1024,
+  maxQueueTime: 500,
   maxTotalBodyBytes: 1e9,
   maxBodyBytes: 1e6,
 };
@@ -90,17 +90,20 @@ describe('admission by time', () => {
     [300, 5],
     [1000, 5],
     [500, 20],
+    [1500, 1.4],
   ])(
     'keeps the wait at %d requests per second, with %d times as many, and does as much as it can',
     (capacity, times) => {
       const server = new Simulation().run(5, 0.8 * capacity, capacity);
-      server.run(8, times * capacity, capacity);
-      // What it can do is known once it is busy.
-      const waits = server.since(7000);
-      expect(Math.max(...waits)).toBeLessThan(300);
+      server.run(13, times * capacity, capacity);
+      // That it is too much is known after a while, and what came before has to be done.
+      const waits = server.since(9000);
+      const shortest = Math.max(64 / capacity, 0.5 / 4);
+      expect(Math.max(...waits)).toBeLessThan(1.3 * 1000 * shortest);
       // Of the last ones it has not heard yet.
-      expect(waits.length / 5.7).toBeGreaterThan(0.98 * capacity);
-      expect(server.refused / 8).toBeGreaterThan(0.9 * (times - 1) * capacity);
+      expect(waits.length / 8.8).toBeGreaterThan(0.98 * capacity);
+      expect(Math.max(...server.since(0))).toBeLessThan(Math.max(600, 1.1 * 1000 * (512 / capacity)));
+      expect(server.refused / 13).toBeGreaterThan(0.8 * (times - 1) * capacity);
       expect(Math.min(...server.retryAfter)).toBe(1);
       server.run(1, 1, capacity);
       const before = server.refused;
@@ -112,11 +115,34 @@ describe('admission by time', () => {
   it('lets in what came together after a stall, and would have fitted one by one', () => {
     const server = new Simulation().run(5, 1500, 1000).run(5, 800, 1000);
     server.refused = 0;
-    server.send(400);
-    server.run(5, 800, 1000);
+    for (let stall = 0; stall < 3; stall++) {
+      server.send(400);
+      server.run(3, 800, 1000);
+    }
     expect(server.refused).toBe(0);
     server.send(600);
     expect(server.refused).toBeGreaterThan(50);
+  });
+
+  it('takes a burst again as soon as overload is over', () => {
+    const server = new Simulation().run(5, 800, 1000).run(10, 5000, 1000);
+    expect(server.admission.requests).toBeLessThan(150);
+    server.run(0.2, 100, 1000);
+    server.refused = 0;
+    server.send(400);
+    expect(server.refused).toBe(0);
+  });
+
+  it('does not count a queue as overload that is as long as the number of clients who wait for answers', () => {
+    const server = new Simulation();
+    server.send(200);
+    for (let answered = 0; answered < 20_000; answered++) {
+      // Now faster, now slower.
+      server.now += 1 + 0.5 * Math.sin(answered / 300);
+      server.answer(1);
+      server.send(1);
+    }
+    expect(server.refused).toBe(0);
   });
 
   it('follows a server that becomes slower, or faster', () => {

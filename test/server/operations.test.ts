@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { RateLimiter } from '#dist/server/admission.js';
 import { createServer, type ServerOptions } from '#dist/server/index.js';
+import { RateLimiter } from '#dist/server/rate-limiter.js';
 import { metric, raw, TINY, testServer, until } from './support.js';
 
 const MODEL = 'tiny-bert-cls';
