@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { EmbedlaneError } from '../core/errors.js';
+import { ioError } from '../core/io.js';
 import type { CliContext } from './context.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -42,7 +43,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
   process.on('SIGINT', onInterrupt);
   // A reader that has seen enough (`| head`) is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failure);
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    process.exit(report(ioError('to write all', 'stdout', error), args.includes('--json'), false));
   });
 
   try {

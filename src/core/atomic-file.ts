@@ -1,4 +1,5 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EmbedlaneError } from './errors.js';
 import { io } from './io.js';
@@ -20,9 +21,16 @@ export class AtomicFile {
     this.#bytes = bytes;
   }
 
-  /** @throws {EmbedlaneError} `ERR_IO` when the file cannot be made. */
-  static async create(path: string, temporary = `${path}.tmp-${process.pid}`): Promise<AtomicFile> {
-    return new AtomicFile(path, temporary, await io(path, () => open(temporary, 'w')), 0);
+  /**
+   * Starts a file. One that it replaces lends it its permissions, so that what was private stays so.
+   *
+   * @param temporary default: a name beside the file
+   * @throws {EmbedlaneError} `ERR_IO` when it cannot be made, or {@link destinationOf} refuses
+   */
+  static async create(path: string, temporary?: string): Promise<AtomicFile> {
+    const { target, mode } = await destinationOf(path);
+    const name = temporary ?? `${target}.tmp-${process.pid}`;
+    return new AtomicFile(target, name, await io(path, () => open(name, 'w', mode)), 0);
   }
 
   /**
@@ -104,6 +112,30 @@ export class AtomicFile {
       throw error;
     }
   }
+}
+
+/**
+ * Where the file of a name is, which a link may say, and its permissions if it is there. A rename would replace the link;
+ * and of what is no file (`/dev/null`, a pipe) it would take the place.
+ *
+ * @throws {EmbedlaneError} `ERR_IO` if what is there is no regular file
+ */
+export async function destinationOf(path: string): Promise<{ target: string; mode?: number }> {
+  return io(path, async () => {
+    let there: Stats;
+    try {
+      there = await stat(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { target: path };
+      throw error;
+    }
+    if (!there.isFile()) {
+      const kind = there.isDirectory() ? 'a folder' : 'a device, pipe or socket';
+      throw new EmbedlaneError('ERR_IO', `Expected a file, or nothing yet, at ${path} but received ${kind}`);
+    }
+    const target = (await lstat(path)).isSymbolicLink() ? await realpath(path) : path;
+    return { target, mode: there.mode & 0o777 };
+  });
 }
 
 /** Makes a rename in `folder` durable. Windows has no such call for folders, and needs none. */

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
@@ -327,12 +327,30 @@ describe('Parquet', () => {
   });
 });
 
+describe.skipIf(process.platform === 'win32')('an output that is a link', () => {
+  it('is written where the link leads, and resumed there', async () => {
+    const input = await writeInput('linked.txt', 3);
+    const [link, target] = [join(folder, 'link.npy'), join(folder, 'target')];
+    await writeFile(target, 'old');
+    await symlink(target, link);
+    expect((await cli(['embed', input, '--model', STATIC, '--out', link])).status).toBe(0);
+    expect(await readlink(link)).toBe(target);
+    expect((await readFile(target)).subarray(1, 6).toString()).toBe('NUMPY');
+  });
+});
+
 describe('files as arguments', () => {
   it('are read if they are there, and are texts if not', async () => {
     const input = await writeInput('argument.jsonl', 2);
     expect(jsonLines((await cli(['embed', input, '--model', STATIC])).stdout)).toHaveLength(2);
     const [row] = jsonLines((await cli(['embed', 'no-such-file.jsonl', '--model', STATIC])).stdout);
     expect(row.text).toBe('no-such-file.jsonl');
-    expect((await cli(['embed', input, 'a text', '--model', STATIC])).status).toBe(0);
+  });
+
+  it('are refused among texts, since a misspelt name would be one', async () => {
+    const input = await writeInput('among.jsonl', 2);
+    const { status, stdout, stderr } = await cli(['embed', input, 'no-such-file.jsonl', '--model', STATIC]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain(`${input} is a file`);
   });
 });

@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readVectors } from 'embedlane';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { cli, jsonLines, temporaryFolder } from './support.js';
+import { outcome } from '../outcome.js';
+import { CLI, cli, jsonLines, temporaryFolder } from './support.js';
 
 interface Row {
   index: number;
@@ -110,6 +112,19 @@ describe('embedlane embed', () => {
     expect(status).toBe(2);
     expect(stderr).toContain('bad.jsonl:2');
     expect((await readdir(folder)).filter((name) => name.startsWith('bad.npy'))).toEqual([]);
+  });
+
+  it('refuses to write to what is no file, before anything is loaded', async () => {
+    const { status, stderr } = await cli(['embed', 'x', '--model', 'nonesuch', '--out', folder]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('received a folder [ERR_IO]');
+  });
+
+  it.runIf(process.platform === 'linux')('says so when stdout is full', async () => {
+    const { code, stderr } = await outcome(
+      spawn('sh', ['-c', '"$0" "$1" similarity a b > /dev/full', process.execPath, CLI], { stdio: 'pipe' }),
+    );
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('ENOSPC [ERR_IO]') });
   });
 
   it('says so when a file or a model is missing', async () => {

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { outcome } from '../outcome.js';
 
-const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+/** The program, to be started in other ways than {@link cli} does. */
+export const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 export interface CliResult {
   status: number | null;

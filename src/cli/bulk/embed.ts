@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { destinationOf } from '../../core/atomic-file.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { TextEmbedder } from '../../text/index.js';
 import type { CliContext } from '../context.js';
@@ -40,8 +41,14 @@ interface Work {
 /** `embedlane embed`. */
 export async function embed(args: string[], flags: EmbedFlags, { signal }: CliContext): Promise<void> {
   const paths = [...(flags.input ?? [])];
-  const areFiles = args.length > 0 && args.every((name) => isTextFile(name) && existsSync(name));
-  if (areFiles) paths.push(...args.splice(0));
+  const files = args.filter((name) => isTextFile(name) && existsSync(name));
+  if (files.length === args.length) paths.push(...args.splice(0));
+  else if (files.length > 0) {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected files or texts but received both: ${files[0]} is a file`,
+    );
+  }
   if (args.length > 0 && paths.length > 0) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected texts or --input but received both');
   }
@@ -57,7 +64,7 @@ export async function embed(args: string[], flags: EmbedFlags, { signal }: CliCo
       'Expected files to read and --out for --resume but received others',
     );
   }
-  if (repeatable) await embedFiles(work, out);
+  if (repeatable) await embedFiles(work, (await destinationOf(out)).target);
   else await embedOnce(work);
 }
 
@@ -75,7 +82,7 @@ async function embedOnce({ texts, paths, flags, signal }: Work): Promise<void> {
 }
 
 async function embedFiles({ paths, flags, signal }: Work, out: string): Promise<void> {
-  const format = flags.format ?? formatOf(out);
+  const format = flags.format ?? formatOf(flags.out);
   const total = await totalFor(paths);
   await using model = await loadModel(flags, signal);
   const { field, text, prompt, promptName, normalize, truncateDim, chunkTokens, overlap, pool } = flags;
