@@ -1,7 +1,7 @@
-import { abortError, throwIfAborted } from '../core/abort.js';
 import { Embeddings } from '../core/embeddings.js';
 import { invalidArgument, withCallerStack } from '../core/errors.js';
-import { iterable } from '../core/stream-parts.js';
+import { Interruptible } from '../core/interruptible.js';
+import { iterable, until } from '../core/stream-parts.js';
 import { typedArray } from '../core/validate.js';
 import type { Lane } from '../runtime/index.js';
 import { named } from './encode-job.js';
@@ -39,11 +39,11 @@ async function* embedPieces(
 ): AsyncGenerator<AudioStreamWindow, void, undefined> {
   const { signal, sampleRate, overlap, padding } = plan;
   const stream = nextStream++;
-  const abort = new Abort(signal);
+  const waits = new Interruptible();
   // Each call is answered when the model has heard all of it: that is what slows a fast stream down.
   const held = new HeldLane(lane);
   const call = (method: string, params: object) =>
-    abort.race(() => held.call(method, params) as Promise<WindowReport[]>);
+    waits.run(signal, () => held.call(method, params) as Promise<WindowReport[]>);
   const reader = new PcmReader(plan.format);
   try {
     const open: OpenStreamParams = {
@@ -56,7 +56,7 @@ async function* embedPieces(
       decoderInputIds: [],
     };
     await call('openStream', open);
-    for await (const piece of abort.until(samples)) {
+    for await (const piece of until(samples, signal)) {
       for (const values of reader.read(piece)) {
         const params: PushStreamParams = { stream, samples: values };
         yield* windows(await call('pushStream', params), plan);
@@ -67,7 +67,6 @@ async function* embedPieces(
   } catch (error) {
     throw withCallerStack(named(error, 'samples'));
   } finally {
-    abort.dispose();
     held.release();
     const params: StreamParams = { stream };
     lane.note('dropStream', params);
@@ -123,47 +122,4 @@ class PcmReader {
 
 function* parts<T extends PcmPiece>(piece: T): Generator<T> {
   for (let start = 0; start < piece.length; start += PIECE) yield piece.subarray(start, start + PIECE) as T;
-}
-
-/** An abort that ends every wait, also that for a stream which says nothing. */
-class Abort {
-  readonly #signal: AbortSignal | undefined;
-  readonly #aborted: Promise<never>;
-  #onAbort: () => void = () => {};
-
-  constructor(signal: AbortSignal | undefined) {
-    this.#signal = signal;
-    this.#aborted = new Promise((_, reject) => {
-      this.#onAbort = () => reject(abortError(signal as AbortSignal));
-    });
-    this.#aborted.catch(() => {});
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
-  }
-
-  /** @param start begins what is waited for; not called after an abort, when nobody would hear of its failure */
-  async race<T>(start: () => T | Promise<T>): Promise<T> {
-    throwIfAborted(this.#signal);
-    return Promise.race([start(), this.#aborted]);
-  }
-
-  async *until<T>(source: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T> {
-    const iterator =
-      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-    let done = false;
-    try {
-      for (;;) {
-        const next = await this.race<IteratorResult<T>>(() => iterator.next());
-        done = next.done === true;
-        if (next.done) return;
-        yield next.value;
-      }
-    } finally {
-      // Not waited for: a source that is silent answers this no sooner than its next piece.
-      if (!done) void Promise.resolve(iterator.return?.()).catch(() => {});
-    }
-  }
-
-  dispose(): void {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-  }
 }

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { abortError, throwIfAborted } from './abort.js';
 import { EmbedlaneError, invalidArgument } from './errors.js';
 
 export type AnyIterable<T> = AsyncIterable<T> | Iterable<T>;
@@ -24,33 +26,98 @@ export interface PartWork<T, Result> {
   work(part: T[], signal: AbortSignal): Promise<Result>;
 }
 
-/** Results of the parts of a stream, in order. Leaving the loop aborts what is still under way. */
+/**
+ * The items of a source, each wait for which a signal ends. A source that is silent is left without waiting for it: it
+ * would answer no sooner than with its next item.
+ *
+ * @throws {EmbedlaneError} `ERR_ABORTED`
+ */
+export async function* until<T>(
+  items: AnyIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, undefined> {
+  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  let interrupt: (error: unknown) => void = () => {};
+  const onAbort = () => interrupt(abortError(signal as AbortSignal));
+  // One promise for each wait: a race against a promise that lasts would keep every item.
+  const wait = (next: Promise<IteratorResult<T>>) =>
+    new Promise<IteratorResult<T>>((resolve, reject) => {
+      interrupt = reject;
+      next.then(resolve, reject);
+    });
+  signal?.addEventListener('abort', onAbort, { once: true });
+  let asking = false;
+  let ended = false;
+  try {
+    for (;;) {
+      throwIfAborted(signal);
+      asking = true;
+      const asked = iterator.next();
+      const next = asked instanceof Promise ? await wait(asked) : await asked;
+      asking = false;
+      if (next.done) {
+        ended = true;
+        return;
+      }
+      yield next.value;
+    }
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    if (!ended) {
+      const left = Promise.resolve(iterator.return?.());
+      if (asking) left.catch(() => {});
+      else await left;
+    }
+  }
+}
+
+/**
+ * Results of the parts of a stream, in order. The next part is read, and queued, before the result of the one before is
+ * handed out, so that model, source and consumer work at the same time; but where the source has nothing for now, a result
+ * is handed out as soon as it is there: the source may wait for it. Leaving the loop aborts what is still under way.
+ */
 export async function* inParts<T, Result>(
   items: AnyIterable<T>,
   { window, signal: given, check, work }: PartWork<T, Result>,
 ): AsyncGenerator<Result, void, undefined> {
   const stop = new AbortController();
   const signal = given ? AbortSignal.any([given, stop.signal]) : stop.signal;
-  let working: Promise<Result> | undefined;
-  let part: T[] = [];
+  const source = until(items, signal);
   let index = 0;
+  const fill = async () => {
+    const part: T[] = [];
+    while (part.length < window) {
+      const next = await source.next();
+      if (next.done) break;
+      check(next.value, index++);
+      part.push(next.value);
+    }
+    return part;
+  };
+  let filling: Promise<T[]> | undefined;
+  let working: Promise<Result> | undefined;
   try {
-    for await (const item of items) {
-      check(item, index++);
-      part.push(item);
-      if (part.length < window) continue;
-      // Queued before the one before it is handed out, so that the model works while the consumer does.
+    for (;;) {
+      filling ??= fill();
+      // A source that is not silent fills its part in the turn of the event loop that it is given here.
+      const done = working?.then(() => nextTurn());
+      const part = await (done ? Promise.race([filling, done]) : filling);
       const previous = working;
-      working = work(part, signal);
-      // It is awaited when the next part is full; until then a failure must not count as unhandled.
-      working.catch(() => {});
-      part = [];
+      working = undefined;
+      if (part) {
+        filling = undefined;
+        if (part.length > 0) working = work(part, signal);
+        // It is awaited when the next part is full; until then a failure must not count as unhandled.
+        working?.catch(() => {});
+      }
       if (previous) yield await previous;
+      if (part && part.length < window) break;
     }
     if (working) yield await working;
-    if (part.length > 0) yield await work(part, signal);
   } finally {
     // The consumer left, the source failed or a part did: nobody will ask for what is still being computed.
     stop.abort(new EmbedlaneError('ERR_ABORTED', 'The stream was left'));
+    filling?.catch(() => {});
+    await source.return();
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TextEmbedder } from '#dist/text/index.js';
 import { fixture, readGolden } from './goldens.js';
@@ -90,6 +91,60 @@ describe('encodeStream', () => {
     const stream = model.encodeStream(source(1e9), { window: 10, signal: stop.signal });
     setTimeout(() => stop.abort(), 50);
     await expect(read(stream)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  });
+
+  it('hands out a result that its source waits for', async () => {
+    const asked: number[] = [];
+    let got = 0;
+    async function* answers() {
+      for (let i = 0; i < 3; i++) {
+        while (got < i) await delay(1);
+        asked.push(got);
+        yield 'a question';
+      }
+    }
+    for await (const { rows } of model.encodeStream(answers(), { window: 1 })) got += rows;
+    expect(asked).toEqual([0, 1, 2]);
+  });
+
+  it('ends with its signal, its consumer or a failure while its source is silent', async () => {
+    let left = 0;
+    const silent = (first: string[]) => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          const value = first.shift();
+          return value === undefined ? new Promise<never>(() => {}) : Promise.resolve({ value, done: false });
+        },
+        return: () => {
+          left++;
+          return new Promise<never>(() => {});
+        },
+      }),
+    });
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 50);
+    const stream = model.encodeStream(silent([]) as AsyncIterable<string>, { signal: stop.signal });
+    await expect(stream.next()).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(left).toBe(1);
+    for await (const part of model.encodeStream(silent(['a']) as AsyncIterable<string>, { window: 1 })) {
+      expect(part.rows).toBe(1);
+      break;
+    }
+    expect(left).toBe(2);
+  });
+
+  it('waits for a source that tidies up', async () => {
+    let tidy = false;
+    async function* careful() {
+      try {
+        for (;;) yield 'a';
+      } finally {
+        await delay(20);
+        tidy = true;
+      }
+    }
+    for await (const _ of model.encodeStream(careful(), { window: 2 })) break;
+    expect(tidy).toBe(true);
   });
 
   it.each<[unknown, object]>([

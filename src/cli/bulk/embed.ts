@@ -13,7 +13,7 @@ import { openSink } from '../output/vector-sink.js';
 import { type ChunkFlags, checkChunkFormat, chunkingOf, eachChunk } from './chunking.js';
 import { identify } from './identity.js';
 import { BulkJob } from './job.js';
-import { encodeWindows, windows } from './windows.js';
+import { encodeWindows } from './windows.js';
 
 export interface EmbedFlags extends ModelFlags, ChunkFlags {
   input?: string[];
@@ -139,8 +139,7 @@ async function run(
   const options = { normalize, truncateDim, prompt, promptName, signal, chunking: chunkingOf(flags) };
   const bar = startProgressBar('Embedding', 'texts', total, done);
   try {
-    const source = windows(texts, batch);
-    const encoded = encodeWindows(model, source, options, (fresh) => bar.update(done + fresh));
+    const encoded = encodeWindows(model, texts, batch, options, (fresh) => bar.update(done + fresh));
     for await (const window of encoded) await write(window);
   } finally {
     bar.stop();

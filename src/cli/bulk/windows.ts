@@ -1,68 +1,37 @@
 import { Embeddings } from '../../core/embeddings.js';
-import { EmbedlaneError } from '../../core/errors.js';
+import { type AnyIterable, inParts } from '../../core/stream-parts.js';
 import type { ChunkEmbeddings, EncodeOptions, TextEmbedder } from '../../text/index.js';
 import type { EncodedTexts } from '../output/rows.js';
 
-/** Collects texts into lists of `size`, the last of which may be shorter. */
-export async function* windows(
-  texts: Iterable<string> | AsyncIterable<string>,
-  size: number,
-): AsyncGenerator<string[]> {
-  let window: string[] = [];
-  for await (const text of texts) {
-    window.push(text);
-    if (window.length < size) continue;
-    yield window;
-    window = [];
-  }
-  if (window.length > 0) yield window;
-}
-
 /**
- * Embeds windows in order. While one is in the model, the next is read and queued behind it, so that neither waits
- * for the other; no more than two are in memory.
+ * Embeds texts in windows of `size`, in order.
  *
  * @param onDone called with the texts done so far, of windows under way too
  */
-export async function* encodeWindows(
+export function encodeWindows(
   model: TextEmbedder,
-  source: AsyncIterable<string[]>,
+  texts: AnyIterable<string>,
+  size: number,
   options: EncodeOptions<'float32'> & { output?: 'sentence' },
   onDone: (texts: number) => void,
 ): AsyncGenerator<EncodedTexts> {
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   let finished = 0;
   const underWay = new Map<object, number>();
   const report = () => onDone([...underWay.values()].reduce((sum, count) => sum + count, finished));
-  const encode = (texts: string[]): Promise<EncodedTexts> => {
+  const work = async (window: string[], signal: AbortSignal): Promise<EncodedTexts> => {
     const onProgress = ({ completed }: { completed: number }) => {
-      underWay.set(texts, completed);
+      underWay.set(window, completed);
       report();
     };
     // With chunking, progress counts chunks, of which nobody knows how many there will be.
     const call = { ...options, signal, ...(!options.chunking && { onProgress }) };
-    const encoding = model.encode(texts, call).then((vectors: Embeddings | ChunkEmbeddings[]) => {
-      underWay.delete(texts);
-      finished += texts.length;
-      report();
-      return Array.isArray(vectors) ? chunkRows(texts, vectors) : { texts, vectors };
-    });
-    // It is awaited when the next window is full; until then a failure must not count as unhandled.
-    encoding.catch(() => {});
-    return encoding;
+    const vectors: Embeddings | ChunkEmbeddings[] = await model.encode(window, call);
+    underWay.delete(window);
+    finished += window.length;
+    report();
+    return Array.isArray(vectors) ? chunkRows(window, vectors) : { texts: window, vectors };
   };
-  let pending: Promise<EncodedTexts> | undefined;
-  try {
-    for await (const texts of source) {
-      const previous = pending;
-      pending = encode(texts);
-      if (previous) yield await previous;
-    }
-    if (pending) yield await pending;
-  } finally {
-    stop.abort(new EmbedlaneError('ERR_ABORTED', 'The windows were left'));
-  }
+  return inParts(texts, { window: size, signal: options.signal, check() {}, work });
 }
 
 /** The rows of all chunks of all texts, end to end. */
