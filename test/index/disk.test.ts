@@ -58,6 +58,20 @@ describe('save and open', () => {
     await again.close();
   });
 
+  it('keep the largest id, after which there are no default ones', async () => {
+    const index = new FlatIndex({ dims: 2 });
+    index.add(matrixOf([1, 0]), [Number.MAX_SAFE_INTEGER]);
+    const path = fresh();
+    await index.save(path);
+    const changed = await FlatIndex.open(path);
+    changed.add(matrixOf([0, 1]), ['another']);
+    await changed.close();
+    const again = await FlatIndex.open(path);
+    expect([...again.ids()]).toEqual([Number.MAX_SAFE_INTEGER, 'another']);
+    expect(() => again.add(matrixOf([1, 1]))).toThrow(/the default ones have run out/);
+    await again.close();
+  });
+
   it('work for an empty index', async () => {
     const path = fresh();
     await new FlatIndex({ dims: 7, metric: 'dot' }).save(path);

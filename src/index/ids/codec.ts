@@ -1,5 +1,5 @@
 import { type IdColumn, NumberIds, SequenceIds, TextIds } from './columns.js';
-import { type Id, MAX_ID_LENGTH } from './id.js';
+import { type Id, isNextId, MAX_ID_LENGTH } from './id.js';
 
 // Files hold ids in groups. A group is a head of 24 bytes (uint32 kind, uint32 count, int64 first id of a sequence,
 // uint32 bytes that follow, uint32 0), then its bytes, then zeros up to a multiple of eight:
@@ -78,7 +78,7 @@ export function decodeIds(bytes: Buffer, count: number): { columns: IdColumn[]; 
 function decodeGroup(kind: number, first: number, bytes: Buffer, count: number): IdColumn | undefined {
   switch (kind) {
     case KIND.sequence:
-      if (bytes.length > 0 || !Number.isSafeInteger(first) || !Number.isSafeInteger(first + count)) return;
+      if (bytes.length > 0 || !Number.isSafeInteger(first) || !isNextId(first + count)) return;
       return new SequenceIds(first, count);
     case KIND.numbers: {
       if (bytes.length !== count * 8) return;

@@ -46,3 +46,8 @@ export function distinctIdsArgument(name: string, value: unknown, count: number)
   }
   return ids;
 }
+
+/** Whether a file may say that this is the next default id: one more than some id, so 2⁵³ where there can be no more. */
+export function isNextId(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value - 1);
+}

@@ -15,7 +15,7 @@ const MAP_SIZE = 2 ** 23;
  */
 export class IdTable {
   length = 0;
-  /** The next default id: one more than the largest integer id so far. */
+  /** The next default id: one more than the largest integer id so far, which is no id itself after 2⁵³ − 1. */
   nextId = 0;
   readonly #columns: IdColumn[] = [];
   /** Position of each column's first row. */

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
 import { type Contents, hasScales } from '../contents.js';
 import { decodeIds } from '../ids/codec.js';
+import { isNextId } from '../ids/id.js';
 import { withFile } from './files.js';
 import { corrupt, crc32c, logName } from './format.js';
 import {
@@ -161,7 +162,7 @@ function checkCommit(contents: Contents, payload: Buffer, path: string): void {
     nextId: Number(payload.readBigInt64LE(16)),
   };
   const { live, ids } = contents;
-  if (commit.rows !== live.length || commit.live !== live.count || !Number.isSafeInteger(commit.nextId)) {
+  if (commit.rows !== live.length || commit.live !== live.count || !isNextId(commit.nextId)) {
     throw corrupt(path, `a commit of ${live.length} rows`, `one of ${commit.rows}`);
   }
   ids.nextId = Math.max(ids.nextId, commit.nextId);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
 import { MAX_ROWS } from '../contents.js';
+import { isNextId } from '../ids/id.js';
 import {
   ACCELERATIONS,
   INDEX_DTYPES,
@@ -99,7 +100,7 @@ function isManifest(value: Partial<Manifest>): value is Manifest {
     INDEX_DTYPES.includes(dtype as never) &&
     isMetricOf(dtype as IndexDtype, metric as IndexMetric) &&
     (accelerate === null || (ACCELERATIONS.includes(accelerate as never) && dtype === 'f32')) &&
-    Number.isSafeInteger(nextId) &&
+    isNextId(nextId) &&
     Array.isArray(segments) &&
     segments.every(isSegmentReference) &&
     segments.reduce((sum, { rows }) => sum + rows, 0) <= MAX_ROWS &&
