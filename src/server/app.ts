@@ -67,6 +67,8 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
   // Neither hook is async: under overload they are most of what the server does.
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    // Bodies are JSON whatever it says; one that is malformed the framework would refuse.
+    request.headers['content-type'] = undefined;
     if (PUBLIC.has(request.routeOptions.url ?? '')) {
       done();
       return;

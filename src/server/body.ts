@@ -22,7 +22,7 @@ export function parseBodies(app: FastifyInstance, maxInputs: number): void {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, content, done) => {
     const bytes = content as Buffer;
     const encoding = request.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') {
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       done(new Fault('invalid', `Content encoding '${encoding}' is not supported`, { status: 415 }));
     } else if (!isUtf8(bytes)) {
       done(new Fault('invalid', 'The request body is not valid UTF-8'));

@@ -34,6 +34,16 @@ describe('requests that no client should send', () => {
     expect((await embed(`{"model":"nope","model":"${MODEL}","input":"a"}`)).status).toBe(200);
   });
 
+  it.each([
+    { 'content-type': 'json' },
+    { 'content-type': ';;;' },
+    { 'content-type': 'application/json; charset' },
+    { 'content-type': 'multipart/form-data' },
+    { 'content-encoding': 'Identity' },
+  ] as Record<string, string>[])('takes JSON with %j', async (headers) => {
+    expect((await embed(JSON.stringify({ model: MODEL, input: 'a' }), headers)).status).toBe(200);
+  });
+
   it('refuses compressed bodies', async () => {
     const bomb = gzipSync(Buffer.alloc(10_000_000, ' '));
     const { status, body } = await embed(bomb, { 'content-encoding': 'gzip' });
