@@ -6,6 +6,7 @@ import { abortError } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
 import { LARGE_JSON, parseLargeJson } from '../core/large-json.js';
 import { readRetryAfter } from '../core/retry-after.js';
+import { field } from './answers.js';
 import { RemoteError, readErrorBody } from './remote-error.js';
 
 export interface RemoteClientOptions {
@@ -133,6 +134,13 @@ export class RemoteClient {
       stop.removeEventListener('abort', onStop);
     }
     if (!response.ok) throw this.#refused(url, response, answer.toString());
+    const parsed = await this.#parse(answer, response, url);
+    // OpenRouter and others pass on an error with status 200.
+    if (field(parsed, 'error')) throw this.#refused(url, response, answer.toString());
+    return parsed;
+  }
+
+  async #parse(answer: Buffer, response: Response, url: URL): Promise<unknown> {
     try {
       if (answer.length > LARGE_JSON) return await parseLargeJson(answer, JSON.parse, MAX_VALUES);
       return JSON.parse(answer.toString());

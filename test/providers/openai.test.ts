@@ -245,6 +245,12 @@ describe('refusals', () => {
       { error: { message: 'bad key', type: 'invalid_request_error', code: 'invalid_api_key' } },
       { providerCode: 'invalid_api_key', providerMessage: 'bad key' },
     ],
+    [
+      'OpenRouter',
+      200,
+      { error: { message: 'no credit', code: 402 } },
+      { providerCode: '402', providerMessage: 'no credit' },
+    ],
     ['Ollama', 404, { error: "model 'x' not found" }, { providerMessage: "model 'x' not found" }],
     [
       'TEI',
