@@ -41,6 +41,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
     interrupt.abort();
   };
   process.on('SIGINT', onInterrupt);
+  // A server goes on when nobody reads its log any more.
+  process.stderr.on('error', () => {});
   // A reader that has seen enough (`| head`) is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.ok);

@@ -56,6 +56,14 @@ describe('embedlane serve', () => {
     expect((await ended).code).toBe(0);
   });
 
+  it('goes on when nobody reads its log any more', async () => {
+    const { child, url, ended } = await serve(['--model', TINY, '--port', '0']);
+    child.stderr?.destroy();
+    for (let i = 0; i < 4; i++) expect((await embed(url, 'a text')).status).toBe(200);
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'answers what it has begun when %s comes, and exits with 0',
     async (signal) => {
