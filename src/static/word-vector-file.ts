@@ -1,9 +1,8 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { throwIfAborted } from '../core/abort.js';
-import { EmbedlaneError } from '../core/errors.js';
 import { Pace } from '../core/pace.js';
 import type { OnProgress } from '../core/progress.js';
 import { allocateFloats } from '../native/memory.js';
+import { MAX_LINE, openWordFile, type WordFile } from './word-file.js';
 
 /** How word vectors are written down. */
 export const WORD_VECTOR_FORMATS = ['text', 'binary'] as const;
@@ -30,93 +29,12 @@ export interface ReadWordsOptions {
  * among them, and most files of that ending are something else.
  */
 export function isWordVectorFile(path: string): boolean {
-  return /\.vec$|(glove|word2vec|w2v|googlenews|(^|\/)vectors)[^/]*\.(txt|bin)$/i.test(path);
+  return /\.vec(\.gz)?$|(glove|word2vec|w2v|googlenews|(^|\/)vectors)[^/]*\.(txt|bin)(\.gz)?$/i.test(path);
 }
 
-/** Bytes read at a time. */
-const CHUNK = 1024 * 1024;
-/** Longest word or line, and a bound on what a broken file makes us keep. */
-const MAX_LINE = 4 * 1024 * 1024;
 const MAX_DIMS = 100_000;
 const NEWLINE = 10;
 const SPACE = 32;
-
-/** A file read forward, chunk by chunk, with the part that is not used up yet. */
-class Source {
-  readonly #handle: FileHandle;
-  readonly #file: string;
-  readonly #pace: Pace;
-  #buffer = Buffer.alloc(0);
-  #start = 0;
-  #end = false;
-
-  constructor(handle: FileHandle, file: string, pace: Pace) {
-    this.#handle = handle;
-    this.#file = file;
-    this.#pace = pace;
-  }
-
-  /** Bytes up to `stop` (excluded and skipped), or to the end of the file; undefined at the end. */
-  async until(stop: number): Promise<Buffer | undefined> {
-    for (let from = this.#start; ; ) {
-      const at = this.#buffer.indexOf(stop, from);
-      if (at !== -1) return this.#take(at, at + 1);
-      if (this.#buffer.length - this.#start > MAX_LINE)
-        throw this.invalid(`lines of at most ${MAX_LINE} bytes`, 'more');
-      const seen = this.#buffer.length - this.#start;
-      if (!(await this.#more())) {
-        return this.#start === this.#buffer.length
-          ? undefined
-          : this.#take(this.#buffer.length, this.#buffer.length);
-      }
-      from = this.#start + seen;
-    }
-  }
-
-  /** Exactly `length` bytes; undefined if the file has less left. */
-  async bytes(length: number): Promise<Buffer | undefined> {
-    while (this.#buffer.length - this.#start < length) if (!(await this.#more())) return undefined;
-    return this.#take(this.#start + length, this.#start + length);
-  }
-
-  /** The next bytes without using them up, fewer at the end of the file. */
-  async peek(length: number): Promise<Buffer> {
-    while (this.#buffer.length - this.#start < length) if (!(await this.#more())) break;
-    return this.#buffer.subarray(this.#start, this.#start + length);
-  }
-
-  /** Leaves out one byte if it is this one. */
-  async skip(byte: number): Promise<void> {
-    if ((await this.peek(1))[0] === byte) this.#start++;
-  }
-
-  async breathe(): Promise<void> {
-    if (this.#pace.due) await this.#pace.turn();
-  }
-
-  invalid(expected: string, actual: string): EmbedlaneError {
-    return new EmbedlaneError(
-      'ERR_MODEL_INVALID',
-      `Expected ${expected} in ${this.#file} but received ${actual}`,
-    );
-  }
-
-  #take(end: number, next: number): Buffer {
-    const bytes = this.#buffer.subarray(this.#start, end);
-    this.#start = next;
-    return bytes;
-  }
-
-  async #more(): Promise<boolean> {
-    if (this.#end) return false;
-    const chunk = Buffer.allocUnsafe(CHUNK);
-    const { bytesRead } = await this.#handle.read(chunk, 0, CHUNK);
-    this.#end = bytesRead === 0;
-    this.#buffer = Buffer.concat([this.#buffer.subarray(this.#start), chunk.subarray(0, bytesRead)]);
-    this.#start = 0;
-    return !this.#end;
-  }
-}
 
 /** Rows that grow where the file does not say how many there are. */
 class Rows {
@@ -152,30 +70,22 @@ class Rows {
 
 /**
  * Reads word vectors: word2vec text and binary (with or without a newline after each vector), GloVe text, fastText
- * `.vec`. Streams: memory is the table's, and the event loop turns.
+ * `.vec`, each also compressed with gzip. Streams: memory is the table's, and the event loop turns.
  *
  * @throws {EmbedlaneError} `ERR_MODEL_NOT_FOUND` if there is no such file; `ERR_MODEL_INVALID` if it is cut short, has
  *   another number of words than its header says, or values that are no finite numbers; `ERR_ABORTED`
  */
 export async function readWords(file: string, options: ReadWordsOptions): Promise<WordTable> {
   throwIfAborted(options.signal);
-  let handle: FileHandle;
+  const source = await openWordFile(file, new Pace(options.signal));
   try {
-    handle = await open(file);
-  } catch (cause) {
-    throw new EmbedlaneError('ERR_MODEL_NOT_FOUND', `Expected a readable file of word vectors at ${file}`, {
-      cause,
-    });
-  }
-  try {
-    const source = new Source(handle, file, new Pace(options.signal));
     return await readTable(source, options);
   } finally {
-    await handle.close();
+    await source.close();
   }
 }
 
-async function readTable(source: Source, options: ReadWordsOptions): Promise<WordTable> {
+async function readTable(source: WordFile, options: ReadWordsOptions): Promise<WordTable> {
   const beginning = await source.peek(MAX_LINE / 16);
   const firstLine = beginning.subarray(0, Math.max(0, beginning.indexOf(NEWLINE))).toString('utf8');
   const header = /^(\d+) (\d+)\s*$/.exec(firstLine);
@@ -198,7 +108,7 @@ async function readTable(source: Source, options: ReadWordsOptions): Promise<Wor
 }
 
 /** Whether the next line ends in as many numbers as a vector has. */
-async function looksLikeText(source: Source, dims: number): Promise<boolean> {
+async function looksLikeText(source: WordFile, dims: number): Promise<boolean> {
   const beginning = await source.peek(dims * 32 + 1024);
   const end = beginning.indexOf(NEWLINE);
   const line = beginning
@@ -213,12 +123,12 @@ async function looksLikeText(source: Source, dims: number): Promise<boolean> {
 }
 
 async function readText(
-  source: Source,
+  source: WordFile,
   dims: number,
   count: number | undefined,
   { limit, onProgress }: ReadWordsOptions,
 ): Promise<WordTable> {
-  const rows = new Rows(dims, Math.min(count ?? 0, limit));
+  const rows = new Rows(dims, Math.min(count ?? 0, limit, source.mostRows(2 * dims)));
   let lines = 0;
   while (lines < limit) {
     const bytes = await source.until(NEWLINE);
@@ -248,13 +158,13 @@ async function readText(
 }
 
 async function readBinary(
-  source: Source,
+  source: WordFile,
   dims: number,
   count: number,
   { limit, onProgress }: ReadWordsOptions,
 ): Promise<WordTable> {
   const total = Math.min(count, limit);
-  const rows = new Rows(dims, total);
+  const rows = new Rows(dims, Math.min(total, source.mostRows(4 * dims)));
   for (let i = 0; i < total; i++) {
     await source.skip(NEWLINE);
     const word = (await source.until(SPACE))?.toString('utf8');
@@ -278,7 +188,7 @@ async function readBinary(
   return rows.finish();
 }
 
-function checkCount(source: Source, found: number, count: number | undefined, limit: number): void {
+function checkCount(source: WordFile, found: number, count: number | undefined, limit: number): void {
   if (count === undefined ? found === 0 : found < Math.min(count, limit)) {
     throw source.invalid(
       `${count ?? 'at least one'} words${count ? ', as its header says,' : ''}`,

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WordVectors } from '#dist/index.js';
 import { fixture, readGolden, readMatrix } from '../text/goldens.js';
@@ -79,6 +80,22 @@ describe('WordVectors', () => {
     expect((await WordVectors.load(file, { limit: 2 })).words).toEqual(['king', 'man']);
   });
 
+  it.each(['vectors.txt', 'vectors.bin', 'glove.txt'])('reads %s compressed with gzip', async (name) => {
+    const file = join(scratch, `${name}.gz`);
+    const content = await readFile(path(name));
+    // In two members, as pigz and appending write them.
+    await writeFile(
+      file,
+      Buffer.concat([content.subarray(0, 777), content.subarray(777)].map((part) => gzipSync(part))),
+    );
+    const [plain, words] = [await WordVectors.load(path(name)), await WordVectors.load(file)];
+    expect(words.words).toEqual(plain.words);
+    expect(words.words.map((word) => words.vector(word))).toEqual(
+      plain.words.map((word) => plain.vector(word)),
+    );
+    expect((await WordVectors.load(file, { limit: 3 })).size).toBe(3);
+  });
+
   it('refuses files that are cut short or wrong', async () => {
     const text = await readFile(path('vectors.txt'));
     const binary = await readFile(path('vectors.bin'));
@@ -95,15 +112,18 @@ describe('WordVectors', () => {
       ['no dimensions', '1 0\na\n'],
       ['nothing', ''],
       ['no vectors', 'hello'],
+      ['more words than memory', '4000000000 300\na '],
+      ['half of a compressed one', gzipSync(text).subarray(0, 3000)],
+      ['a compressed one that is damaged', gzipSync(text).fill(0x55, 500, 520)],
     ];
     for (const [name, content] of damaged) {
       const file = join(scratch, 'damaged');
       await writeFile(file, content);
       await expect(WordVectors.load(file), name).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
     }
-    await expect(WordVectors.load(join(scratch, 'nothing'))).rejects.toMatchObject({
-      code: 'ERR_MODEL_NOT_FOUND',
-    });
+    for (const none of [join(scratch, 'nothing'), scratch]) {
+      await expect(WordVectors.load(none)).rejects.toMatchObject({ code: 'ERR_MODEL_NOT_FOUND' });
+    }
   });
 
   it('refuses misuse', async () => {
