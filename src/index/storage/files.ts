@@ -37,15 +37,19 @@ export interface FileSystem {
 }
 
 /**
- * Repeats a read that a signal ended before it had read anything, as happens on file systems of networks and of user
- * programs. libuv repeats every other call by itself.
+ * Whether a read is to be made again, because a signal ended it before it had read anything, as happens on file systems of
+ * networks and of user programs. libuv repeats every other call by itself.
  */
+export function wasInterrupted(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EINTR';
+}
+
 async function uninterrupted<T>(read: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await read();
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EINTR') throw error;
+      if (!wasInterrupted(error)) throw error;
     }
   }
 }

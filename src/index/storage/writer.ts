@@ -5,7 +5,7 @@ import { ioError } from '../../core/io.js';
 import { Bitmap } from '../bitmap.js';
 import { catchUp } from '../compaction.js';
 import { Contents } from '../contents.js';
-import { files, type OpenFile } from './files.js';
+import { files, type OpenFile, wasInterrupted } from './files.js';
 import { logName, MANIFEST } from './format.js';
 import { type LoadedIndex, loadSegments } from './load.js';
 import { encodeBatch, LOG_HEADER_BYTES } from './log-format.js';
@@ -242,12 +242,13 @@ function refuseChanged(folder: string, { manifest, manifestText, log }: LoadedIn
   );
 }
 
+/** Synchronous, because the lock is taken by the first change, which is: what reads elsewhere waits for a promise. */
 function readUninterrupted(path: string): string {
   for (;;) {
     try {
       return readFileSync(path, 'latin1');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EINTR') throw error;
+      if (!wasInterrupted(error)) throw error;
     }
   }
 }
