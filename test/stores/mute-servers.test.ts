@@ -30,7 +30,7 @@ describe.concurrent('opening a store on a server that takes connections and neve
     ['milvus', /^ERR_REMOTE: Expected Milvus to answer at 127\.0\.0\.1:\d+ but received Deadline exceeded/],
     ['milvuss', /^ERR_REMOTE: Expected Milvus to answer at 127\.0\.0\.1:\d+ but received Deadline exceeded/],
     ['seekdb', /^ERR_REMOTE: Expected seekdb to answer at 127\.0\.0\.1 but received connect ETIMEDOUT/],
-    ['postgres', /^ERR_REMOTE: Expected PostgreSQL to do what was asked but received .*timeout/],
+    ['postgres', /^ERR_REMOTE: Expected PostgreSQL to tell the version of pgvector but received .*timeout/],
   ])('%s: gives up', async (scheme, expected) => {
     const server = await Silence.before();
     try {

@@ -66,8 +66,10 @@ describe('PgVectorStore', () => {
     await store.upsert([{ id: 'a', vector: [1, 2] }]);
     const url = (through: number) =>
       `postgres://postgres:secret@127.0.0.1:${through}${pathname}/silent?bulk=insert&connectTimeout=500&timeout=500`;
-    const failure = /^ERR_REMOTE: Expected PostgreSQL to do what was asked but received .*timeout/;
-    await expectToSurviveSilence(Number(port), url, [failure, failure, failure]);
+    const failing = (task: string) =>
+      new RegExp(`^ERR_REMOTE: Expected PostgreSQL to ${task} table "silent" but received .*timeout`);
+    const failures = ['search', 'store records in', 'count records of'].map(failing);
+    await expectToSurviveSilence(Number(port), url, failures);
     await store.drop();
   }, 120_000);
 

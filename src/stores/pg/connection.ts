@@ -39,13 +39,17 @@ export class PgConnection {
     return new PgConnection(pool, sockets, from as never);
   }
 
-  /** Runs one statement. */
-  async query(sql: string, values: unknown[] = []): Promise<{ rows: Rows; rowCount: number }> {
-    return this.session((session) => session.query(sql, values));
+  /**
+   * Runs one statement.
+   *
+   * @param task what it is for, in the words of an error: 'count records'
+   */
+  async query(task: string, sql: string, values: unknown[] = []): Promise<{ rows: Rows; rowCount: number }> {
+    return this.session(task, (session) => session.query(sql, values));
   }
 
   /** Runs statements on one connection, which is thrown away after a failure. */
-  async session<T>(work: (session: PgSession) => Promise<T>): Promise<T> {
+  async session<T>(task: string, work: (session: PgSession) => Promise<T>): Promise<T> {
     let client: PoolClient | undefined;
     let broken: Error | undefined;
     // Without a listener, an error between two statements would end the process.
@@ -58,7 +62,7 @@ export class PgConnection {
       return await work(new PgSession(client, this.#copyFrom));
     } catch (error) {
       broken ??= error as Error;
-      throw pgError(error);
+      throw pgError(task, error);
     } finally {
       client?.off('error', onError);
       client?.release(broken);
@@ -66,8 +70,8 @@ export class PgConnection {
   }
 
   /** Runs statements as one transaction. */
-  transaction<T>(work: (session: PgSession) => Promise<T>): Promise<T> {
-    return this.session(async (session) => {
+  transaction<T>(task: string, work: (session: PgSession) => Promise<T>): Promise<T> {
+    return this.session(task, async (session) => {
       await session.query('BEGIN');
       try {
         const result = await work(session);
@@ -115,13 +119,13 @@ export function pgCode(error: unknown): string {
   return String((cause as { code?: unknown } | undefined)?.code ?? '');
 }
 
-function pgError(error: unknown): unknown {
+function pgError(task: string, error: unknown): unknown {
   if (error instanceof EmbedlaneError || error instanceof Transient) return error;
   const { message } = error as Error;
   const code = pgCode(error);
   const failure = new EmbedlaneError(
     CODES[code] ?? 'ERR_REMOTE',
-    `Expected PostgreSQL to do what was asked but received ${code === '' ? '' : `${code}: `}${message}`,
+    `Expected PostgreSQL to ${task} but received ${code === '' ? '' : `${code}: `}${message}`,
     { cause: error },
   );
   const passes =

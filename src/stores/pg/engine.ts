@@ -65,7 +65,8 @@ export class PgEngine implements StoreEngine {
   }
 
   describe(): Promise<CollectionInfo | undefined> {
-    return describeTable(this.#connection, this.#options.collection);
+    const { collection } = this.#options;
+    return this.#connection.session(this.#task('describe'), (session) => describeTable(session, collection));
   }
 
   create(info: CollectionInfo, index: IndexSpec): Promise<void> {
@@ -87,7 +88,9 @@ export class PgEngine implements StoreEngine {
     if (bytes === undefined) return this.#insert(records, info);
     if (this.#isNew) {
       try {
-        await this.#connection.session((session) => session.copy(copyInto(this.#table), bytes));
+        await this.#connection.session(this.#task('store records in'), (session) =>
+          session.copy(copyInto(this.#table), bytes),
+        );
         this.#spare = bytes;
         return;
       } catch (error) {
@@ -96,7 +99,7 @@ export class PgEngine implements StoreEngine {
         this.#isNew = false;
       }
     }
-    await this.#connection.transaction(async (session) => {
+    await this.#connection.transaction(this.#task('store records in'), async (session) => {
       await session.query(`CREATE TEMP TABLE embedlane_batch (LIKE ${this.#table}) ON COMMIT DROP`);
       await session.copy(copyInto('embedlane_batch'), bytes);
       await session.query(
@@ -109,6 +112,7 @@ export class PgEngine implements StoreEngine {
   async #insert(records: readonly PreparedRecord[], info: CollectionInfo): Promise<void> {
     const type = pgType(info);
     await this.#connection.query(
+      this.#task('store records in'),
       `INSERT INTO ${this.#table} ${COLUMNS}
        SELECT id, vector::${type.sql(info.dims)}, document, metadata::jsonb
        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS batch ${COLUMNS} ORDER BY id ${REPLACE}`,
@@ -131,7 +135,7 @@ export class PgEngine implements StoreEngine {
     const order = request.exact ? 'distance, id' : 'distance';
     const sql = `SELECT ${columns(request.include)}, ${distance} AS distance FROM ${this.#table}
       WHERE ${condition} ORDER BY ${order} LIMIT $2`;
-    const { rows } = await this.#connection.transaction(async (session) => {
+    const { rows } = await this.#connection.transaction(this.#task('search'), async (session) => {
       await searchSettings(session, request);
       return session.query(sql, values);
     });
@@ -147,6 +151,7 @@ export class PgEngine implements StoreEngine {
     const values: unknown[] = [request.words, request.k];
     const condition = pgCondition(request.filter, values);
     const { rows } = await this.#connection.query(
+      this.#task('search'),
       `WITH asked AS (
          SELECT string_agg(quote_literal(lexeme), ' | ')::tsquery AS words
          FROM unnest(to_tsvector('simple', $1)))
@@ -160,25 +165,25 @@ export class PgEngine implements StoreEngine {
 
   async get(ids: readonly string[], include: Include, { info }: EngineContext): Promise<StoredRecord[]> {
     const sql = `SELECT ${columns(include)} FROM ${this.#table} WHERE id = ANY ($1::text[])`;
-    const { rows } = await this.#connection.query(sql, [ids]);
+    const { rows } = await this.#connection.query(this.#task('read records of'), sql, [ids]);
     return rows.map((row) => toRecord(row, include, info));
   }
 
   async delete(ids: readonly string[]): Promise<number> {
     const sql = `DELETE FROM ${this.#table} WHERE id = ANY ($1::text[])`;
-    return (await this.#connection.query(sql, [ids])).rowCount;
+    return (await this.#connection.query(this.#task('delete records of'), sql, [ids])).rowCount;
   }
 
   async deleteMatching(filter: FilterNode): Promise<number> {
     const values: unknown[] = [];
     const sql = `DELETE FROM ${this.#table} WHERE ${pgCondition(filter, values)}`;
-    return (await this.#connection.query(sql, values)).rowCount;
+    return (await this.#connection.query(this.#task('delete records of'), sql, values)).rowCount;
   }
 
   async count(filter: FilterNode | undefined): Promise<number> {
     const values: unknown[] = [];
     const sql = `SELECT count(*) AS count FROM ${this.#table} WHERE ${pgCondition(filter, values)}`;
-    const { rows } = await this.#connection.query(sql, values);
+    const { rows } = await this.#connection.query(this.#task('count records of'), sql, values);
     return Number(rows[0].count);
   }
 
@@ -189,6 +194,7 @@ export class PgEngine implements StoreEngine {
     const values: unknown[] = [after ?? '', size];
     const condition = pgCondition(filter, values);
     const { rows } = await this.#connection.query(
+      this.#task('read records of'),
       `SELECT ${columns(include)} FROM ${this.#table} WHERE id > $1 AND ${condition} ORDER BY id LIMIT $2`,
       values,
     );
@@ -197,12 +203,17 @@ export class PgEngine implements StoreEngine {
 
   async drop(): Promise<void> {
     if ((await this.describe()) === undefined) return;
-    await this.#connection.query(`DROP TABLE IF EXISTS ${this.#table}`);
+    await this.#connection.query(this.#task('drop'), `DROP TABLE IF EXISTS ${this.#table}`);
     this.#isNew = true;
   }
 
   close(): Promise<void> {
     return this.#connection.close();
+  }
+
+  /** What is done, for an error. */
+  #task(verb: string): string {
+    return `${verb} table ${this.#table}`;
   }
 }
 
@@ -243,6 +254,7 @@ async function searchSettings(session: PgSession, request: VectorRequest): Promi
 /** @throws {EmbedlaneError} `ERR_VERSION` */
 export async function requirePgVector(connection: PgConnection): Promise<void> {
   const { rows } = await connection.query(
+    'tell the version of pgvector',
     `SELECT default_version AS version FROM pg_available_extensions WHERE name = 'vector'`,
   );
   const version = (rows[0]?.version as string | undefined) ?? 'none';

@@ -12,10 +12,10 @@ export const quoted = (collection: string) => `"${collection}"`;
 
 /** What a collection's table is, or undefined if there is none. */
 export async function describeTable(
-  connection: Pick<PgSession, 'query'>,
+  session: PgSession,
   collection: string,
 ): Promise<CollectionInfo | undefined> {
-  const { rows } = await connection.query(
+  const { rows } = await session.query(
     `SELECT to_regclass($1) IS NOT NULL AS found, obj_description(to_regclass($1), 'pg_class') AS comment`,
     [quoted(collection)],
   );
@@ -43,7 +43,7 @@ export async function createTable(
   options: TableOptions,
 ): Promise<void> {
   const table = quoted(collection);
-  await connection.transaction(async (session) => {
+  await connection.transaction(`create table ${table}`, async (session) => {
     // Two who make the same collection at once: the second finds what the first has made.
     await session.query('SELECT pg_advisory_xact_lock(hashtext($1))', ['embedlane']);
     const { rows } = await session.query(`SELECT 1 FROM pg_extension WHERE extname = 'vector'`);
