@@ -1,11 +1,19 @@
 import { Interruptible } from '../core/interruptible.js';
 import type { RuntimeMeter } from '../runtime/index.js';
-import type { CancelParams, EmbedParams, EmbedResult, EmbedRows } from './lane/protocol.js';
+import { HeldWindow, takeOver } from './held-windows.js';
+import type { CancelParams, EmbedParams, EmbedResult, EmbedRows, SkipParams } from './lane/protocol.js';
 import type { EncodePlan } from './options.js';
 import type { RowSink } from './rows.js';
 import { dropTexts, sendTexts } from './send-texts.js';
 import type { TextJob, TextLane, TextLaneCalls } from './text-lane.js';
-import { HEAD_GROWTH, sharedWindows, type TextWindow, textWindows, WINDOWS_IN_FLIGHT } from './windows.js';
+import {
+  HEAD_GROWTH,
+  runCharacters,
+  sharedWindows,
+  type TextWindow,
+  textWindows,
+  WINDOWS_IN_FLIGHT,
+} from './windows.js';
 
 /**
  * About a millisecond of copying per window on the main thread, and enough texts that sorting them by length
@@ -31,6 +39,8 @@ export class EncodeJob<Result> implements TextJob<Result> {
   readonly #work = new Interruptible();
   /** Windows still to be sent; beginnings that were too short are added at the end. */
   readonly #sources: Generator<TextWindow, void, undefined>[];
+  /** Windows that lanes have. */
+  readonly #held = new Set<HeldWindow>();
 
   /**
    * @param head characters of each text to send at first
@@ -72,15 +82,15 @@ export class EncodeJob<Result> implements TextJob<Result> {
 
   async #sendWindows(): Promise<void> {
     while (!this.#work.stopped) {
-      const window = this.#nextWindow();
+      const window = this.#nextWindow() ?? this.#takeOver();
       if (!window) return;
-      const { unfinished } = await this.#lane.run(
-        (lane) => this.#embed(lane, window),
-        this.#plan.priority ?? 'bulk',
-      );
-      if (unfinished.length === 0) continue;
-      const indices = unfinished.map((index) => window.indices[index]);
-      this.#sources.push(textWindows(this.#texts, indices, window.head * HEAD_GROWTH, WINDOW));
+      const held = new HeldWindow(window);
+      this.#held.add(held);
+      const { unfinished } = await this.#lane
+        .run((lane) => this.#embed(lane, held), this.#plan.priority ?? 'bulk')
+        .finally(() => this.#held.delete(held));
+      const places = held.remaining(unfinished);
+      if (places.length > 0) this.#sources.push(this.#again(window, places, window.head * HEAD_GROWTH));
     }
   }
 
@@ -93,15 +103,41 @@ export class EncodeJob<Result> implements TextJob<Result> {
     return undefined;
   }
 
-  async #embed(lane: TextLaneCalls, window: TextWindow): Promise<EmbedResult> {
+  /** A window for a lane that has run out of them, of what another has not begun. */
+  #takeOver(): TextWindow | undefined {
+    const { run, least } = runCharacters(this.#meter.tokenBudget);
+    const taken = takeOver(this.#held, this.#lane.ready, run, least);
+    if (!taken) return undefined;
+    const { from, places } = taken;
+    this.#skip(from, places);
+    return this.#again(from.window, places, from.window.head).next().value as TextWindow;
+  }
+
+  /** Texts of a window, once more. */
+  #again({ indices }: TextWindow, places: readonly number[], head: number) {
+    const chosen = places.map((place) => indices[place]);
+    return textWindows(this.#texts, chosen, head, WINDOW);
+  }
+
+  /** Tells a window's lane what need not be done. */
+  #skip({ id, lane }: HeldWindow, texts: number[]): void {
+    const params: SkipParams = { window: id, texts };
+    if (texts.length > 0) void lane?.note('skip', params);
+  }
+
+  async #embed(lane: TextLaneCalls, held: HeldWindow): Promise<EmbedResult> {
+    const { window } = held;
+    held.lane = undefined;
     const texts = await sendTexts(lane, window.texts);
     if (this.#work.stopped) {
       dropTexts(lane, texts);
       return { unfinished: [] };
     }
+    held.lane = lane;
     const { prompt, route, output, truncation, truncateDim, normalize, spans } = this.#plan;
     const params: EmbedParams = {
       job: this.#id,
+      window: held.id,
       priority: this.#plan.priority ?? 'bulk',
       texts,
       open: window.open,
@@ -113,16 +149,20 @@ export class EncodeJob<Result> implements TextJob<Result> {
       normalize,
       spans: spans && window.indices.map((index) => spans[index]),
     };
-    const rows = (part: EmbedRows) => this.#place(window, part);
-    return (await lane.call('embed', params, rows)) as EmbedResult;
+    const rows = (part: EmbedRows) => this.#place(held, part);
+    const result = lane.call('embed', params, rows) as Promise<EmbedResult>;
+    // After the death of a lane: what is there, or another's by now, is not done again.
+    this.#skip(held, held.settled);
+    return result;
   }
 
-  #place(window: TextWindow, { rows, data, lengths, tokens }: EmbedRows): void {
+  #place(held: HeldWindow, { rows, data, lengths, tokens }: EmbedRows): void {
+    held.done(rows);
     const textTokens = lengths.reduce((sum, length) => sum + length, 0);
     this.#meter.batch(rows.length, textTokens, tokens);
     if (this.#work.stopped) return;
     const { output, spans } = this.#plan;
-    const places = Array.from(rows, (row) => window.indices[row]);
+    const places = Array.from(rows, (row) => held.window.indices[row]);
     const counts = places.map((index, i) => {
       if (spans) return spans[index].length / 2;
       return output === 'token' ? lengths[i] : 1;

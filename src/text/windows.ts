@@ -22,10 +22,8 @@ export const WINDOWS_IN_FLIGHT = 2;
 /** Fewest texts of a window that is only cut so that every lane has work: about a run of short ones. */
 const MIN_SHARE = 64;
 
-/** Most texts of a window where there are several lanes: what one has been given, no other can help with. */
+/** Most texts of a window where there are several lanes: what one has been given, it tokenises before the first run. */
 const MAX_SHARE = 512;
-
-const UNLIMITED: WindowLimits = { texts: Number.POSITIVE_INFINITY, characters: Number.POSITIVE_INFINITY };
 
 /** Limits with which each of several lanes gets its windows, even of a call that would fit into one. */
 export function shareAmong(lanes: number, texts: number, limits: WindowLimits): WindowLimits {
@@ -40,10 +38,20 @@ const BLOCK = 2048;
 /** Characters of a token of ordinary text; windows are only sized by it. */
 const CHARACTERS_PER_TOKEN = 4;
 
+/** Part of a run of the model that is worth being sent to a lane by itself. */
+const LEAST_RUN = 1 / 4;
+
+/** Characters of texts that fill a run of the model, and of as few as it pays to give to another lane. */
+export function runCharacters(budget: number): { run: number; least: number } {
+  const run = CHARACTERS_PER_TOKEN * budget;
+  return { run, least: LEAST_RUN * run };
+}
+
 /**
- * Windows for several lanes: texts of like lengths together, the longest first, and towards the end windows that become
- * smaller, down to about a run of the model, so that the lanes end at about the same time. Of windows in arrival order, one
- * lane got up to a tenth more work than another, and what is in a lane's hands no other can take over.
+ * Windows for several lanes: texts are sorted by length and dealt out like cards, so that every window has all lengths, the
+ * longest first, and as many texts of like lengths as can be, of which a lane makes batches of little padding. Windows of
+ * neighbours in length were cut into a quarter more runs with twice the padding. What lanes differ in is evened out
+ * when one has nothing left to do (`takeOver`).
  *
  * @param head how many characters of each text to take at most
  * @param budget tokens of a run
@@ -55,26 +63,28 @@ export function* sharedWindows(
   budget: number,
   limits: WindowLimits,
 ): Generator<TextWindow, void, undefined> {
-  const most = Math.min(limits.texts, MAX_SHARE);
-  const least = CHARACTERS_PER_TOKEN * budget;
+  const { least } = runCharacters(budget);
   const lengthOf = (index: number) => Math.min(texts[index].length, head);
   for (let start = 0; start < texts.length; start += BLOCK) {
-    const end = Math.min(texts.length, start + BLOCK);
-    const order = Uint32Array.from({ length: end - start }, (_, i) => start + i);
+    const count = Math.min(BLOCK, texts.length - start);
+    const order = Uint32Array.from({ length: count }, (_, i) => start + i);
     order.sort((a, b) => lengthOf(b) - lengthOf(a) || a - b);
-    let left = order.reduce((sum, index) => sum + lengthOf(index), 0);
-    const shares = WINDOWS_IN_FLIGHT * lanes * (end === texts.length ? 2 : 1);
-    for (let from = 0; from < order.length; ) {
-      const share = Math.min(limits.characters, Math.max(least, left / shares));
-      let to = from;
-      let characters = 0;
-      do characters += lengthOf(order[to++]);
-      while (to < order.length && to - from < most && characters + lengthOf(order[to]) <= share);
-      yield* textWindows(texts, Array.from(order.subarray(from, to)), head, UNLIMITED);
-      left -= characters;
-      from = to;
+    // One that is longer than a window counts as one.
+    const characters = order.reduce((sum, i) => sum + Math.min(lengthOf(i), limits.characters), 0);
+    const needed = Math.max(characters / limits.characters, count / Math.min(limits.texts, MAX_SHARE));
+    const worthwhile = Math.max(1, Math.floor(characters / least));
+    const players = Math.min(count, worthwhile, lanes * Math.ceil(needed / lanes));
+    for (let player = 0; player < players; player++) {
+      const own = Array.from(order).filter((_, card) => dealtTo(card, players) === player);
+      yield* textWindows(texts, own, head, limits);
     }
   }
+}
+
+/** Who gets a card: there and back again, since the first of a round gets more than the last. */
+function dealtTo(card: number, players: number): number {
+  const turn = card % (2 * players);
+  return turn < players ? turn : 2 * players - 1 - turn;
 }
 
 /**

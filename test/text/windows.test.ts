@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { headLength, sharedWindows, textWindows, WINDOWS_IN_FLIGHT } from '#dist/text/windows.js';
+import { headLength, sharedWindows, textWindows } from '#dist/text/windows.js';
 
 const LIMITS = { texts: 4, characters: 100 };
 
@@ -67,31 +67,44 @@ describe('sharedWindows', () => {
     }
   });
 
-  it('puts texts of like lengths together, the longest first', () => {
-    const all = share(lengths(512).map((length) => 'x'.repeat(length))).flatMap(({ texts }) => texts);
-    for (let i = 1; i < all.length; i++) expect(all[i].length).toBeLessThanOrEqual(all[i - 1].length);
-  });
-
-  it('leaves no lane with much more to do than the others', () => {
-    // Few long texts among many short ones, the long ones at the end.
-    const texts = lengths(512).map((length, i) => 'x'.repeat(i < 400 ? 30 : 2 * length));
-    const total = texts.reduce((sum, { length }) => sum + length, 0);
-    for (const lanes of [2, 4]) {
-      // Each lane has windows in its hands, and asks for the next when one is done.
-      const queue = share(texts, lanes).map(size);
-      const busy = Array.from({ length: WINDOWS_IN_FLIGHT * lanes }, (_, loop) => loop % lanes);
-      const work = new Array<number>(lanes).fill(0);
-      for (const lane of busy) work[lane] += queue.shift() ?? 0;
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        work[work.indexOf(Math.min(...work))] += next;
+  it('gives each window texts of all lengths, the longest first', () => {
+    const texts = lengths(512).map((length) => 'x'.repeat(length));
+    for (const lanes of [2, 3, 4]) {
+      const windows = share(texts, lanes);
+      expect(windows).toHaveLength(lanes);
+      for (const { texts: own } of windows) {
+        for (let i = 1; i < own.length; i++) expect(own[i].length).toBeLessThanOrEqual(own[i - 1].length);
+        // Of 580 lengths: neighbours are hardly further apart than there are windows.
+        for (let i = 1; i < own.length; i++)
+          expect(own[i - 1].length - own[i].length).toBeLessThan(4 * lanes);
       }
-      expect(Math.max(...work)).toBeLessThan((1.15 * total) / lanes);
     }
   });
 
-  it('makes no windows smaller than a run, and none of nothing', () => {
-    const windows = share(lengths(512).map((length) => 'x'.repeat(length)));
-    for (const window of windows.slice(0, -1)) expect(size(window)).toBeGreaterThan(768 * 4 - 650);
+  it('gives no lane much more to do than another', () => {
+    // Few long texts among many short ones, the long ones at the end.
+    const texts = lengths(512).map((length, i) => 'x'.repeat(i < 400 ? 30 : 2 * length));
+    for (const lanes of [2, 4]) {
+      const sizes = share(texts, lanes).map(size);
+      expect(Math.max(...sizes)).toBeLessThan(1.02 * Math.min(...sizes));
+    }
+  });
+
+  it('keeps windows of many or of long texts within the limits', () => {
+    const many = share(Array.from({ length: 3000 }, () => 'short text'));
+    for (const { texts } of many) expect(texts.length).toBeLessThanOrEqual(512);
+    const long = share(Array(40).fill('x'.repeat(20_000)), 2, Number.POSITIVE_INFINITY);
+    for (const window of long) expect(size(window)).toBeLessThanOrEqual(limits.characters);
+    const texts = ['x'.repeat(10_000_000), ...Array(500).fill('a short text')];
+    const mixed = share(texts, 2, Number.POSITIVE_INFINITY);
+    expect(mixed.map(({ indices }) => indices.length).sort((a, b) => a - b)).toEqual([1, 250, 250]);
+  });
+
+  it('makes no windows smaller than a quarter of a run, and none of nothing', () => {
+    const texts = Array.from({ length: 40 }, () => 'a question of forty characters in length');
+    const windows = share(texts, 4);
+    expect(windows).toHaveLength(2);
+    for (const window of windows) expect(size(window)).toBeGreaterThanOrEqual(768);
     expect(share(['a', 'b'])).toHaveLength(1);
     expect(share([])).toEqual([]);
   });

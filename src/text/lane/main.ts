@@ -10,6 +10,7 @@ import type {
   EmbedRows,
   Loaded,
   LoadParams,
+  SkipParams,
   TokenizeParams,
   TokenizeResult,
 } from './protocol.js';
@@ -64,5 +65,6 @@ serveLane(
     drop: dropPieces,
     // The one message that may come before the model: a job aborted while its lane is being replaced.
     cancel: ({ job }: CancelParams) => model?.cancel(job),
+    skip: (params: SkipParams) => model?.skip(params),
   },
 );

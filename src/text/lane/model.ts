@@ -4,7 +4,7 @@ import { formBatches } from '../../runtime/batching.js';
 import { type Batch, BatchScheduler } from '../../runtime/scheduler.js';
 import { Encoder } from './encoder.js';
 import { ModuleChain } from './modules/chain.js';
-import type { EmbedParams, EmbedResult, EmbedRows, Loaded, LoadParams } from './protocol.js';
+import type { EmbedParams, EmbedResult, EmbedRows, Loaded, LoadParams, SkipParams } from './protocol.js';
 import { Route, type RowFormat } from './route.js';
 import { tokenSpans } from './spans.js';
 import type { TextTokenizer } from './tokenizer.js';
@@ -13,6 +13,7 @@ import { fullBatch } from './warm-up.js';
 /** Texts for {@link TextModel.warmUp}, which no call can cancel. */
 const WARM_UP: Omit<EmbedParams, 'route'> = {
   job: -1,
+  window: -1,
   priority: 'bulk',
   texts: { texts: [], joined: [] },
   open: [],
@@ -35,6 +36,8 @@ export class TextModel {
   readonly #promptLengths = new Map<string, number>();
   /** Jobs with windows here, so that a cancellation also reaches those whose texts are in the tokenizer. */
   readonly #jobs = new Map<number, { windows: number; cancelled: boolean }>();
+  /** Texts of each window here that other lanes have taken over. */
+  readonly #skipped = new Map<number, Set<number>>();
 
   private constructor(routes: readonly Route[], tokenBudget: number) {
     this.#routes = routes;
@@ -89,14 +92,17 @@ export class TextModel {
     const job = this.#jobs.get(params.job) ?? { windows: 0, cancelled: false };
     this.#jobs.set(params.job, job);
     job.windows++;
+    const skipped = new Set<number>();
+    this.#skipped.set(params.window, skipped);
     try {
-      const preparation = this.#prepare(params, texts, report);
+      const preparation = this.#prepare(params, texts, skipped, report);
       if (params.priority === 'interactive') this.#scheduler.expect(preparation);
       const { batches, unfinished } = await preparation;
       if (job.cancelled) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
       await this.#scheduler.run(params.job, batches, params.priority);
       return { unfinished };
     } finally {
+      this.#skipped.delete(params.window);
       job.windows--;
       if (job.windows === 0) this.#jobs.delete(params.job);
     }
@@ -109,15 +115,28 @@ export class TextModel {
     this.#scheduler.cancel(id);
   }
 
+  /** Leaves out what has not started of these texts. */
+  skip({ window, texts }: SkipParams): void {
+    const skipped = this.#skipped.get(window);
+    for (const text of texts) skipped?.add(text);
+  }
+
   /** Tokenises a window and forms its batches. */
-  async #prepare(params: EmbedParams, texts: string[], report: (rows: EmbedRows) => void) {
+  async #prepare(
+    params: EmbedParams,
+    texts: string[],
+    skipped: ReadonlySet<number>,
+    report: (rows: EmbedRows) => void,
+  ) {
     const { prompt, output, truncateDim, normalize } = params;
     const route = this.#routes[params.route];
     const excluded = route.includesPrompt ? 0 : await this.#promptLength(params.route, prompt);
     const format: RowFormat = { output, truncateDim, normalize, excluded };
     const { sequences, indices, parts, unfinished } = await this.#tokenize(params, texts);
     const lengths = sequences.map(({ ids }) => ids.length);
-    const run = async (members: Uint32Array) => {
+    const run = async (all: Uint32Array) => {
+      const members = all.filter((member) => !skipped.has(indices[member]));
+      if (members.length === 0) return;
       const batch = Array.from(members, (member) => sequences[member]);
       const rows = members.map((member) => indices[member]);
       const { data } = parts

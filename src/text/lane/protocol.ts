@@ -70,6 +70,8 @@ export interface PieceParams {
 export interface EmbedParams {
   /** Encode call that this window belongs to, for turns and cancellation. */
   job: number;
+  /** By which {@link SkipParams} mean it. */
+  window: number;
   priority: Priority;
   texts: WireTexts;
   /** Indices of texts of which only the beginning is here. */
@@ -147,4 +149,10 @@ export interface DecodeParams {
 
 export interface CancelParams {
   job: number;
+}
+
+/** The note that another lane has taken over texts of a window. */
+export interface SkipParams {
+  window: number;
+  texts: number[];
 }
