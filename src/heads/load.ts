@@ -39,7 +39,7 @@ export interface HeadLoadOptions extends HubOptions, RuntimeOptions {
   dtype?: Dtype;
   /** The ONNX file itself, relative to the model's folder or its `onnx` folder, instead of `dtype`. */
   modelFile?: string;
-  /** Padded tokens per run of the model. Default 768. */
+  /** Padded tokens per run of the model. Default 512. */
   tokenBudget?: number;
   /** Most tokens per text or pair, special tokens included, instead of the model's own limit. */
   maxTokens?: number;

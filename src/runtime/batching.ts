@@ -1,12 +1,12 @@
 /**
  * Padded tokens per run of the model unless the caller chooses.
  *
- * Measured with MiniLM on two cores over 512 paragraphs, CPU time against that of 1,024: 512 takes 0.90–0.98,
- * 768 takes 0.94–0.97, 1,536 takes 1.00–1.07, 2,048 takes 1.01–1.09. Larger batches pad more (2 % at 1,024,
- * 16 % at 4,096, against 512) and leave the caches; smaller ones have too little work for many cores. A batch is
- * also what a single query may have to wait for.
+ * Measured with MiniLM in two lanes of one thread each, time per token of batches of equal lengths against the best size:
+ * from 256 to 512 tokens within 2 %; 768 takes 3–5 % more and 1,024 takes 4–7 %, at 256 tokens a text 8 and 10 %,
+ * since activations leave the cache (two texts of 192 tokens are faster than four together). Larger batches also pad more.
+ * One lane with two threads takes 0.90–0.98 of the time of 1,024. A batch is also what a single query may have to wait for.
  */
-export const DEFAULT_TOKEN_BUDGET = 768;
+export const DEFAULT_TOKEN_BUDGET = 512;
 
 /**
  * What a run costs besides its tokens, in tokens: passing tensors, the parts of the graph that do not depend on the

@@ -47,7 +47,7 @@ export interface LoadOptions extends HubOptions, RuntimeOptions {
   dtype?: Dtype;
   /** The ONNX file itself, relative to the model's folder or its `onnx` folder, instead of `dtype`. */
   modelFile?: string;
-  /** Padded tokens per run of the model: more needs more memory and makes each run longer. Default 768. */
+  /** Padded tokens per run of the model: more needs more memory and makes each run longer. Default 512. */
   tokenBudget?: number;
   /**
    * Pooling instead of all that the model does with token vectors, its Normalize included; several modes are

@@ -26,7 +26,7 @@ const WARM_UP: Omit<EmbedParams, 'route'> = {
 };
 
 /** By how much batches of bulk jobs are smaller while queries come: each waits for the rest of one. */
-const HURRIED = 4;
+const HURRIED = 3;
 
 /** A whole model inside a lane: every route of it, and the order in which its work is done. */
 export class TextModel {
