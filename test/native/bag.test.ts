@@ -10,7 +10,7 @@ import {
 } from '#dist/native/binding.js';
 import { createFallback } from '#dist/native/fallback/index.js';
 import { loadBinding } from '#dist/native/load.js';
-import { joinStrings } from '#dist/static/tokenizer/strings.js';
+import { joinStrings } from '#dist/text/word-piece/strings.js';
 import { implementations } from './levels.js';
 
 const TABLE_ROWS = 50;

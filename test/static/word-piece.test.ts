@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { MOST_TOKENS_PER_UNIT } from '#dist/native/binding.js';
 import { loadBinding } from '#dist/native/load.js';
 import { StaticTokenizer } from '#dist/static/tokenizer/index.js';
-import { joinStrings } from '#dist/static/tokenizer/strings.js';
-import { wordPieceSpec } from '#dist/static/tokenizer/word-piece-spec.js';
+import { wordPieceSpec } from '#dist/text/word-piece/spec.js';
+import { joinStrings } from '#dist/text/word-piece/strings.js';
+import { fuzzTexts, fuzzWords, wellFormed } from '../text/fuzz-texts.js';
 import { fixture, readGolden } from '../text/goldens.js';
 
 const WHOLE = { most: 2 ** 32 - 1, fromEnd: false, dropUnknown: false };
@@ -25,75 +26,6 @@ async function tokenized(spec: ReturnType<typeof wordPieceSpec>, texts: readonly
   return room;
 }
 
-/** Texts of everything that a tokenizer treats differently, put together by a linear congruential generator. */
-function fuzz(count: number): string[] {
-  const parts = [
-    'the quick brown fox jumps over lazy dogs and programmers ',
-    'ABC ÀÉÎõü ñ ç ß ẞ İ ı ſ Ǆ ﬁ ① ½',
-    '日本語 漢字 かな ガ 한국어 글',
-    'привет МИР ёй العربية हिन्दी क़ עִבְרִית',
-    '\u0301\u0300\u0327\u05b0\u200d\u200b\ufeff\u00ad',
-    '[CLS][MASK] [PAD]x[UNK] [cls] [SEP',
-    '!?.,;:()[]{}#@$%^&*_-+=|~`\'"≠≮\u1fef',
-    '\t\n\r\u00a0\u2003\u3000\u0000\u0001\ufffd\u2028',
-    '😀👨‍👩‍👧\ud835\udc00',
-    '\u302e\u302f\u0bbe\u0bc6\u09d7',
-  ].map((part) => Array.from(part));
-  let state = 7;
-  const below = (n: number) => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return (state >>> 8) % n;
-  };
-  return Array.from({ length: count }, () => {
-    let text = '';
-    for (let length = below(40); length > 0; length--) {
-      const part = parts[below(3) === 0 ? below(parts.length) : 0];
-      text += below(20) === 0 ? String.fromCodePoint(below(0x2fff) + 1) : part[below(part.length)];
-    }
-    return wellFormed(text);
-  });
-}
-
-function wellFormed(text: string): string {
-  return (text as string & { toWellFormed(): string }).toWellFormed();
-}
-
-/** Words of letters and digits around the length that the tokenizer takes at once, and what may stand next to them. */
-function words(count: number): string[] {
-  const whole = ['the', 'Computer', 'INTERNATIONAL', 'x86', '2024', 'unbelievably', 'straightforward'];
-  const neighbours = [
-    ' ',
-    ' ',
-    '.',
-    "'",
-    '-',
-    '[SEP]',
-    '[',
-    '\u0000',
-    '\u0301',
-    'é',
-    '漢',
-    '\ud800',
-    '\n',
-    '€',
-  ];
-  let state = 11;
-  const below = (n: number) => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    return (state >>> 8) % n;
-  };
-  const letters = 'abcdefghijklmnopqrstuvwxyzABCXYZ0189';
-  return Array.from({ length: count }, () => {
-    let text = '';
-    for (let parts = 1 + below(12); parts > 0; parts--) {
-      if (below(2) === 0) text += whole[below(whole.length)];
-      else for (let length = 1 + below(20); length > 0; length--) text += letters[below(letters.length)];
-      if (parts > 1 || below(2) === 0) text += neighbours[below(neighbours.length)];
-    }
-    return text;
-  });
-}
-
 async function natively(tokenizer: StaticTokenizer, texts: string[], limits = WHOLE): Promise<number[][]> {
   const { ids, ends } = await tokenizer.encode(texts, limits);
   return texts.map((_, i) => Array.from(ids.subarray(ends[i - 1] ?? 0, ends[i])));
@@ -109,7 +41,7 @@ async function byLibrary(file: string, texts: string[]): Promise<number[][]> {
 
 describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
   const { texts: goldenTexts } = readGolden<{ texts: string[] }>('tokenizers/texts.json');
-  const texts = [...goldenTexts, ...fuzz(3000)];
+  const texts = [...goldenTexts, ...fuzzTexts(3000)];
 
   it.each(MODELS)('gives the ids of the library: %s', async (name) => {
     const file = fixture(`models/${name}/tokenizer.json`);
@@ -122,7 +54,7 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
   it.each(MODELS)('gives the same ids for words that it has seen, next to whatever: %s', async (name) => {
     const file = fixture(`models/${name}/tokenizer.json`);
     const tokenizer = await StaticTokenizer.open(file, loadBinding(), 2);
-    const some = words(3000);
+    const some = fuzzWords(3000);
     const expected = await byLibrary(file, some.map(wellFormed));
     for (let round = 0; round < 2; round++) expect(await natively(tokenizer, some)).toEqual(expected);
     // Each of them as the last of all, with nothing behind it.
@@ -134,13 +66,24 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
 
   it('looks for added tokens in the middle of words, and has no room for longer words', async () => {
     const json = JSON.parse(readFileSync(fixture('models/tiny-static/tokenizer.json'), 'utf8'));
-    const some = words(500).map((text) => `${text} the10char abqxcd ☃the`);
-    const changes: { added?: string; most?: number }[] = [{ added: 'qx' }, { added: '☃' }, { most: 6 }];
-    for (const { added, most } of changes) {
+    const some = fuzzWords(500).map(
+      (text) => `${text} the10char abqxcd ☃the ☃ the ☃  qx\u0085 \u3000☃\u2028\tqx\u00a0a`,
+    );
+    const changes: { added?: string; most?: number; strips?: boolean }[] = [
+      { added: 'qx' },
+      { added: '☃' },
+      { added: 'qx', strips: true },
+      { added: '☃', strips: true },
+      { added: '☃ the', strips: true },
+      { most: 6 },
+    ];
+    for (const { added, most, strips = false } of changes) {
       const own = structuredClone(json);
       if (added)
         own.added_tokens.push({
           ...json.added_tokens[0],
+          lstrip: strips,
+          rstrip: strips,
           id: Object.keys(json.model.vocab).length,
           content: added,
         });
@@ -259,7 +202,9 @@ describe.skipIf(loadBinding().backend !== 'native')('native WordPiece', () => {
       { normalizer: { ...json.normalizer, strip_accents: false } },
       { normalizer: { ...json.normalizer, clean_text: false } },
       { normalizer: null },
-      { added_tokens: [{ ...json.added_tokens[0], lstrip: true }] },
+      { added_tokens: [{ ...json.added_tokens[0], single_word: true }] },
+      // The library would give it another id.
+      { added_tokens: [{ ...json.added_tokens[0], content: 'new', id: 5000 }] },
       { model: { ...json.model, unk_token: 'nothing' } },
       { model: { type: 'BPE', vocab: {}, merges: [] } },
     ]) {

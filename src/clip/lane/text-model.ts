@@ -60,7 +60,7 @@ export class ClipTextModel {
 
   /** Token ids of each text, cut at the model's limit, special tokens included. */
   async ids(texts: string[]): Promise<Int32Array[]> {
-    return (await this.#tokenizer.encode(texts)).map((encoding) => Int32Array.from(encoding.getIds()));
+    return (await this.#tokenizer.sequences(texts)).sequences.map(({ ids }) => ids);
   }
 
   async embed(params: EmbedTextsParams, texts: string[], report: (rows: TextRows) => void): Promise<void> {

@@ -2,8 +2,8 @@ import { EmbedlaneError } from '../../core/errors.js';
 import type { NativeBinding } from '../../native/binding.js';
 import { loadBinding } from '../../native/load.js';
 import type { GraphOutput, OutputVectors, RunOutputs, TokenBatch } from '../../runtime/session.js';
+import type { LibraryTokenizer } from '../../text/lane/library-tokenizer.js';
 import { Dense } from '../../text/lane/modules/dense.js';
-import type { TextTokenizer } from '../../text/lane/tokenizer.js';
 import { m3Head } from './m3.js';
 import type { Field, HeadParams } from './protocol.js';
 
@@ -21,7 +21,7 @@ export interface Head {
 export async function openHead(
   params: HeadParams,
   outputs: readonly GraphOutput[],
-  tokenizer: TextTokenizer,
+  tokenizer: LibraryTokenizer,
 ): Promise<Head> {
   const binding = loadBinding();
   switch (params.kind) {

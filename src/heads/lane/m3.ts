@@ -2,8 +2,8 @@ import { Safetensors, type TensorFile } from '../../hub/safetensors.js';
 import { TorchFile } from '../../hub/torch-file.js';
 import type { NativeBinding } from '../../native/binding.js';
 import type { GraphOutput, OutputVectors, RunOutputs, TokenBatch } from '../../runtime/session.js';
+import type { LibraryTokenizer } from '../../text/lane/library-tokenizer.js';
 import { Dense } from '../../text/lane/modules/dense.js';
-import type { TextTokenizer } from '../../text/lane/tokenizer.js';
 import { M3_OUTPUTS } from '../m3-files.js';
 import { type Head, keptLengths, keptRows, requireOutput } from './heads.js';
 import type { Field, HeadParams } from './protocol.js';
@@ -25,7 +25,7 @@ interface M3Outputs {
 export async function m3Head(
   { weights, ignored }: HeadParams & { kind: 'm3' },
   outputs: readonly GraphOutput[],
-  tokenizer: TextTokenizer,
+  tokenizer: LibraryTokenizer,
   binding: NativeBinding,
 ): Promise<Head> {
   const inGraph = M3_OUTPUTS.every((name) => outputs.some((output) => output.name === name));

@@ -24,7 +24,7 @@ serveLane(
         params.seconds && receiveTexts(params.seconds),
         report,
       ),
-    spell: async (ids: number[]) => (model as HeadModel).tokenizer.spell(ids),
+    spell: async (ids: number[]) => (model as HeadModel).library.spell(ids),
   },
   {
     piece: receivePiece,

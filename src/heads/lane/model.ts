@@ -1,9 +1,9 @@
-import type { Encoding } from 'tokenizers';
 import { EmbedlaneError } from '../../core/errors.js';
 import { formBatches } from '../../runtime/batching.js';
 import { BatchScheduler } from '../../runtime/scheduler.js';
 import { TokenSession } from '../../runtime/session.js';
-import { padSequences, type Sequence, toSequence } from '../../text/lane/sequences.js';
+import type { LibraryTokenizer } from '../../text/lane/library-tokenizer.js';
+import { padSequences, type Sequence } from '../../text/lane/sequences.js';
 import { TextTokenizer } from '../../text/lane/tokenizer.js';
 import { fullBatch } from '../../text/lane/warm-up.js';
 import { type Head, openHead } from './heads.js';
@@ -19,7 +19,9 @@ interface Tokens extends Sequence {
 
 /** Tokenizer, graph and head of one model, inside a lane. */
 export class HeadModel {
-  readonly tokenizer: TextTokenizer;
+  /** For what is asked of single tokens. */
+  readonly library: LibraryTokenizer;
+  readonly #tokenizer: TextTokenizer;
   readonly #session: TokenSession;
   readonly #head: Head;
   readonly #tokenBudget: number;
@@ -27,8 +29,15 @@ export class HeadModel {
   /** Jobs with windows here, so that a cancellation also reaches those whose texts are in the tokenizer. */
   readonly #cancelled = new Map<number, { windows: number; cancelled: boolean }>();
 
-  private constructor(tokenizer: TextTokenizer, session: TokenSession, head: Head, tokenBudget: number) {
-    this.tokenizer = tokenizer;
+  private constructor(
+    tokenizer: TextTokenizer,
+    library: LibraryTokenizer,
+    session: TokenSession,
+    head: Head,
+    tokenBudget: number,
+  ) {
+    this.library = library;
+    this.#tokenizer = tokenizer;
     this.#session = session;
     this.#head = head;
     this.#tokenBudget = tokenBudget;
@@ -40,20 +49,22 @@ export class HeadModel {
       TextTokenizer.open({ files, maxTokens, lowercase }),
       TokenSession.open({ file: modelFile, ...settings }),
     ]);
-    return new HeadModel(tokenizer, session, await openHead(head, session.outputs, tokenizer), tokenBudget);
+    const library = await tokenizer.library();
+    const made = await openHead(head, session.outputs, library);
+    return new HeadModel(tokenizer, library, session, made, tokenBudget);
   }
 
   /** Runs one short text, so that what does not fit together is found at load. */
   async probe(): Promise<Loaded> {
-    const [encoding] = await this.tokenizer.encode(['a']);
-    const { fields } = await this.#runBatch([this.#tokens(encoding, {})]);
+    const { sequences } = await this.#tokenizer.sequences(['a']);
+    const { fields } = await this.#runBatch(sequences.map((sequence) => this.#withOptions(sequence, {})));
     const widths = Object.entries(fields).map(([name, { values }]) => [name, values.length] as const);
     return { widths: { ...Object.fromEntries(widths), ...this.#head.widths } };
   }
 
   /** Runs the largest batch. */
   async warmUp(): Promise<void> {
-    const texts = fullBatch(this.tokenizer.maxTokens, this.#tokenBudget);
+    const texts = fullBatch(this.#tokenizer.maxTokens, this.#tokenBudget);
     const params = { job: -1, texts: { texts: [], joined: [] }, seconds: undefined, tokens: {} };
     await this.run(params, texts, undefined, () => {});
   }
@@ -92,32 +103,27 @@ export class HeadModel {
   async #encode(texts: string[], seconds: string[] | undefined, options: TokenOptions): Promise<Tokens[]> {
     if (seconds) {
       const pairs = texts.map((text, i): [string, string] => [text, seconds[i]]);
-      const { maxTokens, truncationSide } = this.tokenizer;
-      return (await this.tokenizer.encodePairBeginnings(pairs)).map((encoding) =>
+      const { maxTokens, truncationSide } = this.#tokenizer;
+      return (await this.#tokenizer.encodePairBeginnings(pairs)).map((encoding) =>
         this.#withOptions(pairSequence(encoding, maxTokens, truncationSide === 'left'), options),
       );
     }
     const room = options.maxTokens && options.maxTokens - (options.marker === undefined ? 0 : 1);
-    const truncation = this.tokenizer.truncation(
+    const truncation = this.#tokenizer.truncation(
       room === undefined ? undefined : { maxTokens: room, side: undefined },
     );
-    const encodings = await this.tokenizer.encodeBeginnings(texts, truncation);
-    return encodings.map((encoding) => this.#tokens(encoding, options, truncation));
-  }
-
-  #tokens(encoding: Encoding, options: TokenOptions, truncation?: Parameters<typeof toSequence>[2]): Tokens {
-    const withTypeIds = this.#session.takes('token_type_ids');
-    return this.#withOptions(toSequence(encoding, withTypeIds, truncation), options);
+    const sequences = await this.#tokenizer.sequencesOfBeginnings(texts, truncation);
+    return sequences.map((sequence) => this.#withOptions(sequence, options));
   }
 
   #withOptions(sequence: Sequence, options: TokenOptions): Tokens {
-    const ids = Array.from(sequence.ids.length > 0 ? sequence.ids : [this.tokenizer.padding.id]);
+    const ids = Array.from(sequence.ids.length > 0 ? sequence.ids : [this.#tokenizer.padding.id]);
     const typeIds = Array.from(sequence.typeIds ?? ids.map(() => 0));
     if (options.marker !== undefined) {
       ids.splice(1, 0, this.#id(options.marker));
       typeIds.splice(1, 0, 0);
     }
-    const skipped = new Set(options.skipped?.map((token) => this.tokenizer.tokenId(token)));
+    const skipped = new Set(options.skipped?.map((token) => this.library.tokenId(token)));
     const kept = ids.map((id) => (skipped.has(id) ? 0 : 1));
     let attended = ids.length;
     if (options.expansion) {
@@ -139,7 +145,7 @@ export class HeadModel {
   }
 
   #id(token: string): number {
-    const id = this.tokenizer.tokenId(token);
+    const id = this.library.tokenId(token);
     if (id !== undefined) return id;
     throw new EmbedlaneError(
       'ERR_MODEL_INVALID',
@@ -148,9 +154,9 @@ export class HeadModel {
   }
 
   async #runBatch(sequences: readonly Tokens[]): Promise<Omit<HeadRows, 'rows'>> {
-    const batch = padSequences(sequences, this.tokenizer.padding, true);
+    const batch = padSequences(sequences, this.#tokenizer.padding, true);
     const kept = new Uint8Array(batch.mask.length);
-    const left = this.tokenizer.padding.side === 'left';
+    const left = this.#tokenizer.padding.side === 'left';
     sequences.forEach((tokens, row) => {
       const { length } = tokens.ids;
       const start = row * batch.sequence + (left ? batch.sequence - length : 0);

@@ -10,14 +10,14 @@ import type {
 } from '../../native/binding.js';
 import { MOST_TOKENS_PER_UNIT } from '../../native/binding.js';
 import { allocateWords } from '../../native/memory.js';
-import { TextRoom } from './room.js';
-import { joinTexts } from './strings.js';
-import type { TokenizerFacts } from './tokenizer-json.js';
+import { TextRoom } from '../../text/word-piece/room.js';
+import { joinTexts } from '../../text/word-piece/strings.js';
+import type { TokenizerFacts } from './facts.js';
 import type { Encoded, TokenizedTexts } from './worker-protocol.js';
 import { WorkerTokenizer } from './worker-tokenizer.js';
 
-export { TextRoom } from './room.js';
-export type { TokenizerFacts } from './tokenizer-json.js';
+export { TextRoom } from '../../text/word-piece/room.js';
+export type { TokenizerFacts } from './facts.js';
 export type { Encoded, TokenizedTexts } from './worker-protocol.js';
 
 /** A tokenizer without special tokens: our own where it gives the same ids, else the library in a worker. */

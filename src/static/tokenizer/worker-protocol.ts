@@ -1,5 +1,5 @@
 import type { TokenLimits, WordPieceSpec } from '../../native/binding.js';
-import type { TokenizerFacts } from './tokenizer-json.js';
+import type { TokenizerFacts } from './facts.js';
 
 /** What the tokenizer's worker is asked. */
 export type ToWorker =

@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 import { type Encoding, Tokenizer } from 'tokenizers';
-import { EmbedlaneError } from '../../core/errors.js';
 import type { TokenLimits } from '../../native/binding.js';
 import { toWire } from '../../runtime/protocol.js';
-import { utf16Offsets } from '../../text/lane/tokenizer.js';
-import { type TokenizerFacts, type TokenizerJson, tokenizerFacts } from './tokenizer-json.js';
-import { wordPieceSpec } from './word-piece-spec.js';
+import { utf16Offsets } from '../../text/lane/offsets.js';
+import { readTokenizerFile, validTokenizer } from '../../text/tokenizer-file.js';
+import { wordPieceSpec } from '../../text/word-piece/spec.js';
+import type { TokenizerJson } from '../../text/word-piece/tokenizer-json.js';
+import { type TokenizerFacts, tokenizerFacts } from './facts.js';
 import type { Encoded, Opened, TokenizedTexts, ToWorker } from './worker-protocol.js';
 
 /**
@@ -20,34 +20,22 @@ let library: Tokenizer | undefined;
 
 async function open(path: string): Promise<Opened> {
   file = path;
-  try {
-    json = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected a readable tokenizer in ${file}`, { cause });
-  }
-  try {
+  json = await readTokenizerFile(file);
+  return validTokenizer(file, () => {
     const parsed = JSON.parse(json) as TokenizerJson;
     facts = tokenizerFacts(parsed);
     return { facts, wordPiece: wordPieceSpec(parsed) };
-  } catch (cause) {
-    throw invalid(cause);
-  }
-}
-
-function invalid(cause: unknown): EmbedlaneError {
-  return new EmbedlaneError('ERR_MODEL_INVALID', `Expected a valid tokenizer in ${file}`, { cause });
+  });
 }
 
 function tokenizer(): Tokenizer {
-  if (library) return library;
-  try {
-    library = Tokenizer.fromString(json);
-    library.disablePadding();
-    library.disableTruncation();
-    return library;
-  } catch (cause) {
-    throw invalid(cause);
-  }
+  library ??= validTokenizer(file, () => {
+    const made = Tokenizer.fromString(json);
+    made.disablePadding();
+    made.disableTruncation();
+    return made;
+  });
+  return library;
 }
 
 /** A text's tokens and which of them are kept, in order. */

@@ -1,8 +1,7 @@
-import type { Encoding } from 'tokenizers';
 import { EmbedlaneError } from '../../core/errors.js';
 import { type GraphOutput, type RunOutputs, type TokenBatch, TokenSession } from '../../runtime/session.js';
 import type { EncoderParams, LoadParams } from './protocol.js';
-import { padSequences, type Sequence, type Truncation, toSequence } from './sequences.js';
+import { padSequences, type Sequence } from './sequences.js';
 import { TextTokenizer } from './tokenizer.js';
 
 /** What a graph gives to start from: vectors of tokens, of texts before the model's other modules, or all done. */
@@ -19,11 +18,11 @@ export class Encoder {
   readonly #hasTypeIds: boolean;
   readonly #empty: Sequence;
 
-  private constructor(tokenizer: TextTokenizer, session: TokenSession, probe: Encoding) {
+  private constructor(tokenizer: TextTokenizer, session: TokenSession) {
     this.tokenizer = tokenizer;
     this.source = chooseSource(session.outputs);
     this.#session = session;
-    this.#hasTypeIds = session.takes('token_type_ids') && probe.getTypeIds().some((typeId) => typeId !== 0);
+    this.#hasTypeIds = session.takes('token_type_ids') && tokenizer.hasTypeIds;
     this.#empty = { ids: Int32Array.of(tokenizer.padding.id), typeIds: undefined };
   }
 
@@ -35,19 +34,13 @@ export class Encoder {
       TextTokenizer.open({ files, maxTokens, lowercase }),
       TokenSession.open({ file: modelFile, ...settings }),
     ]);
-    const [probe] = await tokenizer.encode(['a']);
-    return new Encoder(tokenizer, session, probe);
-  }
-
-  /** A sequence of at least one token. */
-  sequence(encoding: Encoding, truncation?: Truncation): Sequence {
-    return toSequence(encoding, this.#hasTypeIds, truncation);
+    return new Encoder(tokenizer, session);
   }
 
   /** A text that has no token is one of padding. */
   async probe(): Promise<Sequence> {
-    const [encoding] = await this.tokenizer.encode(['a']);
-    return encoding.getLength() > 0 ? this.sequence(encoding) : this.#empty;
+    const [sequence] = (await this.tokenizer.sequences(['a'])).sequences;
+    return sequence.ids.length > 0 ? sequence : this.#empty;
   }
 
   /** Pads sequences, longest first, and runs the graph. The caller disposes the outputs. */

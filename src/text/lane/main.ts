@@ -1,6 +1,7 @@
 import { serveLane } from '../../runtime/lane-host.js';
 import { chunkTexts } from './chunks.js';
 import { TextModel } from './model.js';
+import { utf16Offsets } from './offsets.js';
 import type {
   CancelParams,
   ChunkParams,
@@ -15,7 +16,6 @@ import type {
   TokenizeResult,
 } from './protocol.js';
 import { dropPieces, receivePiece, receiveTexts } from './texts.js';
-import { utf16Offsets } from './tokenizer.js';
 
 /** The program of a text lane. `load` is the first call, and all others come after its answer. */
 let model: TextModel | undefined;
@@ -33,7 +33,7 @@ async function load(params: LoadParams): Promise<Loaded> {
 }
 
 async function tokenize({ route, texts: wire, open }: TokenizeParams): Promise<TokenizeResult> {
-  const tokenizer = loaded().tokenizer(route);
+  const tokenizer = await loaded().tokenizer(route).library();
   const texts = receiveTexts(wire);
   const encodings = await tokenizer.encode(texts);
   return {
@@ -57,8 +57,8 @@ serveLane(
       (await loaded().tokenizer(route).count(receiveTexts(texts)))[0],
     chunk: (params: ChunkParams) =>
       chunkTexts(loaded().tokenizer(params.route), receiveTexts(params.texts), params),
-    decode: ({ route, ids, skipSpecialTokens }: DecodeParams) =>
-      loaded().tokenizer(route).decode(ids, skipSpecialTokens),
+    decode: async ({ route, ids, skipSpecialTokens }: DecodeParams) =>
+      (await loaded().tokenizer(route).library()).decode(ids, skipSpecialTokens),
   },
   {
     piece: receivePiece,

@@ -3,10 +3,11 @@ import { loadBinding } from '../../native/load.js';
 import { formBatches } from '../../runtime/batching.js';
 import { type Batch, BatchScheduler } from '../../runtime/scheduler.js';
 import { Encoder } from './encoder.js';
+import type { EncodedTexts } from './library-tokenizer.js';
 import { ModuleChain } from './modules/chain.js';
 import type { EmbedParams, EmbedResult, EmbedRows, Loaded, LoadParams, SkipParams } from './protocol.js';
 import { Route, type RowFormat } from './route.js';
-import { tokenSpans } from './spans.js';
+import { type TokenSpan, tokenSpans } from './spans.js';
 import type { TextTokenizer } from './tokenizer.js';
 import { fullBatch } from './warm-up.js';
 
@@ -156,21 +157,28 @@ export class TextModel {
   }
 
   /**
-   * What is needed of a window's encodings, in a function of its own: the encodings are native memory, a hundred bytes and
-   * more per token, and would live as long as the window's last batch if its closure shared their scope.
+   * What is needed of a window's tokens, in a function of its own: encodings of the tokenizer library are native memory, a
+   * hundred bytes and more per token, and would live as long as the window's last batch if its closure shared their scope.
    */
-  async #tokenize({ prompt, open, spans, ...params }: EmbedParams, texts: string[]) {
-    const { encoder } = this.#routes[params.route];
-    const { tokenizer } = encoder;
+  async #tokenize({ prompt, open, spans, route, ...params }: EmbedParams, texts: string[]) {
+    const tokenizer = this.tokenizer(route);
     const truncation = tokenizer.truncation(params.truncation);
     const prompted = prompt === '' ? texts : texts.map((text) => prompt + text);
-    const encodings = await tokenizer.encodeFor(prompted, truncation);
-    const unfinished = await tokenizer.unsettled(prompted, encodings, open);
+    let parts: TokenSpan[][] | undefined;
+    let encoded: EncodedTexts;
+    if (spans) {
+      // Only the library says where tokens are.
+      const library = await tokenizer.library();
+      const encodings = await library.encodeFor(prompted, truncation);
+      encoded = await library.cut(prompted, encodings, truncation, open);
+      parts = tokenSpans(prompted, encodings, prompt.length, spans);
+    } else {
+      encoded = await tokenizer.sequences(prompted, truncation, open);
+    }
+    const { sequences, unfinished } = encoded;
     const skip = new Set(unfinished);
-    const indices = [...encodings.keys()].filter((index) => !skip.has(index));
-    const sequences = indices.map((index) => encoder.sequence(encodings[index], truncation));
-    const parts = spans && tokenSpans(prompted, encodings, prompt.length, spans);
-    return { sequences, indices, parts, unfinished };
+    const indices = [...texts.keys()].filter((index) => !skip.has(index));
+    return { sequences: indices.map((index) => sequences[index]), indices, parts, unfinished };
   }
 
   async #promptLength(route: number, prompt: string): Promise<number> {

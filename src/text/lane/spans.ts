@@ -1,7 +1,7 @@
 import type { Encoding } from 'tokenizers';
 import type { OutputVectors, TokenBatch } from '../../runtime/session.js';
+import { utf16Offsets } from './offsets.js';
 import type { Spans } from './protocol.js';
-import { utf16Offsets } from './tokenizer.js';
 
 /** `[first, end)` tokens of a sequence. */
 export type TokenSpan = readonly [first: number, end: number];

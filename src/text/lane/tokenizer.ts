@@ -1,18 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import { type Encoding, Tokenizer } from 'tokenizers';
+import type { Encoding } from 'tokenizers';
 import { EmbedlaneError } from '../../core/errors.js';
+import { loadBinding } from '../../native/load.js';
 import type { ChunkTokenizer, TokenPlaces } from '../chunking/plan.js';
 import type { Side, TokenizerFiles } from '../config/index.js';
+import { readTokenizerFile, validTokenizer } from '../tokenizer-file.js';
 import { beginning, HEAD_GROWTH, headLength } from '../windows.js';
-import { EncodingGarbage } from './encoding-garbage.js';
+import type { TokenizerJson } from '../word-piece/tokenizer-json.js';
+import { type EncodedTexts, LibraryTokenizer } from './library-tokenizer.js';
 import type { TruncationWish } from './protocol.js';
-import type { Truncation } from './sequences.js';
-
-/**
- * Words that must follow the last kept token in the beginning of a text for it to stand for the whole: what
- * a tokenizer does near the end of its input may depend on what comes after, a few words before it does not.
- */
-const SETTLED_WORDS = 16;
+import type { Sequence, Truncation } from './sequences.js';
+import { planWordPiece, suitsWordPiece, WordPieceTokenizer } from './word-piece-tokenizer.js';
 
 export interface TokenizerOptions {
   files: TokenizerFiles;
@@ -28,17 +25,10 @@ export interface Padding {
   side: Side;
 }
 
-/** The parts of `tokenizer.json` that are read here; the rest is the library's business. */
-interface TokenizerJson {
-  normalizer?: { type: string; normalizers?: { type: string }[] } | null;
-  truncation?: { direction?: string } | null;
-  padding?: { direction?: string; pad_id?: number; pad_type_id?: number } | null;
-  added_tokens?: { id: number; special?: boolean }[];
-}
-
 /**
- * A model's tokenizer: the official library, with truncation by the model's configuration and no padding
- * (whatever `tokenizer.json` says about both; batches are padded where they are formed).
+ * A model's tokenizer, with truncation by the model's configuration and no padding (whatever `tokenizer.json` says
+ * about both; batches are padded where they are formed): the addon's where that gives the same ids, else the official
+ * library. The library is loaded when it is first needed.
  */
 export class TextTokenizer implements ChunkTokenizer {
   readonly padding: Padding;
@@ -46,35 +36,37 @@ export class TextTokenizer implements ChunkTokenizer {
   readonly maxTokens: number | undefined;
   /** Tokens of `''`. */
   readonly specialTokens: number;
-  readonly #truncating: Tokenizer;
-  readonly #json: string;
+  /** Whether a single text has tokens of another type than 0. */
+  readonly hasTypeIds: boolean;
+  readonly #own: WordPieceTokenizer | undefined;
+  readonly #openLibrary: () => Promise<LibraryTokenizer>;
   readonly #specialIds: ReadonlySet<number>;
-  readonly #garbage = new EncodingGarbage();
-  #whole: Tokenizer | undefined;
+  #library: Promise<LibraryTokenizer> | undefined;
 
   private constructor(
-    options: TokenizerOptions,
-    json: string,
-    parsed: TokenizerJson,
-    tokenizer: Tokenizer,
-    specialTokens: number,
+    { files, maxTokens }: TokenizerOptions,
+    json: TokenizerJson,
+    tokenizer: WordPieceTokenizer | LibraryTokenizer,
+    openLibrary: () => Promise<LibraryTokenizer>,
+    padTokenId: number | undefined,
   ) {
-    this.specialTokens = specialTokens;
-    const { files, maxTokens } = options;
-    const padTokenId = files.padToken === undefined ? null : tokenizer.tokenToId(files.padToken);
     this.padding = {
-      id: padTokenId ?? parsed.padding?.pad_id ?? files.padId ?? 0,
-      typeId: parsed.padding?.pad_type_id ?? 0,
-      side: files.paddingSide ?? toSide(parsed.padding?.direction),
+      id: padTokenId ?? json.padding?.pad_id ?? files.padId ?? 0,
+      typeId: json.padding?.pad_type_id ?? 0,
+      side: files.paddingSide ?? toSide(json.padding?.direction),
     };
-    this.truncationSide = files.truncationSide ?? toSide(parsed.truncation?.direction);
+    this.truncationSide = truncationSide(files, json);
     this.maxTokens = maxTokens;
-    if (maxTokens !== undefined) tokenizer.setTruncation(maxTokens, { direction: this.truncationSide });
-    this.#truncating = tokenizer;
-    this.#json = json;
-    this.#specialIds = new Set(
-      parsed.added_tokens?.filter((token) => token.special).map((token) => token.id),
-    );
+    this.specialTokens = tokenizer.specialTokens;
+    this.#openLibrary = openLibrary;
+    if (tokenizer instanceof LibraryTokenizer) {
+      this.hasTypeIds = tokenizer.hasTypeIds;
+      this.#library = Promise.resolve(tokenizer);
+    } else {
+      this.hasTypeIds = false;
+      this.#own = tokenizer;
+    }
+    this.#specialIds = new Set(json.added_tokens?.filter(({ special }) => special).map(({ id }) => id));
   }
 
   /**
@@ -82,53 +74,42 @@ export class TextTokenizer implements ChunkTokenizer {
    *   `ERR_INVALID_ARG` if `maxTokens` leaves no room for a token of the text
    */
   static async open(options: TokenizerOptions): Promise<TextTokenizer> {
-    const { file } = options.files;
-    let json: string;
-    try {
-      json = await readFile(file, 'utf8');
-    } catch (cause) {
-      throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected a readable tokenizer in ${file}`, { cause });
+    const { files, maxTokens, lowercase } = options;
+    const source = await readTokenizerFile(files.file);
+    const json = validTokenizer(files.file, () => parseSettings(source));
+    const limits = { maxTokens, side: truncationSide(files, json) };
+    const openLibrary = () => LibraryTokenizer.open(files.file, source, lowercase, limits);
+    const own = await openOwn(
+      files,
+      source,
+      validTokenizer(files.file, () => suitsWordPiece(json, lowercase)),
+    );
+    let made: TextTokenizer;
+    if (own) {
+      made = new TextTokenizer(options, json, own.tokenizer, openLibrary, own.padTokenId);
+    } else {
+      const library = await openLibrary();
+      const padTokenId = files.padToken === undefined ? undefined : library.tokenId(files.padToken);
+      made = new TextTokenizer(options, json, library, openLibrary, padTokenId);
     }
-    let parsed: TokenizerJson;
-    let tokenizer: Tokenizer;
-    try {
-      parsed = options.lowercase ? (JSON.parse(json) as TokenizerJson) : parseSettings(json);
-      if (options.lowercase && addLowercase(parsed)) json = JSON.stringify(parsed);
-      tokenizer = createWhole(json);
-    } catch (cause) {
-      throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected a valid tokenizer in ${file}`, { cause });
-    }
-    // Asked while truncation is off: the library misbehaves with a limit below the special tokens.
-    const special = (await tokenizer.encode('')).getLength();
-    if (options.maxTokens !== undefined && options.maxTokens <= special) {
+    if (maxTokens !== undefined && maxTokens <= made.specialTokens) {
       throw new EmbedlaneError(
         'ERR_INVALID_ARG',
-        `Expected more than the tokenizer's ${special} special tokens for maxTokens but received ${options.maxTokens}`,
+        `Expected more than the tokenizer's ${made.specialTokens} special tokens for maxTokens but received ${maxTokens}`,
       );
     }
-    return new TextTokenizer(options, json, parsed, tokenizer, special);
+    return made;
   }
 
-  /** Encodes on the library's own threads, truncated, special tokens included. */
-  async encode(texts: string[]): Promise<Encoding[]> {
-    return this.#garbage.expect(await this.#truncating.encodeBatch(texts));
+  /** Whether the addon tokenises; else the library does all. */
+  get native(): boolean {
+    return this.#own !== undefined;
   }
 
-  /** Encodes pairs of texts, special tokens included, not truncated. */
-  async encodePairs(pairs: [string, string][]): Promise<Encoding[]> {
-    // One by one: the library's batches take single texts only, whatever their type says.
-    const encodings = pairs.map(([first, second]) => this.#untruncated().encode(first, second));
-    return this.#garbage.expect(await Promise.all(encodings));
-  }
-
-  /** Id of a token by its spelling; undefined if there is none. */
-  tokenId(token: string): number | undefined {
-    return this.#truncating.tokenToId(token) ?? undefined;
-  }
-
-  /** Spelling of each token; `''` for ids that it does not know. */
-  spell(ids: readonly number[]): string[] {
-    return ids.map((id) => this.#truncating.idToToken(id) ?? '');
+  /** The library, for what only it can do. */
+  library(): Promise<LibraryTokenizer> {
+    this.#library ??= this.#openLibrary();
+    return this.#library;
   }
 
   /** What a call's wish means for this tokenizer, whose own limit stays one. */
@@ -138,51 +119,96 @@ export class TextTokenizer implements ChunkTokenizer {
     return { maxTokens: Math.min(wish.maxTokens ?? limit, limit), side: wish.side ?? this.truncationSide };
   }
 
-  /** Encodes for a cut that is still to be made: not truncated where that would lose the wrong end. */
-  async encodeFor(texts: string[], truncation: Truncation | undefined): Promise<Encoding[]> {
-    const fits = truncation === undefined || truncation.side === this.truncationSide;
-    if (fits) return this.encode(texts);
-    return this.#garbage.expect(await this.#untruncated().encodeBatch(texts));
+  /**
+   * Tokenises texts, truncated, special tokens included.
+   *
+   * @param truncation instead of the model's own
+   * @param open indices of texts that are only the beginning of what they stand for
+   * @returns a sequence for each text, and which of `open` need more text: their sequences are of no use
+   */
+  async sequences(
+    texts: string[],
+    truncation?: Truncation,
+    open: readonly number[] = [],
+  ): Promise<EncodedTexts> {
+    if (!this.#own) return (await this.library()).sequences(texts, truncation, open);
+    const { side, maxTokens } = truncation ?? { side: this.truncationSide, maxTokens: this.maxTokens };
+    const most = Math.max(0, (maxTokens ?? Number.POSITIVE_INFINITY) - this.specialTokens);
+    const parts = texts.slice();
+    for (const i of open) parts[i] = settledPart(texts[i]);
+    const found = await this.#own.encode(parts, { most, fromEnd: side === 'left' });
+    // Beginnings that fill the model stand for the whole, whatever follows.
+    const short = new Set(
+      open.filter((i) => side === 'left' || (found[i]?.length ?? 0) < most + this.specialTokens),
+    );
+    const left = [...found.keys()].filter((i) => found[i] === undefined || short.has(i));
+    const sequences = found.map((ids): Sequence => ({ ids: ids as Int32Array, typeIds: undefined }));
+    if (left.length === 0) return { sequences, unfinished: [] };
+    const opened = new Set(open);
+    const places = left.flatMap((i, place) => (opened.has(i) ? place : []));
+    const rest = await (await this.library()).sequences(
+      left.map((i) => texts[i]),
+      truncation,
+      places,
+    );
+    left.forEach((i, place) => {
+      sequences[i] = rest.sequences[place];
+    });
+    return { sequences, unfinished: rest.unfinished.map((place) => left[place]) };
   }
 
   /**
-   * {@link encodeFor} that reads only the beginning of texts much longer than what is kept: of 16 MB of one text, the
+   * {@link sequences} that reads only the beginning of texts much longer than what is kept: of 16 MB of one text, the
    * encoding of the rest would be half a gigabyte that is thrown away.
    */
-  async encodeBeginnings(texts: string[], truncation: Truncation | undefined): Promise<Encoding[]> {
-    return (await this.#beginnings(texts, truncation)).encodings;
+  async sequencesOfBeginnings(texts: string[], truncation?: Truncation): Promise<Sequence[]> {
+    return (await this.#beginnings(texts, truncation)).sequences;
   }
 
   /**
-   * {@link encodePairs} that reads only the beginning of a text much longer than what is kept, unless both of its pair
-   * are: which of them has more tokens decides who gets an odd one.
+   * Encodes pairs of texts, special tokens included, not truncated, but reads only the beginning of a text much longer
+   * than what is kept, unless the other of its pair fills the model too: which of them has more tokens decides who gets
+   * an odd one.
    */
   async encodePairBeginnings(pairs: [string, string][]): Promise<Encoding[]> {
+    const library = await this.library();
     const head = this.#head(undefined);
-    const long = pairs.filter((pair) => pair.filter((text) => text.length > head).length === 1);
-    if (long.length === 0) return this.encodePairs(pairs);
-    const { parts } = await this.#beginnings(long.flat(), undefined);
-    const shortened = new Map(long.map((pair, i) => [pair, parts.slice(2 * i, 2 * i + 2)] as const));
-    return this.encodePairs(pairs.map((pair) => (shortened.get(pair) as [string, string]) ?? pair));
+    const isLong = (text: string) => text.length > head;
+    const mixed = pairs.filter(([first, second]) => isLong(first) !== isLong(second));
+    const counts = await this.count(mixed.map((pair) => pair[isLong(pair[0]) ? 1 : 0]));
+    const shortened = mixed.filter((_, i) => counts[i] < (this.maxTokens ?? Number.POSITIVE_INFINITY));
+    if (shortened.length === 0) return library.encodePairs(pairs);
+    const { parts } = await this.#beginnings(
+      shortened.map((pair) => pair[isLong(pair[0]) ? 0 : 1]),
+      undefined,
+    );
+    const places = new Map(shortened.map((pair, i) => [pair, parts[i]] as const));
+    return library.encodePairs(
+      pairs.map((pair) => {
+        const part = places.get(pair);
+        if (part === undefined) return pair;
+        return isLong(pair[0]) ? [part, pair[1]] : [pair[0], part];
+      }),
+    );
   }
 
   async #beginnings(texts: string[], truncation: Truncation | undefined) {
     let head = this.#head(truncation);
     const parts = texts.map((text) => beginning(text, head));
-    const encodings = await this.encodeFor(parts, truncation);
-    let open = texts.flatMap((text, i) => (parts[i].length < text.length ? i : []));
-    for (;;) {
-      const unsettled = await this.unsettled(parts, encodings, open);
-      if (unsettled.length === 0) return { parts, encodings };
+    const open = texts.flatMap((text, i) => (parts[i].length < text.length ? i : []));
+    let { sequences, unfinished } = await this.sequences(parts, truncation, open);
+    while (unfinished.length > 0) {
       head *= HEAD_GROWTH;
-      const longer = unsettled.map((i) => beginning(texts[i], head));
-      const found = await this.encodeFor(longer, truncation);
-      unsettled.forEach((i, n) => {
+      const longer = unfinished.map((i) => beginning(texts[i], head));
+      const still = unfinished.flatMap((i, n) => (longer[n].length < texts[i].length ? n : []));
+      const found = await this.sequences(longer, truncation, still);
+      unfinished.forEach((i, n) => {
         parts[i] = longer[n];
-        encodings[i] = found[n];
+        sequences[i] = found.sequences[n];
       });
-      open = unsettled.filter((i) => parts[i].length < texts[i].length);
+      unfinished = found.unfinished.map((n) => unfinished[n]);
     }
+    return { parts, sequences };
   }
 
   /** Characters of a text that are read first; all of it where its end may be what is kept. */
@@ -193,26 +219,19 @@ export class TextTokenizer implements ChunkTokenizer {
 
   /** Tokens of each whole text, special tokens included. */
   async count(texts: string[]): Promise<number[]> {
-    const encodings = await this.#untruncated().encodeBatch(texts);
-    return this.#garbage.expect(encodings).map((encoding) => encoding.getLength());
+    const counts = (await this.#own?.count(texts)) ?? texts.map(() => undefined);
+    const left = [...counts.keys()].filter((i) => counts[i] === undefined);
+    if (left.length > 0) {
+      const rest = await (await this.library()).count(left.map((i) => texts[i]));
+      left.forEach((i, place) => {
+        counts[i] = rest[place];
+      });
+    }
+    return counts as number[];
   }
 
-  /** Where the tokens of a whole text are, special ones left out. */
   async tokens(text: string): Promise<TokenPlaces> {
-    const [encoding] = await this.#untruncated().encodeBatch([text], { addSpecialTokens: false });
-    return { offsets: utf16Offsets(text, encoding.getOffsets()), words: encoding.getWordIds() };
-  }
-
-  /** Text of tokens. */
-  decode(ids: number[][], skipSpecialTokens: boolean): Promise<string[]> {
-    return this.#truncating.decodeBatch(ids, skipSpecialTokens);
-  }
-
-  #untruncated(): Tokenizer {
-    if (this.maxTokens === undefined) return this.#truncating;
-    // A second instance, made when first needed, since the limit is a setting of the instance.
-    this.#whole ??= createWhole(this.#json);
-    return this.#whole;
+    return (await this.library()).tokens(text);
   }
 
   /**
@@ -220,44 +239,39 @@ export class TextTokenizer implements ChunkTokenizer {
    * sentence-transformers does.
    */
   async promptLength(prompt: string): Promise<number> {
-    const ids = (await this.encode([prompt]))[0].getIds();
+    const { ids } = (await this.sequences([prompt])).sequences[0];
     const last = ids.at(-1);
     return last !== undefined && this.#specialIds.has(last) ? ids.length - 1 : ids.length;
   }
-
-  /**
-   * Which beginnings of texts are too short to stand for the whole: `encodings`, made from them, may differ
-   * from the whole text's.
-   *
-   * A beginning suffices if truncation cut it and, after the last kept token, at least
-   * {@link SETTLED_WORDS} words are left. Words as the pre-tokenizer cuts them: tokens are merged within
-   * words only. What has no word borders, be it a megabyte of one letter or any text for a tokenizer without
-   * pre-tokenizer, never suffices and is in the end tokenised as a whole.
-   *
-   * @param texts what was encoded
-   * @param open indices of beginnings
-   * @returns those of `open` that need more text
-   */
-  async unsettled(texts: string[], encodings: Encoding[], open: number[]): Promise<number[]> {
-    if (open.length === 0) return [];
-    const rests = open.map((index) => {
-      const encoding = encodings[index];
-      if (encoding.getOverflowing().length === 0) return '';
-      const offsets = utf16Offsets(texts[index], encoding.getOffsets());
-      return texts[index].slice(offsets.reduce((a, b) => Math.max(a, b), 0));
-    });
-    const words = (await this.encode(rests)).map((encoding) => lastWord(encoding) + 1);
-    return open.filter((_, i) => words[i] < SETTLED_WORDS);
-  }
 }
 
-/** Number of the last word in an encoding, counted from 0; −1 if it has none. */
-function lastWord(encoding: Encoding): number {
-  return encoding.getWordIds().findLast((word) => typeof word === 'number') ?? -1;
+/** The addon's tokenizer, if it can do what the file says; `suited` if that is so for all but the model. */
+async function openOwn({ file, padToken }: TokenizerFiles, source: string, suited: boolean) {
+  const binding = loadBinding();
+  if (!suited || !binding.createWordPiece) return undefined;
+  const { plan, padTokenId } = validTokenizer(file, () => {
+    const json = JSON.parse(source) as TokenizerJson;
+    return { plan: planWordPiece(json), padTokenId: tokenId(json, padToken) };
+  });
+  const tokenizer = plan && (await WordPieceTokenizer.open(binding, plan));
+  return tokenizer && { tokenizer, padTokenId };
+}
+
+/** What of a beginning is followed by white space, after which a word of BERT's begins. */
+function settledPart(text: string): string {
+  return text.slice(0, Math.max(0, text.lastIndexOf(' ')));
 }
 
 /** Keys that the library writes before the model, in every file. */
-const SETTINGS = ['truncation', 'padding', 'added_tokens', 'normalizer'] as const;
+const SETTINGS = [
+  'truncation',
+  'padding',
+  'added_tokens',
+  'normalizer',
+  'pre_tokenizer',
+  'post_processor',
+  'decoder',
+] as const;
 
 /**
  * The settings of a `tokenizer.json` without its model, whose vocabulary is nearly all of the file: parsing that
@@ -276,42 +290,23 @@ function parseSettings(json: string): TokenizerJson {
   return JSON.parse(json) as TokenizerJson;
 }
 
-function createWhole(json: string): Tokenizer {
-  const tokenizer = Tokenizer.fromString(json);
-  tokenizer.disableTruncation();
-  tokenizer.disablePadding();
-  return tokenizer;
+/** Id of a token by its spelling. */
+function tokenId(
+  { model, added_tokens: added = [] }: TokenizerJson,
+  token: string | undefined,
+): number | undefined {
+  if (token === undefined) return undefined;
+  const vocabulary = model?.vocab as Record<string, number>;
+  return (
+    added.find(({ content }) => content === token)?.id ??
+    (Object.hasOwn(vocabulary, token) ? vocabulary[token] : undefined)
+  );
 }
 
-/** Puts lowercasing before all other normalisation, unless it is there. Returns whether it changed anything. */
-function addLowercase(json: TokenizerJson): boolean {
-  const { normalizer } = json;
-  const steps =
-    normalizer?.type === 'Sequence' ? (normalizer.normalizers ?? []) : normalizer ? [normalizer] : [];
-  if (steps.some((step) => step.type === 'Lowercase')) return false;
-  json.normalizer = { type: 'Sequence', normalizers: [{ type: 'Lowercase' }, ...steps] };
-  return true;
+function truncationSide({ truncationSide }: TokenizerFiles, { truncation }: TokenizerJson): Side {
+  return truncationSide ?? toSide(truncation?.direction);
 }
 
 function toSide(direction: string | undefined): Side {
   return direction?.toLowerCase() === 'left' ? 'left' : 'right';
-}
-
-/**
- * Offsets in UTF-16 units from the library's, which count code points.
- *
- * @param text well-formed text that was encoded
- * @param offsets `[start, end)` per token
- * @returns start and end of each token, flat
- */
-export function utf16Offsets(text: string, offsets: number[][]): number[] {
-  if (!/[\ud800-\udbff]/.test(text)) return offsets.flat();
-  let last = 0;
-  for (const [, end] of offsets) last = Math.max(last, end);
-  const units = [0];
-  for (const character of text) {
-    if (units.length > last) break;
-    units.push(units[units.length - 1] + character.length);
-  }
-  return offsets.flatMap(([start, end]) => [units[start], units[end]]);
 }

@@ -1,34 +1,4 @@
-/** The parts of `tokenizer.json` that are read here. */
-export interface TokenizerJson {
-  model?: {
-    type?: string;
-    /** Ids by token, or for Unigram tokens with scores. */
-    vocab?: Record<string, number> | [string, number][];
-    unk_token?: string | null;
-    unk_id?: number | null;
-    continuing_subword_prefix?: string;
-    max_input_chars_per_word?: number;
-  };
-  normalizer?: {
-    type?: string;
-    clean_text?: boolean;
-    handle_chinese_chars?: boolean;
-    strip_accents?: boolean | null;
-    lowercase?: boolean;
-  } | null;
-  pre_tokenizer?: { type?: string } | null;
-  added_tokens?: AddedToken[];
-  truncation?: { max_length?: number; direction?: string } | null;
-}
-
-export interface AddedToken {
-  id: number;
-  content: string;
-  normalized?: boolean;
-  single_word?: boolean;
-  lstrip?: boolean;
-  rstrip?: boolean;
-}
+import type { TokenizerJson } from '../../text/word-piece/tokenizer-json.js';
 
 /** What a static model wants to know of its tokenizer. */
 export interface TokenizerFacts {
