@@ -1,5 +1,6 @@
 import type * as ort from 'onnxruntime-node';
 import { widenFloat16 } from '../core/float16.js';
+import { freeBuffer } from './free-buffer.js';
 import { invalidGraph } from './graph-errors.js';
 import type { TokenBatch } from './graph-inputs.js';
 
@@ -50,7 +51,11 @@ export class RunOutputs {
   }
 
   dispose(): void {
-    for (const tensor of Object.values(this.#tensors)) tensor.dispose();
+    for (const tensor of Object.values(this.#tensors) as ort.Tensor[]) {
+      // onnxruntime-node copies each output to memory of V8's.
+      if (tensor.location === 'cpu' && tensor.type !== 'string') freeBuffer(tensor.data as Float32Array);
+      tensor.dispose();
+    }
   }
 
   #vectors(name: string, leading: readonly number[]): OutputVectors {
