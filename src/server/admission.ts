@@ -25,7 +25,7 @@ const BURST = { requests: 64, milliseconds: 1000, least: 4, unknown: 512 };
  * a run for each lane and the next one. (Maurer, "Fail at Scale", ACM Queue 13:8, 2015, tells overload by the time since
  * the queue was last empty.)
  */
-const OVERLOAD = { milliseconds: 1000, least: 128, slack: 1.1, part: 1 / 4 };
+const OVERLOAD = { milliseconds: 1000, least: 128, slack: 1.1, part: 1 / 6 };
 
 /**
  * Decides at a request's first line whether there is room for it, so that overload costs next to nothing.

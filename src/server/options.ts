@@ -42,7 +42,7 @@ export interface ServerOptions {
   maxConcurrentRequests?: number;
   /**
    * Milliseconds that a request may have to wait for those before it, by what the server has lately done; beyond that,
-   * more are refused with 429; a quarter of it while more comes than the server can do. Up to 64 requests may be in progress
+   * more are refused with 429; a sixth of it while more comes than the server can do. Up to 64 requests may be in progress
    * in any case, or as many as a slow server answers in a second. Default 500.
    */
   maxQueueTime?: number;
