@@ -179,7 +179,13 @@ describe('overload', () => {
     const { sockets, rest } = await fill();
     const refused = await Promise.all(Array.from({ length: 20 }, send));
     expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([429]));
-    expect(refused[0].headers.get('retry-after')).toBe('1');
+    const waits = refused.map(({ headers }) => Number(headers.get('retry-after-ms')));
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(500);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(1500);
+    // Not all at the same moment.
+    expect(new Set(waits).size).toBeGreaterThan(1);
+    const seconds = refused.map(({ headers }) => Number(headers.get('retry-after')));
+    expect(seconds).toEqual(waits.map((wait) => Math.ceil(wait / 1000)));
     expect(refused[0].body.error.code).toBe('server_overloaded');
 
     const answers = sockets.map((socket) => text(socket));

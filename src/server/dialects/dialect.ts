@@ -29,11 +29,26 @@ export function sendFault(
   error: unknown,
 ): FastifyReply {
   const fault = toFault(error);
-  if (fault.retryAfter !== undefined) reply.header('retry-after', String(fault.retryAfter));
+  if (fault.retryAfter !== undefined) setRetryAfter(reply, fault.kind, fault.retryAfter);
   if (fault.kind === 'unauthorized') reply.header('www-authenticate', 'Bearer');
   reply.status(dialect.faultStatus?.(fault) ?? fault.status);
   if (fault.kind === 'backend') reply.log.error({ err: fault.cause ?? fault }, 'request failed');
   return sendJson(reply, JSON.stringify(dialect.faultBody(fault, reply.request.id)));
+}
+
+/**
+ * Clients who are refused together obey together, so under overload each is told another time, half of what it will take
+ * to half more: in milliseconds for those that read that (OpenAI's do), and in whole seconds, the standard's unit (RFC 9110,
+ * 10.2.3). Of a rate limit nobody should come back sooner than it allows.
+ */
+function setRetryAfter(reply: FastifyReply, kind: Fault['kind'], seconds: number): void {
+  if (kind !== 'overloaded') {
+    reply.header('retry-after', String(seconds));
+    return;
+  }
+  const milliseconds = Math.round(1000 * seconds * (0.5 + Math.random()));
+  reply.header('retry-after-ms', String(milliseconds));
+  reply.header('retry-after', String(Math.ceil(milliseconds / 1000)));
 }
 
 /** Sends JSON that is text, or the pieces of it, already. */
