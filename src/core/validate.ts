@@ -1,4 +1,7 @@
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { EmbedlaneError, invalidArgument } from './errors.js';
+
+const SIGNAL_LISTENERS = 100_000;
 
 /** Checks that `value` is an integer in `[min, max]` and returns it. */
 export function integer(name: string, value: unknown, min: number, max: number): number {
@@ -55,6 +58,8 @@ export function optionalSignal(name: string, value: unknown): AbortSignal | unde
   if (value !== undefined && !(value instanceof AbortSignal)) {
     throw invalidArgument(name, 'an AbortSignal', value);
   }
+  // One that many calls share has a listener of each while they last: no leak to warn of. Node's fetch does the same.
+  if (value && getMaxListeners(value) === defaultMaxListeners) setMaxListeners(SIGNAL_LISTENERS, value);
   return value;
 }
 

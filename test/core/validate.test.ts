@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describe as describeValue, EmbedlaneError } from '#dist/core/errors.js';
-import { float32Array, integer, oneOf, optionsObject } from '#dist/core/validate.js';
+import { float32Array, integer, oneOf, optionalSignal, optionsObject } from '#dist/core/validate.js';
 
 const invalid = (message: RegExp, code = 'ERR_INVALID_ARG') =>
   expect.objectContaining({ name: 'EmbedlaneError', code, message: expect.stringMatching(message) });
@@ -72,4 +72,16 @@ describe('float32Array', () => {
     structuredClone(detached.buffer, { transfer: [detached.buffer] });
     expect(() => float32Array('data', detached)).toThrow(invalid(/detached/));
   });
+});
+
+it('a signal that many calls share at a time makes Node warn of nothing', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on('warning', onWarning);
+  const { signal } = new AbortController();
+  for (let call = 0; call < 50; call++)
+    optionalSignal('signal', signal)?.addEventListener('abort', () => call);
+  await new Promise(setImmediate);
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
 });
