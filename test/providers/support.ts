@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll } from 'vitest';
+import { afterAll, beforeEach } from 'vitest';
+import { OpenAIEmbedder } from '#dist/providers/index.js';
 
 /** What the tests look at in the bodies of all dialects together. */
 export interface SeenBody {
@@ -59,4 +60,26 @@ export function json(response: ServerResponse, body: unknown, status = 200, head
 /** A vector that says which text it belongs to. */
 export function vectorOf(text: string, dims = 3): number[] {
   return Array.from({ length: dims }, (_, d) => text.length + d / 8);
+}
+
+/** A host that answers as OpenAI does, unless a test says otherwise, and a model that asks it once. */
+export async function openAIHost() {
+  const host = await fakeHost();
+  beforeEach(() => {
+    host.seen.length = 0;
+    host.answer = ({ body }, response) =>
+      json(response, {
+        object: 'list',
+        data: body.input.map((text: string, index: number) => ({ index, embedding: vectorOf(text) })),
+      });
+  });
+  const create = (options = {}) =>
+    new OpenAIEmbedder({
+      baseURL: `${host.url}/v1`,
+      apiKey: 'sk-secret',
+      model: 'm',
+      maxRetries: 0,
+      ...options,
+    });
+  return { host, create };
 }
