@@ -41,21 +41,22 @@ export async function runCli(args: readonly string[]): Promise<number> {
     interrupt.abort();
   };
   process.on('SIGINT', onInterrupt);
+  const json = args.includes('--json');
   // A server goes on when nobody reads its log any more.
   process.stderr.on('error', () => {});
   // A reader that has seen enough (`| head`) is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.ok);
-    process.exit(report(ioError('to write all', 'stdout', error), args.includes('--json'), false));
+    process.exit(report(ioError('to write all', 'stdout', error), json, false));
   });
 
   try {
-    const program = await buildProgram({ signal: interrupt.signal }, neededFor(args[0]));
+    const program = await buildProgram({ signal: interrupt.signal }, neededFor(args[0]), json);
     await program.parseAsync(args, { from: 'user' });
     // A command that prints its findings and still failed (doctor) has set it.
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
-    return report(error, args.includes('--json'), interrupt.signal.aborted);
+    return report(error, json, interrupt.signal.aborted);
   } finally {
     process.off('SIGINT', onInterrupt);
   }
@@ -67,11 +68,17 @@ function neededFor(first: string | undefined): readonly string[] {
   return first !== undefined && Object.hasOwn(COMMANDS, first) ? [first] : Object.keys(COMMANDS);
 }
 
-async function buildProgram(context: CliContext, commands: readonly string[]): Promise<Command> {
+async function buildProgram(
+  context: CliContext,
+  commands: readonly string[],
+  json: boolean,
+): Promise<Command> {
   const program = new Command('embedlane')
     .description('Embeddings and vector search at native speed.')
     .version(version)
     .exitOverride()
+    // Then the error is told as an object, by us.
+    .configureOutput(json ? { writeErr() {} } : {})
     .showHelpAfterError('(run with --help for usage and examples)')
     .addHelpText(
       'after',
@@ -95,18 +102,26 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 
 /** Prints an error for a person, or as one JSON line for a machine, and returns the exit code that it stands for. */
 function report(error: unknown, json: boolean, interrupted: boolean): number {
-  // Commander has printed its own message, and help and version are not errors.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof CommanderError) {
+    // Help and version are not errors, and of others Commander has printed its message.
+    if (error.exitCode === 0) return EXIT.ok;
+    if (json) writeJsonError('ERR_INVALID_ARG', error.message.replace(/^error: /, ''));
+    return EXIT.usage;
+  }
   if (interrupted) {
     process.stderr.write('Interrupted.\n');
     return EXIT.interrupted;
   }
   const code = error instanceof EmbedlaneError ? error.code : 'ERR_UNEXPECTED';
   const message = error instanceof Error ? error.message : String(error);
-  if (json) process.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`);
+  if (json) writeJsonError(code, message);
   else process.stderr.write(`embedlane: ${message} [${code}]\n`);
   if (!(error instanceof EmbedlaneError) && error instanceof Error && process.env.EMBEDLANE_DEBUG) {
     process.stderr.write(`${error.stack}\n`);
   }
   return code === 'ERR_INVALID_ARG' ? EXIT.usage : EXIT.failure;
+}
+
+function writeJsonError(code: string, message: string): void {
+  process.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`);
 }

@@ -35,6 +35,18 @@ describe('embedlane doctor', () => {
 });
 
 describe('embedlane', () => {
+  it.each([
+    [['search', '--json', '-k', '0', 'x'], /-k, --k <n>.*invalid/],
+    [['similarity', '--json', 'a'], /missing required argument 'b'/],
+    [['doctor', '--json', '--jsn'], /unknown option '--jsn'/],
+  ])('%j tells wrong usage as one JSON object', async (args, expected) => {
+    const { status, stdout, stderr } = await cli(args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(JSON.parse(stderr)).toEqual({
+      error: { code: 'ERR_INVALID_ARG', message: expect.stringMatching(expected) },
+    });
+  });
+
   it.each([[['--help']], [['help', 'search']], [['embed', '--help']], [['--version']]])(
     '%j exits with 0',
     async (args) => {
