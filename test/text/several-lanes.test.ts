@@ -2,9 +2,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { RuntimeMeter } from '#dist/runtime/index.js';
 import { EncodeJob } from '#dist/text/encode-job.js';
+import { TextEmbedder } from '#dist/text/index.js';
 import type { EmbedParams, EmbedResult, EmbedRows, SkipParams } from '#dist/text/lane/protocol.js';
 import type { EncodePlan } from '#dist/text/options.js';
 import type { TextLane, TextLaneCalls } from '#dist/text/text-lane.js';
+import { fixture } from './goldens.js';
+import { childrenOf, hasProc } from './processes.js';
 
 interface Task {
   window: number;
@@ -141,3 +144,26 @@ it('a call that one lane would take at once is shared, unless it is hardly a run
   expect(await given(64, [1000, 1000])).toEqual([[32], [32]]);
   expect(await given(5, [1000, 1000])).toEqual([[5], []]);
 });
+
+it.skipIf(!hasProc)(
+  'a lane that stands still loses its work to the other, and does not do it later',
+  async () => {
+    const before = new Set(childrenOf(process.pid));
+    await using model = await TextEmbedder.load(fixture('models/tiny-bert-cls'), { lanes: 2, threads: 1 });
+    const texts = Array.from({ length: 2000 }, (_, i) => `text ${i} of a few more words, as some have`);
+    const expected = await model.encode(texts);
+    const computed = model.stats().texts;
+    const [lane] = childrenOf(process.pid).filter((pid) => !before.has(pid));
+    process.kill(lane, 'SIGSTOP');
+    const { data } = await model.encode(texts, {
+      onProgress({ completed }) {
+        // All but a run or so, of which its own window is half.
+        if (completed > 1800) process.kill(lane, 'SIGCONT');
+      },
+    });
+    const difference = data.reduce((most, value, i) => Math.max(most, Math.abs(value - expected.data[i])), 0);
+    expect(difference).toBeLessThan(1e-5);
+    // With its whole window, it would have been 2,900 and more. What it began before it was told is a run or two.
+    expect(model.stats().texts - computed).toBeLessThan(2200);
+  },
+);
