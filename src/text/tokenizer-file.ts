@@ -1,10 +1,15 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { EmbedlaneError } from '../core/errors.js';
 
-/** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if there is no readable `tokenizer.json` */
-export async function readTokenizerFile(file: string): Promise<string> {
+/**
+ * Reads a `tokenizer.json` at once: whoever does is a lane or a worker that has nothing else to do, and what is made of it
+ * natively is made while onnxruntime opens the graph.
+ *
+ * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if there is none that can be read
+ */
+export function readTokenizerFile(file: string): string {
   try {
-    return await readFile(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (cause) {
     throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected a readable tokenizer in ${file}`, { cause });
   }

@@ -20,7 +20,7 @@ let library: Tokenizer | undefined;
 
 async function open(path: string): Promise<Opened> {
   file = path;
-  json = await readTokenizerFile(file);
+  json = readTokenizerFile(file);
   return validTokenizer(file, () => {
     const parsed = JSON.parse(json) as TokenizerJson;
     facts = tokenizerFacts(parsed);

@@ -75,7 +75,7 @@ export class TextTokenizer implements ChunkTokenizer {
    */
   static async open(options: TokenizerOptions): Promise<TextTokenizer> {
     const { files, maxTokens, lowercase } = options;
-    const source = await readTokenizerFile(files.file);
+    const source = readTokenizerFile(files.file);
     const json = validTokenizer(files.file, () => parseSettings(source));
     const limits = { maxTokens, side: truncationSide(files, json) };
     const openLibrary = () => LibraryTokenizer.open(files.file, source, lowercase, limits);
