@@ -16,6 +16,7 @@ serveLane(
       return { pid: process.pid, loads };
     },
     echo: async (value) => value,
+    variable: async (name) => process.env[name],
     who: async () => ({ pid: process.pid, thread: threadId }),
     grow: async (bytes) => {
       ballast = Buffer.alloc(bytes, 1);

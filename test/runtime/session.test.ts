@@ -46,6 +46,17 @@ describe('a session', () => {
     one.dispose();
   });
 
+  it('gives the memory of outputs back when they are disposed', async () => {
+    const session = await open(graph('past_key_values'));
+    const outputs = await session.run(batch, ['last_hidden_state', 'present.0.key']);
+    const { data } = outputs.tokenVectors('last_hidden_state');
+    const key = outputs.values('present.0.key').data;
+    const input = batch.ids.slice();
+    outputs.dispose();
+    expect([data.length, key.length, data.buffer.byteLength]).toEqual([0, 0, 0]);
+    expect(batch.ids).toEqual(input);
+  });
+
   it("takes BERT's old input names, 32-bit ids and half-precision outputs", async () => {
     const session = await open(graph('old_names'));
     expect(session.takes('token_type_ids')).toBe(true);
