@@ -16,9 +16,6 @@
 namespace embedlane {
 namespace {
 
-constexpr size_t kLine = 64;
-constexpr size_t kLineGroups = kLine / kGroupBytes;
-
 struct F32 {
   using X = F::V;  // a group of one row, for every query
   using Sum = F::V;
@@ -127,20 +124,16 @@ uint32_t tile(const TileInput& in, uint32_t* masks, float* values) {
     }
     const size_t left = groups - start;
     const size_t depth = E::kDepth == 0 || left < E::kDepth ? left : E::kDepth;
-    for (size_t d = 0; d < depth;) {
-      // So many streams are more than hardware prefetchers follow, so what comes next is asked for here, in
-      // address order.
+    // One loop and not unrolled: between two, compilers move all sums through memory. So many streams are
+    // more than hardware prefetchers follow, so what comes next is asked for here, in address order: a little
+    // more often than there are lines.
+    for (size_t d = 0; d < depth; d++) {
+      F::prefetch(ahead);
+      ahead += kRows * kGroupBytes;
+      tile_step<E, kRows, kWidth>(sums, rows, in.stride, panel);
+      panel += kWidth * kVectorBytes;
       EMBEDLANE_UNROLL
-      for (int r = 0; r < kRows; r++) F::prefetch(ahead + r * kLine);
-      ahead += kRows * kLine;
-      // One loop and not unrolled: between two, compilers move all sums through memory.
-      const size_t end = depth - d < kLineGroups ? depth : d + kLineGroups;
-      for (; d < end; d++) {
-        tile_step<E, kRows, kWidth>(sums, rows, in.stride, panel);
-        panel += kWidth * kVectorBytes;
-        EMBEDLANE_UNROLL
-        for (int i = 0; i < kPointers; i++) rows[i] += kGroupBytes;
-      }
+      for (int i = 0; i < kPointers; i++) rows[i] += kGroupBytes;
     }
     const bool first = start == 0;
     start += depth;

@@ -6,6 +6,8 @@
 #include <memory>
 #include <new>
 
+#include "prefetch.h"
+
 namespace embedlane {
 
 // ‖x‖ of rows that never change, see RowBlock::norms, as searches come to know them: the first one that
@@ -29,6 +31,8 @@ class KeptNorms {
     }
     return known;
   }
+  // Row `row`, which need not be one.
+  EMBEDLANE_INLINE void ask_for(size_t row) const { prefetch_lines(norms_.get() + row, 1); }
   void write(size_t first, size_t count, const float* norms) {
     for (size_t i = 0; i < count; i++) norms_[first + i].store(norms[i], std::memory_order_relaxed);
   }

@@ -251,29 +251,32 @@ void TopKSearch::Worker::widen(const Rows& rows, size_t r, size_t count) {
   }
 }
 
-void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {
-  float* norms = norms_.get() + r;
-  const float* from = norms;
-  if (rows.norms) {
-    from = rows.norms + r;
-  } else {
-    const RowBlock& block = in_.blocks[rows.block];
-    KeptNorms* const kept = rows.picks ? nullptr : block.kept_norms;
-    const size_t index = rows.first - block.first_row + r;
-    if (!kept || !kept->read(index, count, norms)) {
-      s_.tile_->squares(rows.data + r * rows.stride, rows.stride, count, s_.scan_bytes_, norms);
-      for (size_t i = 0; i < count; i++) norms[i] = std::sqrt(norms[i]);
-      if (rows.scales) {
-        for (size_t i = 0; i < count; i++) norms[i] *= std::fabs(rows.scales[r + i]);
-      }
-      if (kept) kept->write(index, count, norms);
-    }
+bool TopKSearch::Worker::recall(const Rows& rows, size_t r, size_t count) {
+  float* const norms = norms_.get() + r;
+  if (!rows.norms) {
+    KeptNorms* const kept = kept_norms(rows);
+    if (!kept || !kept->read(index_of(rows, r), count, norms)) return false;
   }
-  s_.bounds_.rows(from, count, norms, offsets_.get() + r);
+  s_.bounds_.rows(rows.norms ? rows.norms + r : norms, count, norms, offsets_.get() + r);
+  return true;
+}
+
+void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {
+  if (recall(rows, r, count)) return;
+  float* const norms = norms_.get() + r;
+  s_.tile_->squares(rows.data + r * rows.stride, rows.stride, count, s_.scan_bytes_, norms);
+  for (size_t i = 0; i < count; i++) norms[i] = std::sqrt(norms[i]);
+  if (rows.scales) {
+    for (size_t i = 0; i < count; i++) norms[i] *= std::fabs(rows.scales[r + i]);
+  }
+  if (KeptNorms* const kept = kept_norms(rows)) kept->write(index_of(rows, r), count, norms);
+  s_.bounds_.rows(norms, count, norms, offsets_.get() + r);
 }
 
 void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
   const Tiles& tiles = s_.tiles_;
+  const bool recalled = recall(rows, 0, rows.count);
+  const KeptNorms* const kept = kept_norms(rows);
   for (size_t q = 0; q < padded_ && !s_.cancelled(); q += kPanelWidths * tiles.vector_queries) {
     const size_t width = std::min(kPanelWidths * tiles.vector_queries, padded_ - q);
     const size_t w = width / tiles.vector_queries - 1;
@@ -285,7 +288,12 @@ void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
       // Tile by tile: the tile before has asked for these rows, and computes while they come.
       const bool widens = narrow && q == 0;
       if (widens) widen(*narrow, r, height);
-      if (q == 0) measure(rows, r, height);
+      if (q == 0 && !recalled) measure(rows, r, height);
+      // Of the next piece, which else would be waited for: they are few lines, each far from the last one.
+      if (q == 0 && !rows.picks) {
+        rows.ask_for_values(r + rows.count);
+        if (kept) kept->ask_for(index_of(rows, r + rows.count));
+      }
       const Rows& next = widens ? *narrow : rows;
       const TileInput input = {panels_.get() + q * groups_ * kGroupBytes,
                                rows.data + r * rows.stride,

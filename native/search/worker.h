@@ -38,6 +38,9 @@ class TopKSearch::Worker {
     // Row r, of `bytes` bytes, and what else is known of it; where there are no picks.
     EMBEDLANE_INLINE void ask_for(size_t r, size_t bytes) const {
       prefetch_lines(data + r * stride, bytes);
+      ask_for_values(r);
+    }
+    EMBEDLANE_INLINE void ask_for_values(size_t r) const {
       if (norms) prefetch_lines(norms + r, 1);
       if (scales) prefetch_lines(scales + r, 1);
       if (errors) prefetch_lines(errors + r, 1);
@@ -121,8 +124,17 @@ class TopKSearch::Worker {
   void filter_all(const Rows& rows);
   // Rows as they are scanned; `narrow`: what they are yet to be made of, by widen().
   void filter(const Rows& rows, const Rows* narrow);
-  // Norms and offsets of rows [r, r + count) into norms_ and offsets_.
+  // Norms and offsets of rows [r, r + count) into norms_ and offsets_. `recall` is for norms that somebody
+  // knows already, and otherwise returns false.
+  bool recall(const Rows& rows, size_t r, size_t count);
   void measure(const Rows& rows, size_t r, size_t count);
+  KeptNorms* kept_norms(const Rows& rows) const {
+    return rows.norms || rows.picks ? nullptr : in_.blocks[rows.block].kept_norms;
+  }
+  // The index of row r in its block.
+  size_t index_of(const Rows& rows, size_t r) const {
+    return rows.first - in_.blocks[rows.block].first_row + r;
+  }
   void merge();
 
   TopKSearch& s_;
