@@ -115,8 +115,8 @@ function plugAndPlay(options = ''): string {
  * Large allocations are on 2 MB pages where the kernel allows it: weights and activations are walked with strides that
  * miss the TLB on 4 kB pages. Measured 6–8 % faster. What is large goes back to the kernel when it is freed: by default
  * glibc keeps ever larger pieces in its heap, which then grows for many minutes by the holes between them. All threads
- * share one heap, instead of one of some megabytes for each of V8's and libuv's. With
- * texts, neither cost processor time that could be measured (1 %).
+ * share one heap, instead of one of some megabytes for each of V8's and libuv's. With texts, neither cost processor time
+ * that could be measured (1 %).
  */
 const ALLOCATION = {
   'glibc.malloc.hugetlb': 1,
