@@ -113,16 +113,10 @@ function plugAndPlay(options = ''): string {
  * How glibc allocates in a lane, in so far as the user has not said it. Other C libraries ignore it.
  *
  * Large allocations are on 2 MB pages where the kernel allows it: weights and activations are walked with strides that
- * miss the TLB on 4 kB pages. Measured 6–8 % faster. What is large goes back to the kernel when it is freed: by default
- * glibc keeps ever larger pieces in its heap, which then grows for many minutes by the holes between them. All threads
- * share one heap, instead of one of some megabytes for each of V8's and libuv's. With texts, neither cost processor time
- * that could be measured (1 %).
+ * miss the TLB on 4 kB pages. Measured 6–8 % faster. All threads share one heap, instead of one of some megabytes for each
+ * of V8's and libuv's, which cost no time that could be measured, of texts as of pictures.
  */
-const ALLOCATION = {
-  'glibc.malloc.hugetlb': 1,
-  'glibc.malloc.mmap_threshold': 256 * 1024,
-  'glibc.malloc.arena_max': 1,
-};
+const ALLOCATION = { 'glibc.malloc.hugetlb': 1, 'glibc.malloc.arena_max': 1 };
 
 function allocation(tunables = ''): string {
   const own = Object.entries(ALLOCATION).filter(([name]) => !tunables.includes(name));
