@@ -14,7 +14,7 @@ const DAMAGES = [
   {
     name: 'nothing is wrong',
     harm: () => {},
-    use: ['text', 'image', 'store', 'vectors'],
+    use: ['text', 'tokens', 'image', 'store', 'vectors'],
     told: [/^works$/],
   },
   {
@@ -44,8 +44,20 @@ const DAMAGES = [
   {
     name: "node_modules of another system: the tokenizer's binary is for that one",
     harm: (modules) => removeMatching(modules, 'tokenizers', /\.node$/),
-    use: ['text'],
+    use: ['tokens'],
     told: [/^ERR_NATIVE_LOAD .*'tokenizers'/, /npm ci/],
+  },
+  {
+    name: 'the tokenizer is not installed, which this model does without',
+    harm: (modules) => remove(modules, 'tokenizers'),
+    use: ['text'],
+    told: [/^works$/],
+  },
+  {
+    name: 'the tokenizer is not installed',
+    harm: (modules) => remove(modules, 'tokenizers'),
+    use: ['tokens'],
+    told: [/^ERR_NATIVE_LOAD .*npm install tokenizers/],
   },
   {
     name: "node_modules of another system: SQLite's binary is for that one",

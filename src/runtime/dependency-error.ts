@@ -8,9 +8,14 @@ const PACKAGES: Record<string, string> = {
   libsql: 'Linux (x64, arm64), macOS (x64, arm64) and Windows (x64)',
 };
 
+/** {@link dependencyError} for an import that failed, by what Node would have printed of it. */
+export function importError(cause: unknown): EmbedlaneError | undefined {
+  return cause instanceof Error ? dependencyError(new Error(cause.stack, { cause })) : undefined;
+}
+
 /**
- * What is missing, if a lane or thread ended at its start because one of these packages is not installed or has no binary for
- * this machine: it is imported before any of our code could catch that, so all there is is what Node printed.
+ * What is missing, if a lane ended at its start because one of these packages is not installed or has no binary for this
+ * machine: it is imported before any of our code could catch that, so all there is is what Node printed.
  */
 export function dependencyError(died: Error): EmbedlaneError | undefined {
   const printed = died.message;

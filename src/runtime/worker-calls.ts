@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { EmbedlaneError } from '../core/errors.js';
-import { dependencyError } from './dependency-error.js';
+import { importError } from './dependency-error.js';
 import { fromWire, type WireError } from './protocol.js';
 
 /** What a worker answers: the question's number, and a result or an error. */
@@ -64,8 +64,8 @@ export class WorkerCalls {
   #fail(cause: unknown): void {
     const wasClosed = this.#ended;
     this.#ended = true;
-    const missing = cause instanceof Error ? dependencyError(new Error(cause.stack, { cause })) : undefined;
-    const error = missing ?? new EmbedlaneError('ERR_RUNTIME', `${this.#owner}'s thread ended`, { cause });
+    const error =
+      importError(cause) ?? new EmbedlaneError('ERR_RUNTIME', `${this.#owner}'s thread ended`, { cause });
     if (!wasClosed) this.#failure = error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();

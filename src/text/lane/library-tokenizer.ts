@@ -1,4 +1,5 @@
 import type { Encoding, Tokenizer } from 'tokenizers';
+import { importError } from '../../runtime/dependency-error.js';
 import type { TokenPlaces } from '../chunking/plan.js';
 import type { Side } from '../config/index.js';
 import { validTokenizer } from '../tokenizer-file.js';
@@ -62,7 +63,8 @@ export class LibraryTokenizer {
    *
    * @param json what `file` says
    * @param lowercase whether to lowercase before the tokenizer's own normalisation
-   * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the library does not accept it
+   * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the library does not accept it, `ERR_NATIVE_LOAD` if it is not there or
+   *   has no binary for this machine
    */
   static async open(
     file: string,
@@ -70,7 +72,9 @@ export class LibraryTokenizer {
     lowercase: boolean,
     limits: LibraryLimits,
   ): Promise<LibraryTokenizer> {
-    const library = await import('tokenizers');
+    const library = await import('tokenizers').catch((cause: unknown) => {
+      throw importError(cause) ?? cause;
+    });
     const source = validTokenizer(file, () => (lowercase ? withLowercase(json) : json));
     const createWhole = () => {
       const tokenizer = library.Tokenizer.fromString(source);

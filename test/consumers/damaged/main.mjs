@@ -1,10 +1,17 @@
-// Uses one part of embedlane and prints what it says: node main.mjs text | image | store | vectors
+// Uses one part of embedlane and prints what it says: node main.mjs text | tokens | image | store | vectors
 import { ImageEmbedder, TextEmbedder } from 'embedlane';
 import { LocalStore } from 'embedlane/stores';
 import { simd } from 'embedlane/vectors';
 
 const USES = {
-  text: async () => (await TextEmbedder.load('all-MiniLM-L6-v2')).close(),
+  text: async () => {
+    const model = await TextEmbedder.load('all-MiniLM-L6-v2');
+    await model.encode('a text').finally(() => model.close());
+  },
+  tokens: async () => {
+    const model = await TextEmbedder.load('all-MiniLM-L6-v2');
+    await model.tokenize(['a text']).finally(() => model.close());
+  },
   image: async () => {
     const model = await ImageEmbedder.load('efficientnet-lite0');
     await model.encode([new URL('pixel.gif', import.meta.url)]).finally(() => model.close());
