@@ -4,6 +4,7 @@ import { invalidGraph } from './graph-errors.js';
 import { type GraphInput, graphInput, type TokenBatch, type TokenInput } from './graph-inputs.js';
 import { type GraphOutput, graphOutputs, RunOutputs } from './graph-outputs.js';
 import { openSession, type SessionOptions } from './open-session.js';
+import { RunGarbage } from './run-garbage.js';
 
 export type { TokenBatch } from './graph-inputs.js';
 export type { GraphOutput, OutputValues, OutputVectors, RunOutputs } from './graph-outputs.js';
@@ -14,6 +15,7 @@ export class TokenSession {
   readonly outputs: readonly GraphOutput[];
   readonly #session: ort.InferenceSession;
   readonly #inputs: readonly GraphInput[];
+  readonly #garbage = new RunGarbage();
 
   private constructor(session: ort.InferenceSession) {
     this.#session = session;
@@ -40,6 +42,8 @@ export class TokenSession {
   async run(batch: TokenBatch, outputs: readonly string[]): Promise<RunOutputs> {
     const feeds: Record<string, ort.Tensor> = {};
     for (const { name, make } of this.#inputs) feeds[name] = make(batch);
-    return new RunOutputs(await runGraph(this.#session, feeds, outputs), batch);
+    const values = await runGraph(this.#session, feeds, outputs);
+    this.#garbage.count();
+    return new RunOutputs(values, batch);
   }
 }
