@@ -75,7 +75,7 @@ export function* sharedWindows(
     const worthwhile = Math.max(1, Math.floor(characters / least));
     const players = Math.min(count, worthwhile, lanes * Math.ceil(needed / lanes));
     for (let player = 0; player < players; player++) {
-      const own = Array.from(order).filter((_, card) => dealtTo(card, players) === player);
+      const own = Array.from(order.filter((_, card) => dealtTo(card, players) === player));
       yield* textWindows(texts, own, head, limits);
     }
   }
