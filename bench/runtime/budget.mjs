@@ -4,7 +4,7 @@ import { median } from '../lib/stats.mjs';
 import { heading, number, table } from '../lib/table.mjs';
 import { chosen, DTYPE, load, paragraphs, ROUNDS } from './settings.mjs';
 
-const BUDGETS = chosen.quick ? [256, 768] : [128, 256, 512, 768, 1024, 2048, 4096];
+const BUDGETS = chosen.quick ? [256, 512] : [128, 256, 512, 768, 1024, 2048, 4096];
 /** As many as embedlane comes to by itself, there at once. */
 const LANES = Math.min(4, availableParallelism());
 
