@@ -21,7 +21,8 @@ struct F32 {
   using Sum = F::V;
   static constexpr size_t kDepth = kFilterDepth;  // groups per accumulator; 0: all, sums are exact
   static constexpr size_t kElements = 1;          // in a group
-  static constexpr bool kBytes = false;           // whether starts and scales are used
+  static constexpr bool kBytes = false;           // whether scales are used
+  static constexpr uint8_t kFlip = 0;             // TileSet::panel_flip
   static EMBEDLANE_INLINE X broadcast(const char* p) {
     float value;
     memcpy(&value, p, sizeof(value));
@@ -93,9 +94,9 @@ EMBEDLANE_INLINE uint32_t tile_masks(const typename E::Sum (&sums)[kRows][kWidth
   return left;
 }
 
-template <class E, int kWidth>
-EMBEDLANE_INLINE typename E::Sum tile_start(const TileInput& in, int w) {
-  if constexpr (E::kBytes) return E::start(in.starts + w * F::kLanes);
+template <class E>
+EMBEDLANE_INLINE typename E::Sum tile_start(const TileInput& in, int r) {
+  if constexpr (E::kFlip != 0) return E::start(in.byte_sums[r]);
   return E::zero();
 }
 
@@ -120,7 +121,7 @@ uint32_t tile(const TileInput& in, uint32_t* masks, float* values) {
     EMBEDLANE_UNROLL
     for (int r = 0; r < kRows; r++) {
       EMBEDLANE_UNROLL
-      for (int w = 0; w < kWidth; w++) sums[r][w] = tile_start<E, kWidth>(in, w);
+      for (int w = 0; w < kWidth; w++) sums[r][w] = tile_start<E>(in, r);
     }
     const size_t left = groups - start;
     const size_t depth = E::kDepth == 0 || left < E::kDepth ? left : E::kDepth;
@@ -201,6 +202,41 @@ void squares(const void* rows, size_t stride, size_t count, size_t bytes, float*
   for (; r < count; r++, at += stride) squares_of<E, 1>(at, stride, bytes, squares + r);
 }
 
+template <class E, int kRows>
+EMBEDLANE_INLINE void byte_sums_of(const char* rows, size_t stride, size_t bytes, int32_t* sums) {
+  typename E::Sum totals[kRows];
+  EMBEDLANE_UNROLL
+  for (int r = 0; r < kRows; r++) totals[r] = E::zero();
+  size_t i = 0;
+  for (; i + kVectorBytes <= bytes; i += kVectorBytes) {
+    EMBEDLANE_UNROLL
+    for (int r = 0; r < kRows; r++) totals[r] = E::count(totals[r], E::load(rows + size_t(r) * stride + i));
+  }
+  EMBEDLANE_UNROLL
+  for (int r = 0; r < kRows; r++) {
+    if (i < bytes) {
+      char rest[kVectorBytes] = {};
+      memcpy(rest, rows + size_t(r) * stride + i, bytes - i);
+      totals[r] = E::count(totals[r], E::load(rest));
+    }
+    sums[r] = E::total(totals[r]);
+  }
+}
+
+template <class E>
+void byte_sums(const void* rows, size_t stride, size_t count, size_t bytes, int32_t* sums) {
+  const char* at = static_cast<const char*>(rows);
+  size_t r = 0;
+  for (; r + 4 <= count; r += 4, at += 4 * stride) byte_sums_of<E, 4>(at, stride, bytes, sums + r);
+  for (; r < count; r++, at += stride) byte_sums_of<E, 1>(at, stride, bytes, sums + r);
+}
+
+template <class E>
+constexpr auto byte_sums_if_needed() -> decltype(TileSet::byte_sums) {
+  if constexpr (E::kFlip != 0) return byte_sums<E>;
+  return nullptr;
+}
+
 // As many independent sums as a tile has: they hide the instructions' latency and fit the registers.
 constexpr int kChains = 2 * F::kRows;
 
@@ -221,12 +257,13 @@ float multiply_adds(size_t rounds, const char* zeros) {
   return F::sum(E::value(total));
 }
 
-template <class E, int32_t kStartFactor = 0>
+template <class E>
 constexpr TileSet kTileSet = {{tile<E, F::kRows, 1>, tile<E, F::kRows, 2>},
                               {tile<E, 1, 1>, tile<E, 1, 2>},
                               squares<E>,
                               {multiply_adds<E>, 2 * kChains* F::kLanes* E::kElements},
-                              kStartFactor};
+                              byte_sums_if_needed<E>(),
+                              E::kFlip};
 
 [[maybe_unused]] float read_all(const char* data, size_t bytes) {
   F::V sums[4] = {F::zero(), F::zero(), F::zero(), F::zero()};
@@ -239,7 +276,7 @@ constexpr TileSet kTileSet = {{tile<E, F::kRows, 1>, tile<E, F::kRows, 2>},
   return F::sum(F::add(F::add(sums[0], sums[1]), F::add(sums[2], sums[3])));
 }
 
-constexpr TileSet kNoTiles = {{nullptr, nullptr}, {nullptr, nullptr}, nullptr, {nullptr, 0}, 0};
+constexpr TileSet kNoTiles = {{nullptr, nullptr}, {nullptr, nullptr}, nullptr, {nullptr, 0}, nullptr, 0};
 
 }  // namespace
 }  // namespace embedlane

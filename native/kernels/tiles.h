@@ -18,12 +18,13 @@ constexpr size_t kGroupBytes = 4;
 // habit: there are few queries, and they stay; there are many rows, and each is then read once, in place, in
 // the layout that it has in the caller's memory or file. So a corpus needs no packing and no second copy.
 struct TileInput {
-  const char* panel;  // queries: per group of a row's bytes, that group of every query; zeros behind the last
-  const char* rows;   // the first row
-  size_t stride;      // bytes from row to row
-  size_t row_bytes;   // of which these count
-  const char* ahead;  // what is read after this tile: the next rows, or what those will be made of
-  const int32_t* starts;  // per query, of byte tiles only: what sums start from
+  const char* panel;  // queries: per group of a row's bytes, that group of every query; zeros behind the
+                      // last, and all of it XOR TileSet::panel_flip
+  const char* rows;          // the first row
+  size_t stride;             // bytes from row to row
+  size_t row_bytes;          // of which these count
+  const char* ahead;         // what is read after this tile: the next rows, or what those will be made of
+  const int32_t* byte_sums;  // per row, where TileSet::byte_sums is: what that says
   // Of byte tiles only: what sums are multiplied with, per row and per query.
   const float* scales;
   const float* query_scales;
@@ -71,8 +72,13 @@ struct TileSet {
   // Dot product of each of `count` rows with itself.
   void (*squares)(const void* rows, size_t stride, size_t count, size_t row_bytes, float* squares);
   Work work;
-  // Of byte tiles: what sums start from is this times the sum of the query's elements.
-  int32_t start_factor;
+  // Of byte tiles, where the instruction multiplies an unsigned byte with a signed one: the queries' bytes
+  // are turned into the other kind by flipping these bits, and what that adds to a sum follows from the sum
+  // of the row's bytes. The queries', because they are packed once: rows would have to be turned in every
+  // tile, by an instruction that takes a place among the multiplications (a third of all on Intel's two
+  // vector ports). Null and 0 where the instruction takes both as they are.
+  void (*byte_sums)(const void* rows, size_t stride, size_t count, size_t row_bytes, int32_t* sums);
+  uint8_t panel_flip;
 };
 
 // For each of `count` rows of `bytes` bytes, the number of bits in which it differs from the query, or that

@@ -11,6 +11,7 @@ struct Bf16 {
   static constexpr size_t kDepth = kFilterDepth / 2;
   static constexpr size_t kElements = 2;
   static constexpr bool kBytes = false;
+  static constexpr uint8_t kFlip = 0;
   static EMBEDLANE_INLINE X broadcast(const char* p) {
     int32_t group;
     memcpy(&group, p, sizeof(group));
@@ -32,21 +33,23 @@ struct Bf16 {
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return _mm512_dpbf16_ps(sum, x, x); }
 };
 
-// Four products of bytes, of which the instruction wants one unsigned: the row's, made so by adding 128.
+// Four products of bytes, of which the instruction wants one unsigned: here the query's, made so by adding
+// 128.
 struct I8 {
   using X = __m512i;
   using Sum = __m512i;
   static constexpr size_t kDepth = 0;
   static constexpr size_t kElements = 4;
   static constexpr bool kBytes = true;
+  static constexpr uint8_t kFlip = 0x80;
   static EMBEDLANE_INLINE X broadcast(const char* p) {
     int32_t group;
     memcpy(&group, p, sizeof(group));
-    return _mm512_xor_si512(_mm512_set1_epi32(group), _mm512_set1_epi8(char(0x80)));
+    return _mm512_set1_epi32(group);
   }
   static EMBEDLANE_INLINE X load(const char* p) { return _mm512_loadu_si512(p); }
   static EMBEDLANE_INLINE Sum zero() { return _mm512_setzero_si512(); }
-  static EMBEDLANE_INLINE Sum start(const int32_t* p) { return _mm512_loadu_si512(p); }
+  static EMBEDLANE_INLINE Sum start(int32_t byte_sum) { return _mm512_set1_epi32(-128 * byte_sum); }
   static EMBEDLANE_INLINE Sum multiply_add(Sum sum, X unsigned_bytes, X signed_bytes) {
 #if defined(__GNUC__)
     asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(unsigned_bytes), "v"(signed_bytes));
@@ -55,9 +58,11 @@ struct I8 {
     return _mm512_dpbusd_epi32(sum, unsigned_bytes, signed_bytes);
 #endif
   }
-  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return multiply_add(sum, x, queries); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return multiply_add(sum, queries, x); }
   static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return step(sum, a, b); }
   static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
+  static EMBEDLANE_INLINE Sum count(Sum sum, X x) { return multiply_add(sum, _mm512_set1_epi8(1), x); }
+  static EMBEDLANE_INLINE int32_t total(Sum sum) { return _mm512_reduce_add_epi32(sum); }
   static EMBEDLANE_INLINE F::V value(Sum sum) { return _mm512_cvtepi32_ps(sum); }
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return square_of_unsigned(sum, _mm512_abs_epi8(x)); }
   static EMBEDLANE_INLINE Sum square_of_unsigned(Sum sum, X x) {
@@ -67,10 +72,12 @@ struct I8 {
   }
 };
 
-// Unsigned bytes: the row's are made signed by subtracting 128.
+// Unsigned bytes: the query's are made signed by subtracting 128.
 struct U8 : I8 {
-  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return multiply_add(sum, queries, x); }
+  static EMBEDLANE_INLINE Sum start(int32_t byte_sum) { return _mm512_set1_epi32(128 * byte_sum); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return multiply_add(sum, x, queries); }
   static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return step(sum, a, b); }
+  static EMBEDLANE_INLINE Sum count(Sum sum, X x) { return multiply_add(sum, x, _mm512_set1_epi8(1)); }
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return square_of_unsigned(sum, x); }
 };
 
@@ -80,8 +87,8 @@ const Tiles& avx512_vnni_tiles() noexcept {
   static const Tiles tiles = [] {
     Tiles all = avx512_tiles();
     all.bf16 = kTileSet<Bf16>;
-    all.i8 = kTileSet<I8, -128>;
-    all.u8 = kTileSet<U8, 128>;
+    all.i8 = kTileSet<I8>;
+    all.u8 = kTileSet<U8>;
     all.differing = bit_counts<false>;
     all.common = bit_counts<true>;
     all.bit_work = {count_bits, kCountedBits};

@@ -31,6 +31,7 @@ struct Bytes : Type {
   static constexpr size_t kDepth = 0;
   static constexpr size_t kElements = 4;
   static constexpr bool kBytes = true;
+  static constexpr uint8_t kFlip = 0;
   static EMBEDLANE_INLINE X broadcast(const char* p) {
     uint32_t group;
     memcpy(&group, p, sizeof(group));
@@ -39,7 +40,6 @@ struct Bytes : Type {
   static EMBEDLANE_INLINE X load(const char* p) {
     return Type::bytes(vld1q_u8(reinterpret_cast<const uint8_t*>(p)));
   }
-  static EMBEDLANE_INLINE Sum start(const int32_t*) { return Type::zero(); }
   static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return Type::step(sum, a, b); }
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return Type::step(sum, x, x); }
 };

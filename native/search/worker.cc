@@ -62,6 +62,7 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
     norms_ = aligned<float>(rows);
     offsets_ = aligned<float>(rows);
+    if (s_.tile_->byte_sums) byte_sums_ = aligned<int32_t>(rows);
   }
 }
 
@@ -133,21 +134,12 @@ void TopKSearch::Worker::pack_queries() {
         std::memcpy(panel + (g * width + j) * kGroupBytes, from + g * kGroupBytes, bytes);
       }
     }
+    if (s_.tile_->panel_flip == 0) continue;
+    for (size_t i = 0; i < width * groups_ * kGroupBytes; i++) panel[i] ^= char(s_.tile_->panel_flip);
   }
   for (size_t q = group_; q < padded_; q++) {
     base_[q] = std::numeric_limits<float>::infinity();
     slope_[q] = 0;
-  }
-  starts_.assign(padded_, 0);
-  if (s_.tile_->start_factor == 0) return;
-  for (size_t q = 0; q < group_; q++) {
-    const char* const from = scanned_query(q);
-    int32_t sum = 0;
-    for (size_t i = 0; i < in_.dims; i++) {
-      sum +=
-          in_.dtype == Dtype::kU8 ? static_cast<unsigned char>(from[i]) : static_cast<signed char>(from[i]);
-    }
-    starts_[q] = s_.tile_->start_factor * sum;
   }
 }
 
@@ -289,6 +281,9 @@ void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
       const bool widens = narrow && q == 0;
       if (widens) widen(*narrow, r, height);
       if (q == 0 && !recalled) measure(rows, r, height);
+      if (q == 0 && s_.tile_->byte_sums) {
+        s_.tile_->byte_sums(rows.data + r * rows.stride, rows.stride, height, s_.scan_bytes_, &byte_sums_[r]);
+      }
       // Of the next piece, which else would be waited for: they are few lines, each far from the last one.
       if (q == 0 && !rows.picks) {
         rows.ask_for_values(r + rows.count);
@@ -300,7 +295,7 @@ void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
                                rows.stride,
                                s_.scan_bytes_,
                                next.data + (r + height) * next.stride,
-                               starts_.data() + q,
+                               byte_sums_.get() + r,
                                rows.scales ? rows.scales + r : kOnes,
                                query_scales_.data() + q,
                                rows.errors ? rows.errors + r : kZeros,

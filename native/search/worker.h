@@ -150,7 +150,6 @@ class TopKSearch::Worker {
   std::vector<double> squares_;
   std::vector<float> base_, slope_;
   Aligned<char> panels_;
-  std::vector<int32_t> starts_;  // see TileInput; of bytes only
   std::vector<float> query_scales_;
   // Of codes, per query: the codes, ‖scale · code‖, ‖q − scale · code‖, and TileInput::error_slope.
   std::vector<int8_t> codes_;
@@ -158,6 +157,7 @@ class TopKSearch::Worker {
   std::vector<float> error_slope_;
   std::vector<float> wide_queries_;
   Aligned<float> norms_, offsets_;
+  Aligned<int32_t> byte_sums_;  // see TileInput::byte_sums
   // Per query, room for so many survivors, and how many there are.
   size_t room_;
   std::unique_ptr<Survivor[]> survivors_;

@@ -180,12 +180,19 @@ void check_byte_tile(const Tiles& tiles, const TileSet& set, bool is_signed, siz
     };
     fill(rows);
     fill(columns);
-    std::vector<int32_t> starts(queries);
     for (size_t q = 0; q < queries; q++) {
       for (size_t i = 0; i < dims; i++) {
-        const uint8_t byte = columns[q * dims + i];
-        panel[(i / kGroupBytes * queries + q) * kGroupBytes + i % kGroupBytes] = byte;
-        starts[q] += set.start_factor * int32_t(element(byte));
+        panel[(i / kGroupBytes * queries + q) * kGroupBytes + i % kGroupBytes] = columns[q * dims + i];
+      }
+    }
+    for (uint8_t& byte : panel) byte ^= set.panel_flip;
+    std::vector<int32_t> byte_sums(count);
+    if (set.byte_sums) {
+      set.byte_sums(rows.data(), dims, count, dims, byte_sums.data());
+      for (size_t r = 0; r < count; r++) {
+        int64_t sum = 0;
+        for (size_t i = 0; i < dims; i++) sum += element(rows[r * dims + i]);
+        CHECK(byte_sums[r] == sum);
       }
     }
     const std::vector<float> nothing(queries, -kInf), zeros(queries, 0), ones(queries, 1);
@@ -193,7 +200,7 @@ void check_byte_tile(const Tiles& tiles, const TileSet& set, bool is_signed, siz
     input.panel = reinterpret_cast<const char*>(panel.data());
     input.rows = input.ahead = reinterpret_cast<const char*>(rows.data());
     input.stride = input.row_bytes = dims;
-    input.starts = starts.data();
+    input.byte_sums = byte_sums.data();
     input.scales = input.query_scales = ones.data();
     input.base = nothing.data();
     input.slope = input.error_slope = zeros.data();
@@ -217,6 +224,7 @@ void check_byte_tile(const Tiles& tiles, const TileSet& set, bool is_signed, siz
       }
     }
     input.rows = input.ahead = reinterpret_cast<const char*>(rows.data() + (count - 1) * dims);
+    input.byte_sums = &byte_sums[count - 1];
     float last[kMaxPanel];
     CHECK(set.row[width - 1](input, masks, last) == 1);
     for (size_t q = 0; q < queries; q++) CHECK(last[q] == values[(count - 1) * queries + q]);
@@ -233,6 +241,61 @@ TEST(byte_tiles_sum_exactly) {
     }
   }
 }
+
+#if defined(__x86_64__) || defined(_M_X64)
+// Searches take them only where they pay: see tiles_of().
+TEST(bfloat16_tiles_sum_within_their_contract) {
+  if (!level_available(Level::kAvx512Vnni)) return;
+  Random random(7);
+  const Tiles& tiles = avx512_vnni_tiles();
+  const auto from_bf16 = kernels_of(Level::kAvx512Vnni).conversions.from_bf16;
+  const auto to_bf16 = kernels_of(Level::kAvx512Vnni).conversions.to_bf16;
+  for (const size_t dims : {1, 2, 3, 31, 384, 1025, 2600}) {
+    for (size_t width = 1; width <= kPanelWidths; width++) {
+      const size_t queries = width * tiles.vector_queries, pairs = (dims + 1) / 2;
+      const auto rounded = [&](std::vector<uint16_t>& halves, size_t count) {
+        std::vector<float> values = random.vector(count * dims);
+        halves.resize(values.size());
+        to_bf16(values.data(), values.size(), halves.data());
+        from_bf16(halves.data(), values.size(), values.data());
+        return values;
+      };
+      std::vector<uint16_t> row_halves, query_halves, panel(2 * pairs * queries);
+      const std::vector<float> rows = rounded(row_halves, tiles.rows),
+                               columns = rounded(query_halves, queries);
+      for (size_t q = 0; q < queries; q++) {
+        for (size_t i = 0; i < dims; i++)
+          panel[(i / 2 * queries + q) * 2 + i % 2] = query_halves[q * dims + i];
+      }
+      const std::vector<float> nothing(queries, -kInf), zeros(kMaxPanel, 0);
+      TileInput input = {};
+      input.panel = reinterpret_cast<const char*>(panel.data());
+      input.rows = input.ahead = reinterpret_cast<const char*>(row_halves.data());
+      input.stride = input.row_bytes = 2 * dims;
+      input.base = nothing.data();
+      input.slope = input.norms = input.offsets = zeros.data();
+      uint32_t masks[kMaxTileRows];
+      float values[kMaxTileRows * kMaxPanel], squares[kMaxTileRows];
+      CHECK(tiles.bf16.full[width - 1](input, masks, values) + 1 == 1u << tiles.rows);
+      tiles.bf16.squares(row_halves.data(), 2 * dims, tiles.rows, 2 * dims, squares);
+      const double chain =
+          std::max(double(kFilterDepth), double(dims) / 8) + double(dims) / kFilterDepth + 16;
+      for (size_t r = 0; r < tiles.rows; r++) {
+        for (size_t q = 0; q <= queries; q++) {
+          const float* const other = q < queries ? &columns[q * dims] : &rows[r * dims];
+          double sum = 0, size = 0;
+          for (size_t i = 0; i < dims; i++) {
+            sum += double(rows[r * dims + i]) * other[i];
+            size += std::fabs(double(rows[r * dims + i]) * other[i]);
+          }
+          const float value = q < queries ? values[r * queries + q] : squares[r];
+          CHECK(std::fabs(value - sum) <= chain * 0x1p-24 * size);
+        }
+      }
+    }
+  }
+}
+#endif
 
 TEST(filter_lets_nan_and_infinity_pass) {
   for (const Level level : levels()) {
