@@ -64,6 +64,23 @@ bool all(uint32_t word, std::initializer_list<int> bits) {
   return true;
 }
 
+// Intel's cores (measured on Emerald Rapids) start a VDPBF16PS every second cycle and two multiply-adds of
+// float32 in each, which is twice as many products: widening the rows of a batch takes half as long. AMD's
+// (Zen 5) are 1.7 times as fast with VDPBF16PS.
+bool multiplies_bf16_slowly() {
+  const Registers r = cpuid(0, 0);
+  return r.b == 0x756e6547 && r.d == 0x49656e69 && r.c == 0x6c65746e;  // "GenuineIntel"
+}
+
+const Tiles& best_avx512_vnni_tiles() {
+  static const Tiles tiles = [] {
+    Tiles all = avx512_vnni_tiles();
+    if (multiplies_bf16_slowly()) all.bf16 = avx512_tiles().bf16;
+    return all;
+  }();
+  return tiles;
+}
+
 uint32_t detect() {
   uint32_t found = 1u << unsigned(Level::kScalar);
   if (cpuid(0, 0).a < 7) return found;
@@ -168,7 +185,7 @@ const Tiles& tiles_of(Level level) {
     case Level::kAvx512:
       return avx512_tiles();
     case Level::kAvx512Vnni:
-      return avx512_vnni_tiles();
+      return best_avx512_vnni_tiles();
 #elif defined(EMBEDLANE_ARM)
     case Level::kNeon:
       return neon_tiles();

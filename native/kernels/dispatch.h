@@ -26,6 +26,7 @@ bool set_level(Level level);
 const Kernels& kernels_of(Level level);
 // The current level's kernels. Look them up once per piece of work, not once per vector.
 const Kernels& current_kernels();
+// Without those that this CPU has an instruction for, but a slow one.
 const Tiles& tiles_of(Level level);
 
 inline const RowKernels& row_kernels(const Kernels& kernels, Dtype dtype) {
