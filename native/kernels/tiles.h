@@ -20,10 +20,10 @@ constexpr size_t kGroupBytes = 4;
 struct TileInput {
   const char* panel;  // queries: per group of a row's bytes, that group of every query; zeros behind the
                       // last, and all of it XOR TileSet::panel_flip
-  const char* rows;          // the first row
-  size_t stride;             // bytes from row to row
-  size_t row_bytes;          // of which these count
-  const char* ahead;         // what is read after this tile: the next rows, or what those will be made of
+  const char* rows;   // the first row
+  size_t stride;      // bytes from row to row
+  size_t row_bytes;   // of which these count
+  const char* ahead;  // what is read after this tile: the next rows, or what those will be made of
   const int32_t* byte_sums;  // per row, where TileSet::byte_sums is: what that says
   // Of byte tiles only: what sums are multiplied with, per row and per query.
   const float* scales;
