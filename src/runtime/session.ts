@@ -3,8 +3,8 @@ import { runGraph } from './exit-guard.js';
 import { invalidGraph } from './graph-errors.js';
 import { type GraphInput, graphInput, type TokenBatch, type TokenInput } from './graph-inputs.js';
 import { type GraphOutput, graphOutputs, RunOutputs } from './graph-outputs.js';
+import { laneGarbage } from './lane-garbage.js';
 import { openSession, type SessionOptions } from './open-session.js';
-import { RunGarbage } from './run-garbage.js';
 
 export type { TokenBatch } from './graph-inputs.js';
 export type { GraphOutput, OutputValues, OutputVectors, RunOutputs } from './graph-outputs.js';
@@ -15,7 +15,6 @@ export class TokenSession {
   readonly outputs: readonly GraphOutput[];
   readonly #session: ort.InferenceSession;
   readonly #inputs: readonly GraphInput[];
-  readonly #garbage = new RunGarbage();
 
   private constructor(session: ort.InferenceSession) {
     this.#session = session;
@@ -43,7 +42,7 @@ export class TokenSession {
     const feeds: Record<string, ort.Tensor> = {};
     for (const { name, make } of this.#inputs) feeds[name] = make(batch);
     const values = await runGraph(this.#session, feeds, outputs);
-    this.#garbage.count();
+    laneGarbage.runEnded();
     return new RunOutputs(values, batch);
   }
 }

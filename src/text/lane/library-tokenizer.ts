@@ -1,10 +1,10 @@
 import type { Encoding, Tokenizer } from 'tokenizers';
 import { importError } from '../../runtime/dependency-error.js';
+import { laneGarbage } from '../../runtime/lane-garbage.js';
 import type { TokenPlaces } from '../chunking/plan.js';
 import type { Side } from '../config/index.js';
 import { validTokenizer } from '../tokenizer-file.js';
 import type { TokenizerJson } from '../word-piece/tokenizer-json.js';
-import { EncodingGarbage } from './encoding-garbage.js';
 import { utf16Offsets } from './offsets.js';
 import { type Sequence, type Truncation, toSequence } from './sequences.js';
 
@@ -36,7 +36,6 @@ export class LibraryTokenizer {
   readonly #truncating: Tokenizer;
   readonly #createWhole: () => Tokenizer;
   readonly #limits: LibraryLimits;
-  readonly #garbage = new EncodingGarbage();
   #whole: Tokenizer | undefined;
 
   private constructor(
@@ -89,21 +88,21 @@ export class LibraryTokenizer {
 
   /** Encodes on the library's own threads, truncated, special tokens included. */
   async encode(texts: string[]): Promise<Encoding[]> {
-    return this.#garbage.expect(await this.#truncating.encodeBatch(texts));
+    return laneGarbage.encodingsMade(await this.#truncating.encodeBatch(texts));
   }
 
   /** Encodes for a cut that is still to be made: not truncated where that would lose the wrong end. */
   async encodeFor(texts: string[], truncation: Truncation | undefined): Promise<Encoding[]> {
     const fits = truncation === undefined || truncation.side === this.#limits.side;
     if (fits) return this.encode(texts);
-    return this.#garbage.expect(await this.#untruncated().encodeBatch(texts));
+    return laneGarbage.encodingsMade(await this.#untruncated().encodeBatch(texts));
   }
 
   /** Encodes pairs of texts, special tokens included, not truncated. */
   async encodePairs(pairs: [string, string][]): Promise<Encoding[]> {
     // One by one: the library's batches take single texts only, whatever their type says.
     const encodings = pairs.map(([first, second]) => this.#untruncated().encode(first, second));
-    return this.#garbage.expect(await Promise.all(encodings));
+    return laneGarbage.encodingsMade(await Promise.all(encodings));
   }
 
   /** @param open indices of texts that are beginnings only */
@@ -131,7 +130,7 @@ export class LibraryTokenizer {
   /** Tokens of each whole text, special tokens included. */
   async count(texts: string[]): Promise<number[]> {
     const encodings = await this.#untruncated().encodeBatch(texts);
-    return this.#garbage.expect(encodings).map((encoding) => encoding.getLength());
+    return laneGarbage.encodingsMade(encodings).map((encoding) => encoding.getLength());
   }
 
   /** Where the tokens of a whole text are, special ones left out. */
