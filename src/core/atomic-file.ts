@@ -24,13 +24,14 @@ export class AtomicFile {
   /**
    * Starts a file. One that it replaces lends it its permissions, so that what was private stays so.
    *
+   * @param path its name, or what {@link destinationOf} said of it
    * @param temporary default: a name beside the file
    * @throws {EmbedlaneError} `ERR_IO` when it cannot be made, or {@link destinationOf} refuses
    */
-  static async create(path: string, temporary?: string): Promise<AtomicFile> {
-    const { target, mode } = await destinationOf(path);
+  static async create(path: string | Destination, temporary?: string): Promise<AtomicFile> {
+    const { target, mode } = typeof path === 'string' ? await destinationOf(path) : path;
     const name = temporary ?? `${target}.tmp-${process.pid}`;
-    return new AtomicFile(target, name, await io(path, () => open(name, 'w', mode)), 0);
+    return new AtomicFile(target, name, await io(target, () => open(name, 'w', mode)), 0);
   }
 
   /**
@@ -38,7 +39,7 @@ export class AtomicFile {
    *
    * @throws {EmbedlaneError} `ERR_IO` when it cannot be opened, `ERR_CORRUPT` when it is shorter
    */
-  static async reopen(path: string, temporary: string, bytes: number): Promise<AtomicFile> {
+  static async reopen({ target }: Destination, temporary: string, bytes: number): Promise<AtomicFile> {
     const handle = await io(temporary, () => open(temporary, 'r+'));
     try {
       const { size } = await io(temporary, () => handle.stat());
@@ -47,7 +48,7 @@ export class AtomicFile {
         throw new EmbedlaneError('ERR_CORRUPT', message);
       }
       await io(temporary, () => handle.truncate(bytes));
-      return new AtomicFile(path, temporary, handle, bytes);
+      return new AtomicFile(target, temporary, handle, bytes);
     } catch (error) {
       await handle.close();
       throw error;
@@ -114,13 +115,20 @@ export class AtomicFile {
   }
 }
 
+/** Where a file is to be. */
+export interface Destination {
+  target: string;
+  /** Permissions of the file that is there. */
+  mode?: number;
+}
+
 /**
  * Where the file of a name is, which a link may say, and its permissions if it is there. A rename would replace the link;
  * and of what is no file (`/dev/null`, a pipe) it would take the place.
  *
  * @throws {EmbedlaneError} `ERR_IO` if what is there is no regular file
  */
-export async function destinationOf(path: string): Promise<{ target: string; mode?: number }> {
+export async function destinationOf(path: string): Promise<Destination> {
   return io(path, async () => {
     let there: Stats;
     try {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { destinationOf } from '../../core/atomic-file.js';
+import { type Destination, destinationOf } from '../../core/atomic-file.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { TextEmbedder } from '../../text/index.js';
 import type { CliContext } from '../context.js';
@@ -64,12 +64,13 @@ export async function embed(args: string[], flags: EmbedFlags, { signal }: CliCo
       'Expected files to read and --out for --resume but received others',
     );
   }
-  if (repeatable) await embedFiles(work, (await destinationOf(out)).target);
-  else await embedOnce(work);
+  const destination = out === undefined ? undefined : await destinationOf(out);
+  if (destination && repeatable) await embedFiles(work, destination);
+  else await embedOnce(work, destination);
 }
 
-async function embedOnce({ texts, paths, flags, signal }: Work): Promise<void> {
-  const sink = await openSink(flags.out, flags.format ?? formatOf(flags.out), labelsOf(flags));
+async function embedOnce({ texts, paths, flags, signal }: Work, out: Destination | undefined): Promise<void> {
+  const sink = await openSink(out, flags.format ?? formatOf(flags.out), labelsOf(flags));
   try {
     const total = texts.length > 0 ? texts.length : await totalFor(paths);
     await using model = await loadModel(flags, signal);
@@ -81,7 +82,7 @@ async function embedOnce({ texts, paths, flags, signal }: Work): Promise<void> {
   }
 }
 
-async function embedFiles({ paths, flags, signal }: Work, out: string): Promise<void> {
+async function embedFiles({ paths, flags, signal }: Work, out: Destination): Promise<void> {
   const format = flags.format ?? formatOf(flags.out);
   const total = await totalFor(paths);
   await using model = await loadModel(flags, signal);
@@ -116,7 +117,9 @@ async function embedFiles({ paths, flags, signal }: Work, out: string): Promise<
   } catch (error) {
     const kept = await job.interrupt();
     if (kept)
-      process.stderr.write(`What is done is in ${out}.partial; the same command goes on from there.\n`);
+      process.stderr.write(
+        `What is done is in ${out.target}.partial; the same command goes on from there.\n`,
+      );
     throw error;
   }
 }

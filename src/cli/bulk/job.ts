@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import type { Destination } from '../../core/atomic-file.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import { loadBinding } from '../../native/load.js';
 import type { EncodedTexts, RowLabels } from '../output/rows.js';
@@ -16,7 +17,7 @@ import {
 import { type JobIdentity, requireSame } from './identity.js';
 
 export interface JobRequest {
-  out: string;
+  out: Destination;
   format: VectorFormat;
   labels: RowLabels;
   identity: JobIdentity;
@@ -62,7 +63,8 @@ export class BulkJob {
    *   at another job, `ERR_CORRUPT`, `ERR_VERSION`, `ERR_IO`
    */
   static async open(request: JobRequest): Promise<BulkJob | undefined> {
-    const { out, format, labels, identity, resume } = request;
+    const { format, labels, identity, resume } = request;
+    const out = request.out.target;
     const { temporary, lock } = jobFiles(out);
     const release = lockJob(lock, out);
     let checkpoint: Checkpoint | undefined;
@@ -79,7 +81,7 @@ export class BulkJob {
         release();
         return undefined;
       }
-      const sink = await openSink(out, format, labels, { temporary, state: checkpoint?.sink });
+      const sink = await openSink(request.out, format, labels, { temporary, state: checkpoint?.sink });
       return new BulkJob(request, sink, checkpoint, release);
     } catch (error) {
       if (!checkpoint) await rm(lock, { force: true });
@@ -116,7 +118,7 @@ export class BulkJob {
   async complete(): Promise<void> {
     await this.#checkpoint(true);
     await this.#sink.close();
-    await removeCheckpoint(this.#request.out);
+    await removeCheckpoint(this.#request.out.target);
     this.#release();
   }
 
@@ -130,7 +132,7 @@ export class BulkJob {
       await this.#sink.suspend();
     } else {
       await this.#sink.discard();
-      await removeCheckpoint(this.#request.out);
+      await removeCheckpoint(this.#request.out.target);
     }
     this.#release();
     return this.#kept;
@@ -140,7 +142,7 @@ export class BulkJob {
     const { out, identity } = this.#request;
     const sink = await this.#sink.checkpoint();
     const texts = this.#hash.copy().digest('hex');
-    await writeCheckpoint(out, { identity, sink, texts, complete });
+    await writeCheckpoint(out.target, { identity, sink, texts, complete });
     this.#kept = true;
     this.#last = performance.now();
   }
@@ -157,7 +159,7 @@ export class BulkJob {
   #changed(actual: string): EmbedlaneError {
     return new EmbedlaneError(
       'ERR_INVALID_ARG',
-      `Expected the same texts in the input as when ${this.#request.out} was begun but received ${actual}; ` +
+      `Expected the same texts in the input as when ${this.#request.out.target} was begun but received ${actual}; ` +
         '--no-resume starts again',
     );
   }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { AtomicFile } from '../../core/atomic-file.js';
+import { AtomicFile, type Destination } from '../../core/atomic-file.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import { npyHeader } from '../../index/exchange/npy.js';
 import { type EncodedTexts, type RowCounts, type RowLabels, Written } from './rows.js';
@@ -36,15 +36,15 @@ export interface Continued {
 /**
  * Opens the place that vectors go to.
  *
- * @param path a file, or undefined for stdout
+ * @param out a file, or undefined for stdout
  */
 export async function openSink(
-  path: string | undefined,
+  out: Destination | undefined,
   format: VectorFormat,
   labels: RowLabels,
   continued?: Continued,
 ): Promise<VectorSink> {
-  if (path === undefined) {
+  if (out === undefined) {
     if (format === 'npy' || format === 'parquet') {
       throw new EmbedlaneError(
         'ERR_INVALID_ARG',
@@ -55,8 +55,8 @@ export async function openSink(
   }
   const state = continued?.state;
   const file = state
-    ? await AtomicFile.reopen(path, continued.temporary, state.bytes)
-    : await AtomicFile.create(path, continued?.temporary);
+    ? await AtomicFile.reopen(out, continued.temporary, state.bytes)
+    : await AtomicFile.create(out, continued?.temporary);
   if (format === 'parquet') {
     const { parquetSink } = await import('./parquet-sink.js');
     return parquetSink(file, labels, state);
