@@ -8,20 +8,10 @@ namespace {
 
 TEST(search_with_several_groups_and_pieces) {
   Random random(11);
-  const std::vector<float> queries = random.vector(1100 * 8), corpus = random.vector(30000 * 8);
-  SearchInput in;
-  in.metric = Metric::kDot;
-  in.dims = 8;
-  in.queries = queries.data();
-  in.query_count = 1100;
-  in.blocks = {{corpus.data(), 32, 300}};
-  in.k = 5;
-  check_search(in);
-  in.metric = Metric::kCosine;
-  in.query_count = 7;
-  in.blocks = {{corpus.data(), 32, 30000}};
-  in.k = 30000;
-  check_search(in);
+  const std::vector<float> few = random.vector(7 * 8), many = random.vector(1100 * 8);
+  const std::vector<float> short_corpus = random.vector(300 * 8), corpus = random.vector(30000 * 8);
+  check_search(InputBuilder(many, 8, 5, Metric::kDot).rows(short_corpus));
+  check_search(InputBuilder(few, 8, 30000).rows(corpus));
 }
 
 // Long rows make many small pieces, of which a thread then takes several at a time.
@@ -39,29 +29,16 @@ TEST(search_in_runs_of_pieces) {
       return halves;
     };
     const std::vector<char> query_data = elements(queries), data = elements(corpus);
-    SearchInput in;
-    in.dtype = dtype;
-    in.dims = dims;
-    in.queries = query_data.data();
-    in.query_count = query_count;
-    in.blocks = {{data.data(), row_bytes(dtype, dims), rows}};
-    in.k = 20;
-    check_search(in);
-    in.allowed = allowed.data();
-    check_search(in);
+    InputBuilder in(dtype, query_data, dims, 20);
+    check_search(in.rows(data));
+    check_search(in.allowed(allowed));
   }
 }
 
 TEST(search_stops_when_cancelled) {
   Random random(12);
   const std::vector<float> queries = random.vector(50 * 64), corpus = random.vector(4000 * 64);
-  SearchInput in;
-  in.dims = 64;
-  in.queries = queries.data();
-  in.query_count = 50;
-  in.blocks = {{corpus.data(), 256, 4000}};
-  in.k = 3;
-  TopKSearch search(in, current_level());
+  TopKSearch search(InputBuilder(queries, 64, 3).rows(corpus), current_level());
   search.cancel();
   search.work();
   CHECK(search.cancelled());
@@ -71,12 +48,7 @@ TEST(search_stops_when_cancelled) {
 TEST(job_runs_on_any_number_of_threads) {
   Random random(16);
   const std::vector<float> queries = random.vector(9 * 16), corpus = random.vector(20000 * 16);
-  SearchInput in;
-  in.dims = 16;
-  in.queries = queries.data();
-  in.query_count = 9;
-  in.blocks = {{corpus.data(), 64, 20000}};
-  in.k = 4;
+  const SearchInput in = InputBuilder(queries, 16, 4).rows(corpus);
   const std::vector<Found> wanted = by_sorting(in);
   for (const size_t threads : {1, 2, 7, 100}) {
     TopKSearch search(in, current_level());

@@ -83,39 +83,4 @@ void check_search(const SearchInput& in) {
   }
 }
 
-Corpus::Corpus(Random& random, Dtype dtype, const std::vector<char>& rows, size_t dims, size_t block_count) {
-  const size_t bytes = row_bytes(dtype, dims);
-  const size_t count = rows.size() / bytes;
-  for (size_t b = 0, row = 0; b < block_count; b++) {
-    const size_t left = count - row;
-    const size_t here = b + 1 == block_count ? left : random.below(left + 1);
-    const size_t stride = bytes + alignment_of(dtype) * random.below(3);
-    // The last row ends with the memory, so that AddressSanitizer sees a step beyond.
-    memory.emplace_back(here == 0 ? 0 : (here - 1) * stride + bytes);
-    for (size_t r = 0; r < here; r++) {
-      std::memcpy(memory.back().data() + r * stride, rows.data() + (row + r) * bytes, bytes);
-    }
-    blocks.push_back({memory.back().data(), stride, here, uint32_t(row)});
-    // Some norms are kept: those that one search has computed, the next ones read.
-    if (b % 2 == 0) blocks.back().kept_norms = norms.emplace_back(std::make_unique<KeptNorms>(here)).get();
-    row += here;
-  }
-  std::reverse(blocks.begin(), blocks.end());
-}
-
-std::vector<char> as_bytes(const std::vector<float>& values) {
-  std::vector<char> bytes(values.size() * 4);
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
-std::vector<uint64_t> bitmap(Random& random, size_t rows, size_t kind) {
-  std::vector<uint64_t> words((rows + 63) / 64);
-  for (size_t r = 0; r < rows; r++) {
-    const bool set = kind == 0 ? false : kind == 1 ? true : kind == 2 ? r % 2 == 0 : random.below(20) == 0;
-    if (set) words[r / 64] |= uint64_t(1) << r % 64;
-  }
-  return words;
-}
-
 }  // namespace embedlane::test

@@ -1,6 +1,5 @@
 // TopKSearch against sorting every canonical score.
 #include <cmath>
-#include <limits>
 
 #include "topk_oracle.h"
 
@@ -24,25 +23,17 @@ TEST(search_equals_sorting) {
           for (size_t i = 0; i < corpus.size(); i++) corpus[i] = queries[i % dims] + corpus[i] * 1e-6f;
           break;
         case 3:  // NaN, Inf, zero rows, huge and tiny rows
-          for (size_t r = 0; r < rows; r++) {
-            const float factors[] = {1, 0, NAN, 1e19f, 1e38f, 1e-38f, std::numeric_limits<float>::infinity()};
-            for (size_t i = 0; i < dims; i++) corpus[r * dims + i] *= factors[r % 7];
-          }
+          make_extreme(corpus, dims);
           break;
         default:
           break;
       }
       const Corpus split(random, Dtype::kF32, as_bytes(corpus), dims, 1 + round % 4);
-      SearchInput in;
-      in.metric = metric;
-      in.dims = dims;
-      in.queries = queries.data();
-      in.query_count = query_count;
-      in.blocks = split.blocks;
-      in.k = 1 + random.below(round % 4 == 0 ? rows + 5 : 12);
+      InputBuilder in(queries, dims, 1 + random.below(round % 4 == 0 ? rows + 5 : 12), metric);
+      in.blocks(split.blocks);
       const std::vector<uint64_t> allowed = bitmap(random, rows, round % 4);
-      if (round % 3 == 0) in.allowed = allowed.data();
-      if (round % 5 == 0) in.radius = metric == Metric::kCosine ? 0.1f : metric == Metric::kDot ? 1.0f : 8.0f;
+      if (round % 3 == 0) in.allowed(allowed);
+      if (round % 5 == 0) in.within_radius();
       check_search(in);
     }
   }
@@ -60,16 +51,10 @@ TEST(search_with_given_norms) {
           float(std::sqrt(square_of(row_kernels(scalar_kernels(), Dtype::kF32), &corpus[r * dims], dims)));
     }
     const std::vector<uint64_t> allowed = bitmap(random, rows, 3);
-    SearchInput in;
-    in.metric = metric;
-    in.dims = dims;
-    in.queries = queries.data();
-    in.query_count = 33;
-    in.blocks = {{corpus.data(), dims * 4, rows, 0, norms.data(), nullptr}};
-    in.k = 7;
+    InputBuilder in(queries, dims, 7, metric);
+    in.rows(corpus).blocks()[0].norms = norms.data();
     check_search(in);
-    in.allowed = allowed.data();
-    check_search(in);
+    check_search(in.allowed(allowed));
   }
 }
 
@@ -82,31 +67,23 @@ TEST(search_of_codes_equals_the_plain_one) {
       const size_t rows = 1 + random.below(1500), query_count = round % 3 == 0 ? 1 : 1 + random.below(40);
       const std::vector<float> queries = random.vector(query_count * dims);
       std::vector<float> corpus = random.vector(rows * dims);
-      for (size_t r = 0; r < rows; r++) {
-        const float factors[] = {1, 0, NAN, 1e19f, 1e38f, 1e-38f, std::numeric_limits<float>::infinity()};
-        for (size_t i = 0; i < dims; i++) {
-          float& x = corpus[r * dims + i];
-          if (round % 5 == 1) x *= factors[r % 7];
-          if (round % 5 == 2) x = queries[i] + x * 1e-4f;  // near-duplicates: no code tells them apart
-          if (round % 5 == 3) x = std::round(x);
-        }
+      if (round % 5 == 1) make_extreme(corpus, dims);
+      for (size_t i = 0; i < corpus.size(); i++) {
+        float& x = corpus[i];
+        if (round % 5 == 2) x = queries[i % dims] + x * 1e-4f;  // near-duplicates: no code tells them apart
+        if (round % 5 == 3) x = std::round(x);
       }
       const Corpus split(random, Dtype::kF32, as_bytes(corpus), dims, 1 + round % 3);
       std::vector<std::vector<int8_t>> codes(split.blocks.size());
       std::vector<std::vector<float>> values(split.blocks.size());
       std::vector<Int8Codes> coded(split.blocks.size());
-      SearchInput in;
-      in.metric = metric;
-      in.dims = dims;
-      in.queries = queries.data();
-      in.query_count = query_count;
-      in.blocks = split.blocks;
-      in.k = 1 + random.below(15);
+      InputBuilder in(queries, dims, 1 + random.below(15), metric);
+      in.blocks(split.blocks);
       const std::vector<uint64_t> allowed = bitmap(random, rows, round % 4);
-      if (round % 4 > 1) in.allowed = allowed.data();
-      if (round % 7 == 0) in.radius = metric == Metric::kCosine ? 0.1f : metric == Metric::kDot ? 1.0f : 8.0f;
-      for (size_t b = 0; b < in.blocks.size(); b++) {
-        RowBlock& block = in.blocks[b];
+      if (round % 4 > 1) in.allowed(allowed);
+      if (round % 7 == 0) in.within_radius();
+      for (size_t b = 0; b < in.blocks().size(); b++) {
+        RowBlock& block = in.blocks()[b];
         const size_t stride = dims + b;
         codes[b].resize(block.count * stride);
         values[b].resize(3 * block.count);
@@ -127,19 +104,18 @@ TEST(search_of_codes_equals_the_plain_one) {
 TEST(codes_spare_most_scores) {
   Random random(18);
   const size_t dims = 128, rows = 20000;
-  const std::vector<float> queries = random.vector(20 * dims), corpus = random.vector(rows * dims);
+  const std::vector<float> corpus = random.vector(rows * dims);
   std::vector<int8_t> codes(rows * dims);
   std::vector<float> scales(rows), errors(rows), norms(rows);
   make_int8_codes(current_kernels(), corpus.data(), dims * 4, rows, dims, codes.data(), dims, scales.data(),
                   errors.data(), norms.data());
   const Int8Codes coded = {codes.data(), dims, scales.data(), errors.data()};
   for (const size_t query_count : {1, 20}) {
-    SearchInput in;
-    in.dims = dims;
-    in.queries = queries.data();
-    in.query_count = query_count;
-    in.blocks = {{corpus.data(), dims * 4, rows, 0, norms.data(), nullptr, &coded}};
-    in.k = 10;
+    const std::vector<float> queries = random.vector(query_count * dims);
+    InputBuilder in(queries, dims, 10);
+    RowBlock& block = in.rows(corpus).blocks()[0];
+    block.norms = norms.data();
+    block.int8 = &coded;
     for (const Level level : levels()) {
       TopKSearch search(in, level);
       run_job(search, 1);
@@ -172,42 +148,30 @@ TEST(search_of_every_dtype) {
           queries[i] = char(queries[i] & (0xff << spare));
         const Corpus split(random, dtype, corpus, dims, 1 + round % 3);
         const std::vector<uint64_t> allowed = bitmap(random, rows, round % 4);
-        SearchInput in;
-        in.dtype = dtype;
-        in.metric = metric;
-        in.dims = dims;
-        in.queries = queries.data();
-        in.query_count = query_count;
-        in.blocks = split.blocks;
-        in.k = 1 + random.below(20);
-        if (round % 3 == 1) in.allowed = allowed.data();
+        InputBuilder in(dtype, queries, dims, 1 + random.below(20), metric);
+        in.blocks(split.blocks);
+        if (round % 3 == 1) in.allowed(allowed);
         check_search(in);
         if (dtype != Dtype::kI8 || metric == Metric::kL1) continue;
         std::vector<float> scales = random.vector(rows), query_scales = random.vector(query_count);
         for (float& scale : scales) scale = std::fabs(scale);
         for (float& scale : query_scales) scale = std::fabs(scale);
         std::vector<std::unique_ptr<KeptNorms>> norms;
-        for (RowBlock& block : in.blocks) {
+        for (RowBlock& block : in.blocks()) {
           block.scales = scales.data() + block.first_row;
           block.kept_norms = norms.emplace_back(std::make_unique<KeptNorms>(block.count)).get();
         }
-        in.query_scales = query_scales.data();
-        check_search(in);
+        check_search(in.query_scales(query_scales));
       }
     }
   }
 }
 
 TEST(search_without_rows_finds_nothing) {
-  const float query[2] = {1, 2};
-  SearchInput in;
-  in.dims = 2;
-  in.queries = query;
-  in.query_count = 1;
-  in.k = 3;
+  const std::vector<float> query = {1, 2}, none;
+  InputBuilder in(query, 2, 3);
   check_search(in);
-  in.blocks = {{query, 8, 0}};
-  check_search(in);
+  check_search(in.rows(none));
 }
 
 }  // namespace
