@@ -9,10 +9,19 @@
 //                 with EMBEDLANE_BINDING and the sanitizer runtime preloaded)
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -50,28 +59,71 @@ try {
 } catch {
   giveUp('cmake-js not found: run "npm ci" first, with development dependencies.');
 }
-const result = spawnSync(
-  process.execPath,
-  [
-    cmakeJs,
-    'compile',
-    '--silent',
-    '--out',
-    buildDirectory,
-    // Make, unlike Ninja, does one thing at a time unless told otherwise.
-    '--parallel',
-    String(availableParallelism()),
-    `--CDEMBEDLANE_WERROR=${options.werror ? 'ON' : 'OFF'}`,
-    `--CDEMBEDLANE_SANITIZE=${options.sanitize ? 'ON' : 'OFF'}`,
-  ],
-  { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
-);
-if (result.status !== 0 || !existsSync(target)) {
-  giveUp(`The compiler failed:\n\n${`${result.stdout ?? ''}${result.stderr ?? ''}`.trim()}\n`);
+forgetOtherCheckout();
+const before = madeAt();
+let result = compile();
+// Where nothing was newer than what it had made, the build has left that alone: it links again what is not there.
+const former = `${target}.former`;
+if (result.status === 0 && before !== undefined && madeAt() === before) {
+  renameSync(target, former);
+  result = compile();
 }
+if (result.status !== 0 || madeAt() === undefined) {
+  if (existsSync(former)) renameSync(former, target);
+  const failure = result.status === 0 ? `The build ended without making ${target}` : 'The compiler failed';
+  giveUp(`${failure}:\n\n${`${result.stdout ?? ''}${result.stderr ?? ''}`.trim()}\n`);
+}
+rmSync(former, { force: true });
 
 writeFileSync(stampFile, stamp);
 console.log(`addon built: ${target}`);
+
+function compile() {
+  return spawnSync(
+    process.execPath,
+    [
+      cmakeJs,
+      'compile',
+      '--silent',
+      '--out',
+      buildDirectory,
+      // Make, unlike Ninja, does one thing at a time unless told otherwise.
+      '--parallel',
+      String(availableParallelism()),
+      `--CDEMBEDLANE_WERROR=${options.werror ? 'ON' : 'OFF'}`,
+      `--CDEMBEDLANE_SANITIZE=${options.sanitize ? 'ON' : 'OFF'}`,
+    ],
+    { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+}
+
+/** When the addon that is there was written. */
+function madeAt() {
+  return statSync(target, { throwIfNoEntry: false })?.mtimeMs;
+}
+
+/**
+ * A build folder that was copied or moved from elsewhere has that place's absolute paths in its cache: CMake would build
+ * that checkout's sources, into that checkout.
+ */
+function forgetOtherCheckout() {
+  const cache = join(buildDirectory, 'CMakeCache.txt');
+  if (!existsSync(cache)) return;
+  const entries = readFileSync(cache, 'utf8');
+  const place = (name) => entries.match(new RegExp(`^${name}:INTERNAL=(.*)$`, 'm'))?.[1].trim() ?? '';
+  const wanted = { CMAKE_HOME_DIRECTORY: root, CMAKE_CACHEFILE_DIR: buildDirectory };
+  const other = Object.keys(wanted).find((name) => !isSamePlace(place(name), wanted[name]));
+  if (other === undefined) return;
+  console.log(`${buildDirectory} is from ${place(other) || 'elsewhere'}: building anew`);
+  for (const name of ['CMakeCache.txt', 'CMakeFiles']) {
+    rmSync(join(buildDirectory, name), { recursive: true, force: true });
+  }
+}
+
+function isSamePlace(one, other) {
+  const real = (path) => (existsSync(path) ? realpathSync.native(path) : resolve(path));
+  return one !== '' && real(one) === real(other);
+}
 
 /** Changes whenever a rebuild could give something else. */
 function fingerprint() {
