@@ -8,6 +8,7 @@ import fastify, {
 import { Admission } from './admission.js';
 import { ApiKeys } from './api-keys.js';
 import { parseBodies } from './body.js';
+import { onClientError, watchRequests } from './client-errors.js';
 import { dashScope } from './dialects/dashscope.js';
 import { type Dialect, type DialectContext, sendFault, sendJson } from './dialects/dialect.js';
 import { ollama } from './dialects/ollama.js';
@@ -47,6 +48,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
       headersTimeout: Math.min(MAX_HEADERS_TIMEOUT, options.requestTimeout),
       maxHeaderSize: 16 * 1024,
     },
+    clientErrorHandler: onClientError,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     logger: options.log ? { stream: process.stderr } : false,
@@ -56,6 +58,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
     requestIdHeader: false,
     genReqId: () => crypto.randomUUID(),
   });
+  watchRequests(app.server);
   const keys = new ApiKeys(options.apiKeys);
   const admission = new Admission(options);
   const rates = new RateLimiter(options.rateLimit);
