@@ -24,6 +24,9 @@ const FLOAT_METRICS = ['cosine', 'dot', 'l2'] as const;
 /** Removed rows that the index keeps before it is tidied, unless it has more that count. */
 const MIN_REMOVED = 4096;
 
+/** How often a search looks again because records got other rows meanwhile: somebody may be writing all the time. */
+const ATTEMPTS = 8;
+
 /** The embedded engine: a `FlatIndex` and SQLite in one folder, changed by one process at a time. */
 export class LocalEngine implements StoreEngine {
   readonly name = 'the local store';
@@ -68,9 +71,7 @@ export class LocalEngine implements StoreEngine {
   }
 
   async write(records: readonly PreparedRecord[], { info }: EngineContext): Promise<void> {
-    await this.#change(async () => {
-      const opened = this.#collection();
-      const index = await opened.index();
+    await this.#changeRows(async (opened, index) => {
       const first = index.stats().nextId;
       index.add(matrix(records, info));
       const rows = records.map(({ id, document, metadata }, i) => ({
@@ -81,8 +82,7 @@ export class LocalEngine implements StoreEngine {
       }));
       try {
         await index.flush();
-        opened.beforeChange();
-        index.remove(await opened.database.call('write', rows));
+        index.remove(await opened.change((database) => database.call('write', rows)));
       } catch (error) {
         index.remove(rows.map(({ row }) => row));
         throw error;
@@ -91,28 +91,15 @@ export class LocalEngine implements StoreEngine {
     });
   }
 
-  async search(request: VectorRequest, { info, signal }: EngineContext): Promise<StoreHit[]> {
+  async search(request: VectorRequest, context: EngineContext): Promise<StoreHit[]> {
     const opened = this.#collection();
-    const index = await opened.index();
-    const query = rowsLike(request.vector as Float32Array | Uint8Array, 1, info);
-    for (let k = request.k; ; ) {
-      const filter = request.filter && (await opened.match(request.filter));
-      const found = (await index.search(query, { k, filter, signal })).get(0);
-      const rows = found.map(({ id }) => id as number);
-      const records = await opened.records(rows, request.include);
-      // The index may have rows that are being written, or have just been deleted: those are no records.
-      const missing = found.length - records.length;
-      if (missing === 0 || found.length < k) {
-        const hits: StoreHit[] = [];
-        // Records come in the order of their rows.
-        for (const { id, score } of found) {
-          const record = records[hits.length];
-          if (record?.row !== id) continue;
-          hits.push(Object.assign(this.#withVector(record, request.include, index, info), { score }));
-        }
-        return hits.sort(equalScoresById).slice(0, request.k);
-      }
-      k += missing;
+    for (let k = request.k, attempt = 1; ; attempt++) {
+      const { hits, missing, isFull, isBehind } = await opened.use((index) =>
+        searchOnce(opened, index, { ...request, k }, context),
+      );
+      const isOver = isFull ? missing === 0 : !isBehind || attempt >= ATTEMPTS;
+      if (isOver) return hits.sort(equalScoresById).slice(0, request.k);
+      if (isFull) k += missing;
     }
   }
 
@@ -162,11 +149,8 @@ export class LocalEngine implements StoreEngine {
   }
 
   async #remove(what: readonly string[] | FilterNode): Promise<number> {
-    return this.#change(async () => {
-      const opened = this.#collection();
-      const index = await opened.index();
-      opened.beforeChange();
-      const rows = await opened.database.call('delete', what);
+    return this.#changeRows(async (opened, index) => {
+      const rows = await opened.change((database) => database.call('delete', what));
       index.remove(rows);
       await tidy(opened, index);
       return rows.length;
@@ -180,23 +164,23 @@ export class LocalEngine implements StoreEngine {
     read: (database: OpenedCollection['database']) => Promise<FoundRow[]>,
   ): Promise<StoredRecord[]> {
     for (;;) {
-      const { database } = this.#collection();
-      const found = await read(database);
-      const index = include.vector ? await this.#collection().index() : undefined;
-      if (index === undefined || found.every(({ row }) => index.has(row))) {
-        return found.map((record) => this.#withVector(record, include, index, info));
-      }
+      const opened = this.#collection();
+      const found = await read(opened.database);
+      if (!include.vector) return found.map(({ row: _, ...record }) => record);
+      const records = await opened.use(async (index) =>
+        found.every(({ row }) => index.has(row))
+          ? found.map((record) => withVector(record, include, index, info))
+          : undefined,
+      );
+      if (records !== undefined) return records;
     }
   }
 
-  #withVector(
-    { row, ...record }: FoundRow,
-    include: Include,
-    index: FlatIndex | undefined,
-    info: CollectionInfo,
-  ): StoredRecord {
-    const values = include.vector ? index?.get(row) : undefined;
-    return values === undefined ? record : { ...record, vector: stored(values, info) };
+  #changeRows<T>(work: (opened: OpenedCollection, index: FlatIndex) => Promise<T>): Promise<T> {
+    return this.#change(async () => {
+      const opened = this.#collection();
+      return opened.use((index) => work(opened, index));
+    });
   }
 
   async #change<T>(work: () => Promise<T>): Promise<T> {
@@ -215,6 +199,53 @@ export class LocalEngine implements StoreEngine {
     this.#lastChange = turn.catch(() => {});
     return turn;
   }
+}
+
+/** What one look at the index has found. */
+interface Searched {
+  hits: StoreHit[];
+  /** Whether it has found as many rows as it looked for. */
+  isFull: boolean;
+  /** Rows that are being written, or have just been deleted: no records. */
+  missing: number;
+  /** Whether it may have missed records, because they have got other rows since. */
+  isBehind: boolean;
+}
+
+async function searchOnce(
+  opened: OpenedCollection,
+  index: FlatIndex,
+  { vector, k, filter, include }: VectorRequest,
+  { info, signal }: EngineContext,
+): Promise<Searched> {
+  const query = rowsLike(vector as Float32Array | Uint8Array, 1, info);
+  const allowed = filter && (await opened.match(filter));
+  const { nextId } = index.stats();
+  const found = (await index.search(query, { k, filter: allowed, signal })).get(0);
+  const rows = found.map(({ id }) => id as number);
+  const records = await opened.records(rows, include);
+  const hits: StoreHit[] = [];
+  // Records come in the order of their rows.
+  for (const { id, score } of found) {
+    const record = records[hits.length];
+    if (record?.row !== id) continue;
+    hits.push(Object.assign(withVector(record, include, index, info), { score }));
+  }
+  const missing = found.length - records.length;
+  const isFull = found.length === k;
+  const isUnsure = !isFull && (missing > 0 || allowed !== undefined);
+  const isBehind = isUnsure && (await opened.isBehind(index, nextId));
+  return { hits, isFull, missing, isBehind };
+}
+
+function withVector(
+  { row, ...record }: FoundRow,
+  include: Include,
+  index: FlatIndex,
+  info: CollectionInfo,
+): StoredRecord {
+  const values = include.vector ? index.get(row) : undefined;
+  return values === undefined ? record : { ...record, vector: stored(values, info) };
 }
 
 /** Vectors of one collection as rows of its index. */

@@ -7,7 +7,7 @@ import { folderArgument } from './folder.js';
 export interface LocalStoreOptions extends StoreOptions {
   /**
    * `true`: changes are refused, and any number of processes may read, while one may write. Otherwise the store is
-   * locked for this process.
+   * locked for this process. What a reader finds while records are replaced all the time may lack some of those.
    *
    * @default false
    */

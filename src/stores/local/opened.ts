@@ -9,6 +9,7 @@ import type { CollectionInfo } from '../types.js';
 import type { FoundRow } from './database.js';
 import { DatabaseThread } from './database-thread.js';
 import { claimFolder, hasRecords, RECORDS, VECTORS } from './folder.js';
+import { HeldIndex } from './held-index.js';
 
 /** Filters whose rows are kept until the records change. */
 const KEPT_FILTERS = 8;
@@ -28,10 +29,13 @@ export class OpenedCollection {
   readonly #folder: string;
   readonly #readOnly: boolean;
   readonly #matches = new LRUCache<string, Promise<IdSet>>({ max: KEPT_FILTERS });
-  /** By row. A row keeps its record for as long as the index has it. */
+  /** By row. A row keeps its record until the database lets go of it, and is then never another's. */
   readonly #ids = new LRUCache<number, string>({ max: KEPT_IDS });
-  #index: FlatIndex;
+  #index: HeldIndex;
   #version: number;
+  /** The index of a version that is newer than {@link #version}, and being opened. */
+  #newer: { version: number; index: Promise<HeldIndex> } | undefined;
+  #isChanging = false;
 
   private constructor(
     folder: string,
@@ -45,7 +49,7 @@ export class OpenedCollection {
     this.#readOnly = readOnly;
     this.info = info;
     this.database = database;
-    this.#index = index;
+    this.#index = new HeldIndex(index);
     this.#version = version;
   }
 
@@ -90,21 +94,43 @@ export class OpenedCollection {
     return (await OpenedCollection.open(folder, false)) as OpenedCollection;
   }
 
-  /** The vectors. A reader of a folder that somebody else writes to gets them as of now. */
-  async index(): Promise<FlatIndex> {
-    if (!this.#readOnly) return this.#index;
+  /** Works with the vectors. A reader of a folder that somebody else writes to gets them as of now. */
+  async use<T>(work: (index: FlatIndex) => Promise<T>): Promise<T> {
+    return (this.#readOnly ? await this.#current() : this.#index).use(work);
+  }
+
+  /** Whether records may have got new rows since the index in use had `nextId` for the next one. */
+  async isBehind(index: FlatIndex, nextId: number): Promise<boolean> {
+    if (!this.#readOnly) return index.stats().nextId !== nextId;
+    return (await this.database.call('version')) !== this.#version || this.#index.index !== index;
+  }
+
+  async #current(): Promise<HeldIndex> {
     // Asked before the files are read, so that these have at least the rows of that version.
     const version = await this.database.call('version');
-    if (version !== this.#version) {
-      const index = await openIndex(this.#folder, true);
-      const old = this.#index;
-      this.#index = index;
-      this.#version = version;
-      this.#matches.clear();
-      this.#ids.clear();
-      await old.close();
+    if (version === this.#version) return this.#index;
+    if (this.#newer?.version !== version) {
+      // One after the other, so that the newest is the last.
+      const before = this.#newer?.index.catch(() => {}) ?? Promise.resolve();
+      const newer = { version, index: before.then(() => this.#reopen(version)) };
+      this.#newer = newer;
+      const forget = () => {
+        if (this.#newer === newer) this.#newer = undefined;
+      };
+      newer.index.then(forget, forget);
     }
-    return this.#index;
+    return this.#newer.index;
+  }
+
+  async #reopen(version: number): Promise<HeldIndex> {
+    const index = new HeldIndex(await openIndex(this.#folder, true));
+    const old = this.#index;
+    this.#index = index;
+    this.#version = version;
+    this.#matches.clear();
+    this.#ids.clear();
+    await old.retire();
+    return index;
   }
 
   /** The rows that match, as bits; maybe some that are no records any more. */
@@ -122,7 +148,7 @@ export class OpenedCollection {
 
   /** Records of rows that the index has found; those that are no records (yet, or any more) are left out. */
   async records(rows: readonly number[], include: Include): Promise<FoundRow[]> {
-    if (!include.document && !include.metadata) {
+    if (!include.document && !include.metadata && !this.#isChanging) {
       const known = rows.flatMap((row) => this.#ids.get(row) ?? []);
       if (known.length === rows.length) return rows.map((row, i) => ({ row, id: known[i] }));
     }
@@ -131,21 +157,39 @@ export class OpenedCollection {
     return records;
   }
 
-  /** To be called right before the database is asked to change records: it answers in turn. */
-  beforeChange(): void {
+  /**
+   * Has the database change records, one change at a time.
+   *
+   * @param ask what it is asked, whose answer are the rows that it has let go of
+   * @returns these rows, which the index still has: until it has let go of them too, a record may have two
+   */
+  async change(ask: (database: DatabaseThread) => Promise<number[]>): Promise<number[]> {
+    // It answers in turn: who asks after this call gets what is true after the change.
     this.#matches.clear();
+    this.#isChanging = true;
+    try {
+      const removed = await ask(this.database);
+      for (const row of removed) this.#ids.delete(row);
+      return removed;
+    } finally {
+      this.#isChanging = false;
+    }
   }
 
   async close(): Promise<void> {
     try {
-      await this.#index.close();
+      await this.#newer?.index.catch(() => {});
+      await this.#index.retire();
     } finally {
       await this.database.close();
     }
   }
 
   async #recover(count: number): Promise<void> {
-    const index = this.#index;
+    await this.#index.use((index) => this.#removeOrphans(index, count));
+  }
+
+  async #removeOrphans(index: FlatIndex, count: number): Promise<void> {
     if (index.size === count) return;
     const rows = new Set(await this.database.call('rows'));
     const pace = new Pace();
