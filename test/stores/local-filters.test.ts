@@ -4,7 +4,9 @@ import Libsql from 'libsql';
 import { expect, it } from 'vitest';
 import { compileFilter, NO_NUMBER, numbersThat } from '#dist/stores/filter/evaluate.js';
 import { filterArgument } from '#dist/stores/filter/parse.js';
+import { countBits } from '#dist/stores/local/bits.js';
 import { BLOCK_ROWS, blockCodes, encodeBlock } from '#dist/stores/local/column-block.js';
+import { Columns } from '#dist/stores/local/columns.js';
 import { temporaryFolder } from '../index/support.js';
 
 // Filters of the local store over more records than fit one block of its columns.
@@ -192,4 +194,22 @@ it('are compared with numbers to the last bit', () => {
     }
   }
   expect(numbersThat('eq', '1')).toEqual(NO_NUMBER);
+});
+
+it('misses no record whose block another process writes while the field is read', () => {
+  const rows = BLOCK_ROWS + 10;
+  let covered = 0;
+  const columns = new Columns({
+    rowLimit: () => rows,
+    rows: () => Array.from({ length: rows }, (_, row) => row),
+    // biome-ignore lint/correctness/useYield: nothing has been written yet
+    *blocks() {
+      covered = 1;
+    },
+    covered: () => covered,
+    *values(_field, start, end) {
+      for (let row = start; row < end; row++) yield [row, '"de"'];
+    },
+  });
+  expect(countBits(columns.matchLive(filterArgument('filter', { field: 'lang', eq: 'de' })!))).toBe(rows);
 });

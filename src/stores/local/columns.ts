@@ -86,12 +86,14 @@ export class Columns {
         column.set(row, JSON.parse(json) as MetadataValue, this.#limit);
       }
     };
+    // Asked before the blocks are read: of those that another process writes meanwhile, none has been read.
+    const covered = this.#source.covered();
     for (const { block, values, codes } of this.#source.blocks(field)) {
       const start = block * BLOCK_ROWS;
       if (values === null) fromRecords(start, start + BLOCK_ROWS);
       else column.setBlock(start, values, codes, this.#limit);
     }
-    fromRecords(this.#source.covered() * BLOCK_ROWS, this.#limit);
+    fromRecords(covered * BLOCK_ROWS, this.#limit);
   }
 
   readonly #translator: FilterTranslator<Uint8Array> = {
