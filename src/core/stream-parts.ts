@@ -16,6 +16,9 @@ export function iterable<T>(name: string, items: string, value: AnyIterable<T>):
   throw invalidArgument(name, `an iterable or async iterable of ${items}`, value);
 }
 
+/** Items that are read in one turn of the event loop at most: some milliseconds. */
+const ITEMS_A_TURN = 2048;
+
 /** How a stream is worked on, part by part. */
 export interface PartWork<T, Result> {
   /** Items of a part; the last may have fewer. */
@@ -36,14 +39,15 @@ export async function* until<T>(
   items: AnyIterable<T>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T, void, undefined> {
-  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  const isAsync = Symbol.asyncIterator in items;
+  const iterator = isAsync ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   let interrupt: (error: unknown) => void = () => {};
   const onAbort = () => interrupt(abortError(signal as AbortSignal));
   // One promise for each wait: a race against a promise that lasts would keep every item.
-  const wait = (next: Promise<IteratorResult<T>>) =>
+  const wait = (next: PromiseLike<IteratorResult<T>>) =>
     new Promise<IteratorResult<T>>((resolve, reject) => {
       interrupt = reject;
-      next.then(resolve, reject);
+      Promise.resolve(next).then(resolve, reject);
     });
   signal?.addEventListener('abort', onAbort, { once: true });
   let asking = false;
@@ -52,8 +56,9 @@ export async function* until<T>(
     for (;;) {
       throwIfAborted(signal);
       asking = true;
-      const asked = iterator.next();
-      const next = asked instanceof Promise ? await wait(asked) : await asked;
+      // What an async iterator answers with may be of another realm, or of a library of promises.
+      const asked = iterator.next() as PromiseLike<IteratorResult<T>> | IteratorResult<T>;
+      const next = isAsync ? await wait(asked as PromiseLike<IteratorResult<T>>) : await asked;
       asking = false;
       if (next.done) {
         ended = true;
@@ -91,6 +96,8 @@ export async function* inParts<T, Result>(
       if (next.done) break;
       check(next.value, index++);
       part.push(next.value);
+      // A source that has everything at hand never lets the event loop turn.
+      if (part.length % ITEMS_A_TURN === 0 && part.length < window) await nextTurn();
     }
     return part;
   };

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { until } from '#dist/core/stream-parts.js';
+import { inParts, until } from '#dist/core/stream-parts.js';
 
 it('keeps no item that it has handed out, however long the stream', async () => {
   setFlagsFromString('--expose-gc');
@@ -22,4 +22,32 @@ it('keeps no item that it has handed out, however long the stream', async () => 
     collect();
     expect(items.filter((item) => item.deref() !== undefined).length).toBeLessThan(110);
   }
+});
+
+it('lets the event loop turn while it reads a large part from a source that has everything at hand', async () => {
+  let turns = 0;
+  let isOver = false;
+  const count = () => {
+    turns++;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  const items = Array.from({ length: 50_000 }, (_, i) => i);
+  const parts: number[][] = [];
+  const work = async (part: number[]) => part;
+  const options = { window: 20_000, signal: undefined, check() {}, work };
+  for await (const part of inParts(items, options)) parts.push(part);
+  isOver = true;
+  expect(parts.map(({ length }) => length)).toEqual([20_000, 20_000, 10_000]);
+  expect(parts.flat()).toEqual(items);
+  expect(turns).toBeGreaterThan(20);
+});
+
+it('ends the wait for a source whose promises are not of this realm', async () => {
+  const silent = runInNewContext('new Promise(() => {})') as Promise<IteratorResult<string>>;
+  const source = { [Symbol.asyncIterator]: () => ({ next: () => silent }) };
+  const stop = new AbortController();
+  const waiting = until(source, stop.signal).next();
+  setImmediate(() => stop.abort());
+  await expect(waiting).rejects.toMatchObject({ code: 'ERR_ABORTED' });
 });
