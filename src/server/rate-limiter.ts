@@ -13,8 +13,11 @@ const MINUTE = 60_000;
 /** Finite, because the arithmetic of buckets has no use for NaN. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
-/** Clients that are remembered; beyond it, those with full buckets are forgotten. */
+/** Clients that are remembered; beyond it, those with full buckets are forgotten, as if they had never come. */
 const MAX_CLIENTS = 10_000;
+
+/** Clients that are looked at for each one that is new: more than one, so that they become fewer. */
+const LOOKED_AT = 2;
 
 /** Token buckets, one pair per client: a minute's worth may come at once, then as much per minute. */
 export class RateLimiter {
@@ -52,13 +55,17 @@ export class RateLimiter {
   }
 
   #refill(client: string, now: number): Bucket {
+    const known = this.#buckets.get(client);
+    if (known) return this.#refilled(known, now);
+    if (this.#buckets.size >= MAX_CLIENTS) this.#forgetSome(now);
     const { requestsPerMinute, tokensPerMinute } = this.#limit;
-    let bucket = this.#buckets.get(client);
-    if (!bucket) {
-      if (this.#buckets.size >= MAX_CLIENTS) this.#forget(now);
-      bucket = { requests: requestsPerMinute, tokens: tokensPerMinute, updated: now };
-      this.#buckets.set(client, bucket);
-    }
+    const bucket = { requests: requestsPerMinute, tokens: tokensPerMinute, updated: now };
+    this.#buckets.set(client, bucket);
+    return bucket;
+  }
+
+  #refilled(bucket: Bucket, now: number): Bucket {
+    const { requestsPerMinute, tokensPerMinute } = this.#limit;
     const minutes = (now - bucket.updated) / MINUTE;
     bucket.requests = Math.min(requestsPerMinute, bucket.requests + minutes * requestsPerMinute);
     bucket.tokens = Math.min(tokensPerMinute, bucket.tokens + minutes * tokensPerMinute);
@@ -66,8 +73,20 @@ export class RateLimiter {
     return bucket;
   }
 
-  #forget(now: number): void {
-    for (const [client, { updated }] of this.#buckets)
-      if (now - updated > MINUTE) this.#buckets.delete(client);
+  /** Looks at the first few, and puts those who have not got all back yet behind the others. */
+  #forgetSome(now: number): void {
+    const { requestsPerMinute, tokensPerMinute } = this.#limit;
+    const first = this.#buckets.entries();
+    for (let i = 0; i < LOOKED_AT; i++) {
+      const [client, bucket] = first.next().value as [string, Bucket];
+      this.#buckets.delete(client);
+      const { requests, tokens } = this.#refilled(bucket, now);
+      if (requests < requestsPerMinute || tokens < tokensPerMinute) this.#buckets.set(client, bucket);
+    }
+  }
+
+  /** Clients that are remembered. */
+  get clients(): number {
+    return this.#buckets.size;
   }
 }

@@ -283,6 +283,24 @@ describe('a bucket of rates', () => {
     expect(() => rates.take('a', MINUTE)).toThrow(expect.objectContaining({ kind: 'rate_limited' }));
     rates.take('a', 2 * MINUTE + 1000);
   });
+
+  it('remembers who has overdrawn, however many others come', () => {
+    const rates = new RateLimiter({ tokensPerMinute: 100 });
+    rates.take('a', 0);
+    rates.spend('a', 1000, 0);
+    for (let i = 0; i < 30_000; i++) rates.take(`other ${i}`, 2 * MINUTE);
+    expect(() => rates.take('a', 2 * MINUTE)).toThrow(expect.objectContaining({ kind: 'rate_limited' }));
+  });
+
+  it('forgets who has got all back, and takes no longer for a new client the more there are', () => {
+    const rates = new RateLimiter({ requestsPerMinute: 100 });
+    const started = performance.now();
+    for (let i = 0; i < 100_000; i++) rates.take(`client ${i}`, i / 1000);
+    // With a look at all of them for each one that is new, minutes.
+    expect(performance.now() - started).toBeLessThan(20_000);
+    for (let i = 0; i < 100_000; i++) rates.take(`later ${i}`, MINUTE + i);
+    expect(rates.clients).toBeLessThan(11_000);
+  });
 });
 
 describe('lifetime', () => {
