@@ -24,8 +24,8 @@ const FLOAT_METRICS = ['cosine', 'dot', 'l2'] as const;
 /** Removed rows that the index keeps before it is tidied, unless it has more that count. */
 const MIN_REMOVED = 4096;
 
-/** How often a search looks again because records got other rows meanwhile: somebody may be writing all the time. */
-const ATTEMPTS = 8;
+/** How often a search looks because records got other rows meanwhile: somebody may be writing all the time. */
+const ATTEMPTS = 4;
 
 /** The embedded engine: a `FlatIndex` and SQLite in one folder, changed by one process at a time. */
 export class LocalEngine implements StoreEngine {
@@ -92,14 +92,24 @@ export class LocalEngine implements StoreEngine {
   }
 
   async search(request: VectorRequest, context: EngineContext): Promise<StoreHit[]> {
+    for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+      const { hits, isBehind } = await this.#look(request, context);
+      if (!isBehind) return hits;
+    }
+    // Nothing is changed in its turn, unless it is by another process.
+    return (await this.#inTurn(() => this.#look(request, context))).hits;
+  }
+
+  async #look(request: VectorRequest, context: EngineContext): Promise<Pick<Searched, 'hits' | 'isBehind'>> {
     const opened = this.#collection();
-    for (let k = request.k, attempt = 1; ; attempt++) {
+    for (let k = request.k; ; ) {
       const { hits, missing, isFull, isBehind } = await opened.use((index) =>
         searchOnce(opened, index, { ...request, k }, context),
       );
-      const isOver = isFull ? missing === 0 : !isBehind || attempt >= ATTEMPTS;
-      if (isOver) return hits.sort(equalScoresById).slice(0, request.k);
-      if (isFull) k += missing;
+      if (!isFull || missing === 0) {
+        return { hits: hits.sort(equalScoresById).slice(0, request.k), isBehind };
+      }
+      k += missing;
     }
   }
 
