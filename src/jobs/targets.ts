@@ -48,6 +48,8 @@ export class Targets {
         () => false,
         () => true,
       );
+      // Several may have come here at once, each as the last: only one may close it.
+      clearTimeout(left.timer);
       if (failed && this.#open.get(key) === left) this.#open.delete(key);
       else if (left.users === 0) left.timer = setTimeout(() => void this.#close(key, left), IDLE).unref();
     }
