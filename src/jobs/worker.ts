@@ -128,10 +128,15 @@ export class JobWorker implements AsyncDisposable {
     const { prefix } = this.#worker.opts as { prefix: string };
     const queue = new this.#packages.bullmq.Queue(QUEUE, { connection: this.#redis, prefix });
     queue.on('error', () => {});
-    while (this.#closed === undefined) {
-      const counts = await asking(() => queue.getJobCounts('wait', 'active', 'delayed', 'prioritized'));
-      if (Object.values(counts).every((count) => count === 0)) return;
-      await new Promise((resolve) => setTimeout(resolve, poll));
+    try {
+      while (this.#closed === undefined) {
+        const counts = await asking(() => queue.getJobCounts('wait', 'active', 'delayed', 'prioritized'));
+        if (Object.values(counts).every((count) => count === 0)) return;
+        await new Promise((resolve) => setTimeout(resolve, poll));
+      }
+    } finally {
+      // It leaves the connection, which is the worker's, and takes its listeners off it.
+      void queue.close().catch(() => {});
     }
   }
 
