@@ -75,7 +75,7 @@ export class JobQueue implements AsyncDisposable {
     if (existing) requireSame(id, existing, spec, isRows);
     await this.#ledger.open(id, spec);
     try {
-      const parts = request.records ? packRecords(request.records, spec) : cutInputs(spec);
+      const parts = request.records ? packRecords(request.records, spec, signal) : cutInputs(spec);
       await this.#submitShards(id, spec, existing, parts, { signal, onProgress });
     } catch (error) {
       // Rows cannot be submitted a second time: nothing could go on with what there is of them.

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { io, ioError } from '../core/io.js';
+import { until } from '../core/stream-parts.js';
 import { optionsObject } from '../core/validate.js';
 import { isJsonl } from '../files/jsonl.js';
 import { isParquet, parquetRowGroups } from '../files/parquet.js';
@@ -117,19 +118,20 @@ export async function parquetDigest(path: string): Promise<string> {
 /**
  * Packs rows that travel in the queue.
  *
- * @throws {EmbedlaneError} `ERR_INVALID_ARG` for what is no record; what its fields may be, the store knows
+ * @param signal ends the wait for a source that is silent
+ * @throws {EmbedlaneError} `ERR_INVALID_ARG` for what is no record; what its fields may be, the store knows; `ERR_ABORTED`
  */
 export async function* packRecords(
   records: Iterable<JobRecord> | AsyncIterable<JobRecord>,
   { shardRows, shardBytes }: Limits,
+  signal?: AbortSignal,
 ): AsyncGenerator<Shard> {
   let rows: JobRecord[] = [];
   let bytes = 0;
   let before = 0;
-  for await (const record of records) {
-    requireRecord(record, before + rows.length);
+  for await (const record of until(records, signal)) {
+    bytes += recordBytes(record, before + rows.length);
     rows.push(record);
-    bytes += Buffer.byteLength(JSON.stringify(record));
     if (rows.length < shardRows && bytes < shardBytes) continue;
     yield { kind: 'rows', before, items: rows.length, rows };
     before += rows.length;
@@ -139,7 +141,8 @@ export async function* packRecords(
   if (rows.length > 0) yield { kind: 'rows', before, items: rows.length, rows };
 }
 
-function requireRecord(record: JobRecord, place: number): void {
+/** Of a record, which is checked, as JSON. */
+function recordBytes(record: JobRecord, place: number): number {
   const { text, metadata = {} } = optionsObject<JobRecord>(`request.records[${place}]`, record, [
     'id',
     'text',
@@ -148,5 +151,14 @@ function requireRecord(record: JobRecord, place: number): void {
   if (typeof text !== 'string') throw invalidArgument(`request.records[${place}].text`, 'a string', text);
   if (metadata === null || typeof metadata !== 'object' || Array.isArray(metadata)) {
     throw invalidArgument(`request.records[${place}].metadata`, 'an object', metadata);
+  }
+  try {
+    return Buffer.byteLength(JSON.stringify(record));
+  } catch (cause) {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected what JSON can say for request.records[${place}] but received something else: ${(cause as Error).message}`,
+      { cause },
+    );
   }
 }
