@@ -43,21 +43,33 @@ export async function* until<T>(
   const iterator = isAsync ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   let interrupt: (error: unknown) => void = () => {};
   const onAbort = () => interrupt(abortError(signal as AbortSignal));
+  let asking = false;
+  /** Also when it has failed: to leave it then could only fail again, in place of the reason. */
+  let ended = false;
   // One promise for each wait: a race against a promise that lasts would keep every item.
   const wait = (next: PromiseLike<IteratorResult<T>>) =>
     new Promise<IteratorResult<T>>((resolve, reject) => {
       interrupt = reject;
-      Promise.resolve(next).then(resolve, reject);
+      Promise.resolve(next).then(resolve, (error) => {
+        ended = true;
+        reject(error);
+      });
     });
+  const ask = () => {
+    try {
+      return iterator.next() as PromiseLike<IteratorResult<T>> | IteratorResult<T>;
+    } catch (error) {
+      ended = true;
+      throw error;
+    }
+  };
   signal?.addEventListener('abort', onAbort, { once: true });
-  let asking = false;
-  let ended = false;
   try {
     for (;;) {
       throwIfAborted(signal);
       asking = true;
       // What an async iterator answers with may be of another realm, or of a library of promises.
-      const asked = iterator.next() as PromiseLike<IteratorResult<T>> | IteratorResult<T>;
+      const asked = ask();
       const next = isAsync ? await wait(asked as PromiseLike<IteratorResult<T>>) : await asked;
       asking = false;
       if (next.done) {

@@ -51,3 +51,22 @@ it('ends the wait for a source whose promises are not of this realm', async () =
   setImmediate(() => stop.abort());
   await expect(waiting).rejects.toMatchObject({ code: 'ERR_ABORTED' });
 });
+
+it.each([
+  ['at once', () => Promise.reject(new Error('of the source'))],
+  [
+    'by an exception',
+    () => {
+      throw new Error('of the source');
+    },
+  ],
+])('tells why a source failed, %s, and does not leave it once more', async (_, next) => {
+  let left = 0;
+  const leave = () => {
+    left++;
+    throw new Error('of leaving');
+  };
+  const source = { [Symbol.asyncIterator]: () => ({ next, return: leave }) };
+  await expect(until<string>(source, undefined).next()).rejects.toThrow('of the source');
+  expect(left).toBe(0);
+});
