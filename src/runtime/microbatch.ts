@@ -105,7 +105,8 @@ export class MicroBatcher<Result> {
    * @throws {EmbedlaneError} `ERR_OVERLOADED`, with nothing queued, if the texts do not fit in the queue
    */
   submit(group: string, submissions: readonly Submission[], signal?: AbortSignal): Promise<Result[]> {
-    const fresh = submissions.filter(({ text }) => !this.#known.has(key(group, text))).length;
+    const texts = new Set(submissions.map(({ text }) => text));
+    const fresh = [...texts].filter((text) => !this.#known.has(key(group, text))).length;
     if (fresh > 0 && this.waiting + fresh > this.#options.maxQueue) {
       throw new EmbedlaneError(
         'ERR_OVERLOADED',

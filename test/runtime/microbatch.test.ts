@@ -129,6 +129,18 @@ describe('MicroBatcher', () => {
     expect(runs[2].texts).toEqual(['a']);
   });
 
+  it('counts a text that a call has several times once, as it is computed', async () => {
+    const { batcher, runs } = create({ maxQueue: 2 });
+    const call = batcher.submit(
+      'g',
+      ['a', 'b', 'a', 'a'].map((name) => text(name)),
+    );
+    await turn();
+    expect(runs.map(({ texts }) => texts)).toEqual([['a', 'b']]);
+    runs[0].finish();
+    expect(await call).toEqual(['g:a', 'g:b', 'g:a', 'g:a']);
+  });
+
   it('refuses what does not fit in the queue, and queues nothing of it', async () => {
     const { batcher, runs } = create({ budget: 1, maxQueue: 3 });
     void batcher.submit('g', [text('x'), text('y')]);
