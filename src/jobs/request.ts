@@ -83,7 +83,8 @@ async function inputFiles(inputs: unknown, root: string): Promise<JobSpec['input
   for (const input of inputs as string[]) {
     const path = resolve(root, input);
     const name = relative(root, path);
-    if (name === '' || name.startsWith(`..`) || resolve(root, name) !== join(root, name)) {
+    const isAbove = name === '..' || name.startsWith(`..${sep}`);
+    if (name === '' || isAbove || resolve(root, name) !== join(root, name)) {
       throw invalidArgument('request.inputs', `files below ${root}`, input);
     }
     const found = await io(path, () => stat(path));
