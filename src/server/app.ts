@@ -21,7 +21,7 @@ import { openApiDocument } from './openapi/document.js';
 import type { CheckedOptions } from './options.js';
 import { PAGE_ROUTES, pages } from './pages.js';
 import { RateLimiter } from './rate-limiter.js';
-import { stateOf } from './request.js';
+import { keepStates, stateOf } from './request.js';
 import { whenEnded } from './when-ended.js';
 
 const DIALECTS: readonly Dialect[] = [openAI, ollama, tei, dashScope, jinaRerank, cohereRerank, plainRerank];
@@ -64,6 +64,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
   const rates = new RateLimiter(options.rateLimit);
   const metrics = new ServerMetrics(context.engine.pool, () => admission.requests);
 
+  keepStates(app);
   parseBodies(app, options.maxInputs);
   if (options.cors) void app.register(cors, { origin: options.cors === true ? '*' : [...options.cors] });
 
@@ -72,40 +73,29 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
     reply.header('x-request-id', request.id);
     // Bodies are JSON whatever it says; one that is malformed the framework would refuse.
     request.headers['content-type'] = undefined;
-    if (PUBLIC.has(request.routeOptions.url ?? '')) {
+    const state = stateOf(request);
+    if (PUBLIC.has(state.route)) {
       done();
       return;
     }
-    const state = stateOf(request);
     state.key = keys.check(request.headers);
     if (rates.active) rates.take(state.key ?? request.ip);
     const hasBody = request.method === 'POST' || request.method === 'PUT';
-    state.bytes = admission.enter(hasBody ? Number(request.headers['content-length']) : 0);
+    const bytes = admission.enter(hasBody ? Number(request.headers['content-length']) : 0);
     whenEnded(reply.raw, request.raw.socket, () => {
-      const isServed = hasBody && reply.raw.writableFinished && reply.statusCode === 200;
-      if (state.bytes !== undefined) admission.leave(state.bytes, isServed);
-      // Without an answer, the client has gone: nobody waits for what is still queued.
-      if (!reply.raw.writableFinished) state.abort.abort();
+      admission.leave(bytes, hasBody && reply.raw.writableFinished && reply.statusCode === 200);
     });
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    const { model, texts, tokens, key } = stateOf(request);
-    const route = request.routeOptions.url ?? 'unknown';
+    const { route, model, texts, tokens, key } = stateOf(request);
     const { statusCode: status, elapsedTime } = reply;
     metrics.record({ route, status, seconds: elapsedTime / 1000, model, texts, tokens });
     if (tokens && rates.active) rates.spend(key ?? request.ip, tokens);
-    const ms = Math.round(elapsedTime * 100) / 100;
-    request.log.info({
-      method: request.method,
-      route,
-      status,
-      ms,
-      key,
-      model,
-      texts,
-      tokens,
-    });
+    if (options.log) {
+      const ms = Math.round(elapsedTime * 100) / 100;
+      request.log.info({ method: request.method, route, status, ms, key, model, texts, tokens });
+    }
     done();
   });
 

@@ -21,15 +21,14 @@ const LOOKED_AT = 2;
 
 /** Token buckets, one pair per client: a minute's worth may come at once, then as much per minute. */
 export class RateLimiter {
+  /** Whether there is a limit at all. */
+  readonly active: boolean;
   readonly #limit: Required<RateLimit>;
   readonly #buckets = new Map<string, Bucket>();
 
   constructor({ requestsPerMinute = UNLIMITED, tokensPerMinute = UNLIMITED }: RateLimit) {
     this.#limit = { requestsPerMinute, tokensPerMinute };
-  }
-
-  get active(): boolean {
-    return Object.values(this.#limit).some((limit) => limit !== UNLIMITED);
+    this.active = requestsPerMinute !== UNLIMITED || tokensPerMinute !== UNLIMITED;
   }
 
   /** Takes one request from the client's bucket. */

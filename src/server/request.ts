@@ -1,36 +1,45 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Usage } from './engine/engine.js';
 
 /** What the server remembers of a request besides what the framework does. */
 interface RequestState {
-  abort: AbortController;
+  /** The path as it was registered; `unknown` for one that there is not. */
+  readonly route: string;
   /** Name of the model that served it. */
-  model?: string;
-  texts?: number;
-  tokens?: number;
+  model: string | undefined;
+  texts: number | undefined;
+  tokens: number | undefined;
   /** Which key it came with, as a short digest. */
-  key?: string;
-  /** Bytes that it was admitted with. */
-  bytes?: number;
+  key: string | undefined;
 }
 
-const states = new WeakMap<FastifyRequest, RequestState>();
+const STATE = Symbol('state');
+
+interface Stated {
+  [STATE]: RequestState | undefined;
+}
+
+/** Gives every request a place for its state. */
+export function keepStates(app: FastifyInstance): void {
+  app.decorateRequest(STATE, undefined);
+}
 
 export function stateOf(request: FastifyRequest): RequestState {
-  let state = states.get(request);
-  if (!state) {
-    state = { abort: new AbortController() };
-    states.set(request, state);
-  }
-  return state;
-}
-
-/** Fires when the client has gone. */
-export function signalOf(request: FastifyRequest): AbortSignal {
-  return stateOf(request).abort.signal;
+  const stated = request as unknown as Stated;
+  stated[STATE] ??= {
+    route: request.routeOptions.url ?? 'unknown',
+    model: undefined,
+    texts: undefined,
+    tokens: undefined,
+    key: undefined,
+  };
+  return stated[STATE];
 }
 
 /** Remembers what a request took, for the log, the metrics and the rate limit. */
 export function note(request: FastifyRequest, { model, count, tokens }: Usage): void {
-  Object.assign(stateOf(request), { model: model.name, texts: count, tokens });
+  const state = stateOf(request);
+  state.model = model.name;
+  state.texts = count;
+  state.tokens = tokens;
 }

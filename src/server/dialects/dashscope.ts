@@ -14,7 +14,8 @@ import type { EmbedRequest, Engine, Usage } from '../engine/engine.js';
 import { type FaultKind, invalid } from '../fault.js';
 import { jsonFloats } from '../json-floats.js';
 import { jsonList, jsonSparse, rowsAtATime, SPARSE_AT_A_TIME } from '../json-rows.js';
-import { note, signalOf } from '../request.js';
+import { note } from '../request.js';
+import { signalOf } from '../when-ended.js';
 import { type Dialect, type DialectContext, sendJson } from './dialect.js';
 import { documentsField, rerankDocuments, withText } from './rerank.js';
 

@@ -7,7 +7,8 @@ import { jsonFloats } from '../json-floats.js';
 import { jsonRows } from '../json-rows.js';
 import type { ModelClasses } from '../models/kinds.js';
 import type { PooledModel } from '../models/pooled-model.js';
-import { note, signalOf } from '../request.js';
+import { note } from '../request.js';
+import { signalOf } from '../when-ended.js';
 import { type Dialect, type DialectContext, sendJson } from './dialect.js';
 
 const NANOSECONDS = 1e6;

@@ -19,7 +19,8 @@ import { type Fault, type FaultKind, invalid } from '../fault.js';
 import { jsonFloats } from '../json-floats.js';
 import { jsonBase64, jsonRows } from '../json-rows.js';
 import type { PooledModel } from '../models/pooled-model.js';
-import { note, signalOf } from '../request.js';
+import { note } from '../request.js';
+import { signalOf } from '../when-ended.js';
 import { type Dialect, type DialectContext, sendJson } from './dialect.js';
 
 const TYPES: Record<FaultKind, string> = {

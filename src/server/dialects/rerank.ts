@@ -11,7 +11,8 @@ import {
 } from '../body.js';
 import type { RankRequest, Usage } from '../engine/engine.js';
 import { invalid } from '../fault.js';
-import { note, signalOf } from '../request.js';
+import { note } from '../request.js';
+import { signalOf } from '../when-ended.js';
 import type { Dialect, DialectContext } from './dialect.js';
 import { rerankTexts } from './tei/heads.js';
 import { tei } from './tei/index.js';

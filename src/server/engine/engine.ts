@@ -121,7 +121,8 @@ export class Engine {
         const none = new Embeddings(new Float32Array(0), 0, 0);
         return { model: pooled, count, loadTime, embeddings: none, tokens: 0 };
       }
-      return { model: pooled, count, loadTime, ...(await embedWith(loaded, request)) };
+      const { embeddings, tokens } = await embedWith(loaded, request);
+      return { model: pooled, count, loadTime, embeddings, tokens };
     });
   }
 

@@ -11,12 +11,13 @@ export async function embedTexts(
   model: TextEmbedder,
   request: EmbedRequest,
 ): Promise<{ embeddings: Embeddings; tokens: number }> {
-  const options = encodeOptions(request, model);
-  const texts = await textsOf(request, model);
-  if (request.truncate === false) await refuseLong(texts, model, request.param);
   let tokens = 0;
-  const counted: SentenceOptions = { ...options, onUsage: (usage) => (tokens = usage.tokens) };
-  const embeddings = await encode(model, texts, request.purpose, counted);
+  const options = encodeOptions(request, model, (usage) => (tokens = usage.tokens));
+  const { inputs } = request;
+  // Token ids become the text that they stand for, as in Text Embeddings Inference.
+  const texts = 'ids' in inputs ? await model.decode(inputs.ids) : 'texts' in inputs ? inputs.texts : [];
+  if (request.truncate === false) await refuseLong(texts, model, request.param);
+  const embeddings = await encode(model, texts, request.purpose, options);
   return { embeddings, tokens };
 }
 
@@ -40,7 +41,11 @@ export function refuseTextOptions({
   if (truncationSide === 'left') throw invalid('truncation_direction', 'The model cuts on the right');
 }
 
-function encodeOptions(request: EmbedRequest, model: TextEmbedder): SentenceOptions {
+function encodeOptions(
+  request: EmbedRequest,
+  model: TextEmbedder,
+  onUsage: SentenceOptions['onUsage'],
+): SentenceOptions {
   const { promptName, truncationSide, signal } = request;
   const cut = wantedDimensions(request, model.dimensions);
   if (promptName !== undefined && !Object.hasOwn(model.prompts, promptName)) {
@@ -48,10 +53,11 @@ function encodeOptions(request: EmbedRequest, model: TextEmbedder): SentenceOpti
   }
   return {
     normalize: request.normalize === true || cut !== undefined,
-    ...(cut !== undefined && { truncateDim: cut }),
-    ...(promptName !== undefined && { promptName }),
-    ...(truncationSide !== undefined && { truncationSide }),
+    truncateDim: cut,
+    promptName,
+    truncationSide,
     signal,
+    onUsage,
   };
 }
 
@@ -63,12 +69,6 @@ function encode(
 ): Promise<Embeddings> {
   if (purpose === 'query') return model.encodeQuery(texts, options);
   return purpose === 'document' ? model.encodeDocument(texts, options) : model.encode(texts, options);
-}
-
-/** Token ids become the text that they stand for, as in Text Embeddings Inference. */
-async function textsOf({ inputs }: EmbedRequest, model: TextEmbedder): Promise<string[]> {
-  if ('ids' in inputs) return model.decode(inputs.ids);
-  return 'texts' in inputs ? inputs.texts : [];
 }
 
 async function refuseLong(texts: string[], model: TextEmbedder, param: string): Promise<void> {

@@ -56,8 +56,9 @@ export class PooledModel {
 
   /** Which kind of model it is; its configuration is read for the question, once. */
   kind(): Promise<ModelKind> {
+    if (this.#kind) return this.#kind;
     const { id, kind, aliases: _, ...options } = this.served;
-    this.#kind ??= kind === undefined ? detectKind(id, options) : Promise.resolve(kind);
+    this.#kind = kind === undefined ? detectKind(id, options) : Promise.resolve(kind);
     this.#kind.catch(() => {
       // The next request asks again: the file may be there by then.
       this.#kind = undefined;

@@ -11,7 +11,8 @@ import {
 } from '../../body.js';
 import { Fault } from '../../fault.js';
 import { jsonList, jsonSparse, SPARSE_AT_A_TIME } from '../../json-rows.js';
-import { note, signalOf } from '../../request.js';
+import { note } from '../../request.js';
+import { signalOf } from '../../when-ended.js';
 import { type DialectContext, sendJson } from '../dialect.js';
 import { common, refuseEmpty } from './fields.js';
 

@@ -13,7 +13,8 @@ import {
 import { Fault, type FaultKind } from '../../fault.js';
 import { jsonFloats } from '../../json-floats.js';
 import { jsonMatrices, jsonRows } from '../../json-rows.js';
-import { note, signalOf } from '../../request.js';
+import { note } from '../../request.js';
+import { signalOf } from '../../when-ended.js';
 import { type Dialect, type DialectContext, sendJson } from '../dialect.js';
 import { common, refuseEmpty } from './fields.js';
 import { heads } from './heads.js';
