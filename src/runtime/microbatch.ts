@@ -69,7 +69,7 @@ export class MicroBatcher<Result> {
   /** Waiting texts, oldest first. */
   readonly #queues: Record<Priority, Set<Entry<Result>>> = { interactive: new Set(), bulk: new Set() };
   /** Waiting and running texts by group and text. */
-  readonly #known = new Map<string, Entry<Result>>();
+  readonly #known = new Map<string, Map<string, Entry<Result>>>();
   readonly #runs = new Set<Run<Result>>();
   #turn = 0;
   #scheduled = false;
@@ -105,8 +105,9 @@ export class MicroBatcher<Result> {
    * @throws {EmbedlaneError} `ERR_OVERLOADED`, with nothing queued, if the texts do not fit in the queue
    */
   submit(group: string, submissions: readonly Submission[], signal?: AbortSignal): Promise<Result[]> {
+    const alike = this.#known.get(group);
     const texts = new Set(submissions.map(({ text }) => text));
-    const fresh = [...texts].filter((text) => !this.#known.has(key(group, text))).length;
+    const fresh = [...texts].filter((text) => !alike?.has(text)).length;
     if (fresh > 0 && this.waiting + fresh > this.#options.maxQueue) {
       throw new EmbedlaneError(
         'ERR_OVERLOADED',
@@ -137,13 +138,19 @@ export class MicroBatcher<Result> {
   /** Rejects all that waits with `error` and stops what runs. */
   close(error: unknown): void {
     for (const { stop } of this.#runs) stop.abort();
-    for (const entry of this.#known.values()) this.#settle(entry, (waiter) => waiter.reject(error));
+    for (const alike of this.#known.values())
+      for (const entry of alike.values()) this.#settle(entry, (waiter) => waiter.reject(error));
     for (const queue of Object.values(this.#queues)) queue.clear();
     this.#stopWaiting();
   }
 
   #entry(group: string, { text, cost, priority }: Submission): Entry<Result> {
-    const known = this.#known.get(key(group, text));
+    let alike = this.#known.get(group);
+    if (!alike) {
+      alike = new Map();
+      this.#known.set(group, alike);
+    }
+    const known = alike.get(text);
     if (known) {
       this.#shared++;
       // Whoever is in a hurry hurries it along for all.
@@ -162,7 +169,7 @@ export class MicroBatcher<Result> {
       waiters: new Set(),
       run: undefined,
     };
-    this.#known.set(key(group, text), entry);
+    alike.set(text, entry);
     this.#queues[priority].add(entry);
     this.#schedule();
     return entry;
@@ -170,7 +177,7 @@ export class MicroBatcher<Result> {
 
   /** Nobody wants it any more: takes it from the queue, or stops its run if nobody wants any of that. */
   #abandon(entry: Entry<Result>): void {
-    this.#known.delete(key(entry.group, entry.text));
+    this.#forget(entry);
     this.#queues[entry.priority].delete(entry);
     const { run } = entry;
     if (run?.entries.every(({ waiters }) => waiters.size === 0)) run.stop.abort();
@@ -253,14 +260,17 @@ export class MicroBatcher<Result> {
   }
 
   #settle(entry: Entry<Result>, settle: (waiter: Waiter<Result>) => void): void {
-    const name = key(entry.group, entry.text);
-    // An abandoned text may have been asked for anew.
-    if (this.#known.get(name) === entry) this.#known.delete(name);
+    this.#forget(entry);
     for (const waiter of entry.waiters) settle(waiter);
     entry.waiters.clear();
   }
-}
 
-function key(group: string, text: string): string {
-  return `${group}\n${text}`;
+  #forget(entry: Entry<Result>): void {
+    const { group, text } = entry;
+    const alike = this.#known.get(group);
+    // An abandoned text may have been asked for anew.
+    if (alike?.get(text) !== entry) return;
+    alike.delete(text);
+    if (alike.size === 0) this.#known.delete(group);
+  }
 }

@@ -25,6 +25,8 @@ export interface SmallCallSettings {
   cacheBytes: number;
 }
 
+type Alike = Omit<EncodePlan, 'signal' | 'onProgress' | 'onUsage' | 'quantization' | 'priority' | 'timeout'>;
+
 /** UTF-8 bytes per token of ordinary text; the lane counts exactly, this only sizes runs. */
 const BYTES_PER_TOKEN = 4;
 const SPECIAL_TOKENS = 2;
@@ -79,26 +81,29 @@ export class SmallCalls {
    * @throws {EmbedlaneError} `ERR_OVERLOADED` if too many texts wait
    */
   async encode(texts: readonly string[], plan: EncodePlan, sink: RowSink<unknown>): Promise<number> {
-    const { signal, onProgress: _, onUsage: __, quantization: ___, priority, timeout: ____, ...alike } = plan;
-    const group = JSON.stringify(alike);
-    const results = texts.map((text) => this.#cached(group, text));
-    const wanted = results.flatMap((result, i) => (result ? [] : i));
+    const group = groupOf(plan);
+    let tokens = 0;
+    const place = (index: number, result: EncodedText) => {
+      sink.place(index, result.rows);
+      tokens += result.tokens;
+    };
+    const wanted: number[] = [];
+    texts.forEach((text, i) => {
+      const known = this.#cached(group, text);
+      if (known) place(i, known);
+      else wanted.push(i);
+    });
     const submissions = wanted.map(
       (i): Submission => ({
         text: texts[i],
         cost: estimate(texts[i], plan),
-        priority: priority ?? 'interactive',
+        priority: plan.priority ?? 'interactive',
       }),
     );
-    const computed = await this.#batcher.submit(group, submissions, signal);
+    const computed = await this.#batcher.submit(group, submissions, plan.signal);
     wanted.forEach((i, n) => {
-      results[i] = computed[n];
+      place(i, computed[n]);
       this.#cache?.set(cacheKey(group, texts[i]), computed[n]);
-    });
-    let tokens = 0;
-    (results as EncodedText[]).forEach((result, i) => {
-      sink.place(i, result.rows);
-      tokens += result.tokens;
     });
     return tokens;
   }
@@ -115,6 +120,13 @@ export class SmallCalls {
     else this.#misses++;
     return result;
   }
+}
+
+/** What texts must have in common to be run together: all of a plan that has an influence on their rows. */
+function groupOf(plan: EncodePlan): string {
+  const { normalize, truncateDim, prompt, route, output, truncation, chunking, spans } = plan;
+  const alike: Alike = { normalize, truncateDim, prompt, route, output, truncation, chunking, spans };
+  return JSON.stringify(alike);
 }
 
 function cacheKey(group: string, text: string): string {

@@ -191,7 +191,7 @@ export class TextEmbedder implements Embedder {
     texts: string | readonly string[],
     options?: EncodeOptions<P> & { output?: 'sentence' },
   ): Promise<Embeddings<P>>;
-  async encode(texts: string | readonly string[], options?: EncodeOptions) {
+  encode(texts: string | readonly string[], options?: EncodeOptions) {
     return this.#encode(texts, options);
   }
 
@@ -208,7 +208,7 @@ export class TextEmbedder implements Embedder {
     texts: string | readonly string[],
     options?: EncodeOptions<P> & { output?: 'sentence' },
   ): Promise<Embeddings<P>>;
-  async encodeQuery(texts: string | readonly string[], options?: EncodeOptions) {
+  encodeQuery(texts: string | readonly string[], options?: EncodeOptions) {
     return this.#encode(texts, options, 'query');
   }
 
@@ -228,7 +228,7 @@ export class TextEmbedder implements Embedder {
     texts: string | readonly string[],
     options?: EncodeOptions<P> & { output?: 'sentence' },
   ): Promise<Embeddings<P>>;
-  async encodeDocument(texts: string | readonly string[], options?: EncodeOptions) {
+  encodeDocument(texts: string | readonly string[], options?: EncodeOptions) {
     return this.#encode(texts, options, 'document');
   }
 
@@ -332,7 +332,8 @@ export class TextEmbedder implements Embedder {
   async #encode(texts: unknown, options: EncodeOptions | undefined, task?: Task) {
     const list = textList('texts', texts);
     const checked = checkEncodeOptions(options, this.#settings, task);
-    return withDeadline(checked, (signal) => this.#encodeList(list, { ...checked, signal }));
+    if (checked.timeout === undefined) return await this.#encodeList(list, checked);
+    return await withDeadline(checked, (signal) => this.#encodeList(list, { ...checked, signal }));
   }
 
   async #encodeList(list: string[], plan: EncodePlan) {
@@ -365,7 +366,7 @@ export class TextEmbedder implements Embedder {
 
   /** @returns tokens of all texts */
   async #embed(texts: string[], plan: EncodePlan, sink: RowSink<unknown>): Promise<number> {
-    if (this.#small.accepts(texts, plan)) return this.#small.encode(texts, plan, sink);
+    if (this.#small.accepts(texts, plan)) return await this.#small.encode(texts, plan, sink);
     const job = this.#job(texts, plan, sink);
     await job.run();
     return job.lengths.reduce((sum, length) => sum + length, 0);

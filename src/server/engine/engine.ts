@@ -115,7 +115,7 @@ export class Engine {
     this.checkCount(request.param, count);
     const pooled = await this.pool.find(request.model, ...capabilitiesFor(inputs));
     const start = performance.now();
-    return this.#use(pooled, request, async (loaded) => {
+    return await this.#use(pooled, request, async (loaded) => {
       const loadTime = performance.now() - start;
       if (count === 0) {
         const none = new Embeddings(new Float32Array(0), 0, 0);
