@@ -33,12 +33,12 @@ export function matrixSink(texts: number, dims: number): RowSink<Embeddings> {
   };
 }
 
-/** The rows of each text, for whoever puts them together. */
+/** The rows of each text as they come, in memory that they share, for whoever copies them to their places at once. */
 export function listSink(texts: number): RowSink<Float32Array[]> {
   const parts = new Array<Float32Array>(texts);
   return {
     place: (index, rows) => {
-      parts[index] = rows.slice();
+      parts[index] = rows;
     },
     finish: () => parts,
   };

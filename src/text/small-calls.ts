@@ -6,7 +6,7 @@ import type { TextLane } from './text-lane.js';
 
 /** One text's share of a run. */
 export interface EncodedText {
-  /** One row, or one per token. */
+  /** One row, or one per token; a view of what the run gave for all of its texts. */
   rows: Float32Array;
   tokens: number;
 }
@@ -102,8 +102,10 @@ export class SmallCalls {
     );
     const computed = await this.#batcher.submit(group, submissions, plan.signal);
     wanted.forEach((i, n) => {
-      place(i, computed[n]);
-      this.#cache?.set(cacheKey(group, texts[i]), computed[n]);
+      const result = computed[n];
+      place(i, result);
+      // A view would keep the rows of all other texts of its run.
+      this.#cache?.set(cacheKey(group, texts[i]), { ...result, rows: result.rows.slice() });
     });
     return tokens;
   }
