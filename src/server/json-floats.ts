@@ -3,7 +3,7 @@ const COMMA = 0x2c;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 
-/** Longest number with its comma: what has nine significant digits has no more than fifteen characters. */
+/** Longest number with its comma and sign: a zero, a point and fifteen decimals. */
 const MAX_CHARACTERS = 20;
 
 /** Of every number below 1000, its three digits as characters, the first in the lowest byte. */
@@ -40,11 +40,18 @@ export function jsonFloats(row: Float32Array): string {
     } else if (value === 0) {
       out[end++] = ZERO;
     } else {
-      // JSON has no NaN and no infinities.
-      end += out.write(Number.isFinite(value) ? String(Number(value.toPrecision(9))) : 'null', end, 'latin1');
+      end += out.write(rareNumber(value), end, 'latin1');
     }
   }
   return `[${out.toString('latin1', 1, end)}]`;
+}
+
+function rareNumber(value: number): string {
+  // JSON has no NaN and no infinities.
+  if (!Number.isFinite(value)) return 'null';
+  const digits = value.toPrecision(9);
+  // Of what has an exponent, nearly all digits count; 128 would be 128.000000.
+  return Math.abs(value) < 1 ? digits : String(Number(digits));
 }
 
 /** @param magnitude between 2^-25 and 128 */

@@ -11,6 +11,11 @@ describe('numbers of embeddings as JSON', () => {
     ['nothing', [], '[]'],
     ['integers', [0, 1, -1, 12, 127, 128, -16_777_216], '[0,1,-1,12,127,128,-16777216]'],
     ['fractions', [0.5, -0.25, 0.05, 1.1, 100.125], '[0.5,-0.25,0.050000001,1.1,100.125]'],
+    [
+      'what is tiny',
+      [2 ** -20, -(2 ** -25), 2 ** -30, -(2 ** -100)],
+      '[0.000000953674316,-0.000000029802322,9.31322575e-10,-7.88860905e-31]',
+    ],
     ['the smallest and the largest', [2 ** -149, -3.4028234663852886e38], '[1.40129846e-45,-3.40282347e+38]'],
     ['what JSON has no word for', [Number.NaN, Number.POSITIVE_INFINITY], '[null,null]'],
   ])('write %s', (_, numbers, json) => {

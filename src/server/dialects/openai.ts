@@ -104,7 +104,7 @@ async function embeddings({ engine }: DialectContext, request: FastifyRequest, r
   note(request, result);
   const item = (row: Float32Array, index: number) =>
     `{"object":"embedding","index":${index},"embedding":${encoding(row)}}`;
-  const usage = JSON.stringify({ prompt_tokens: result.tokens, total_tokens: result.tokens });
+  const usage = `{"prompt_tokens":${result.tokens},"total_tokens":${result.tokens}}`;
   const tail = `],"model":${JSON.stringify(model)},"usage":${usage}}`;
   return sendJson(reply, jsonRows('{"object":"list","data":[', result.embeddings, item, tail));
 }
