@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { createServer, type ServerOptions } from '#dist/server/index.js';
 import { RateLimiter } from '#dist/server/rate-limiter.js';
-import { metric, raw, TINY, testServer, until } from './support.js';
+import { metric, raw, TINY, testServer, tokensRun, until } from './support.js';
 
 const MODEL = 'tiny-bert-cls';
 
@@ -335,17 +335,35 @@ describe('lifetime', () => {
     await failed;
   });
 
+  /** Some seconds of work. */
+  const longWork = (first = 0) =>
+    Array.from({ length: 8000 }, (_, i) => `${first + i} some words of a longer text`.repeat(20));
+
   it('drops the work of a client that has gone', async () => {
-    await using server = await start();
+    await using server = await start({ maxInputs: 8000 });
     const stop = new AbortController();
-    const texts = Array.from({ length: 2000 }, (_, i) => `${i} some words of a longer text`.repeat(20));
-    const pending = send(server.url, texts, stop.signal).catch(() => 'gone');
+    const pending = send(server.url, longWork(), stop.signal).catch(() => 'gone');
     await inProgress(server.url);
     stop.abort();
     expect(await pending).toBe('gone');
     expect((await send(server.url, 'a')).status).toBe(200);
     await until(async () => (await metric(server.url, 'requests_active')) === 0);
-    expect(await metric(server.url, 'model_tokens')).toBeLessThan(2000 * 64);
+    expect(await tokensRun(server.url)).toBeLessThan(8000 * 64);
+  });
+
+  it('drops all work of a connection that is lost, also what waits behind another answer', async () => {
+    await using server = await start({ maxInputs: 8000 });
+    const request = (first: number) => {
+      const body = JSON.stringify({ model: MODEL, input: longWork(first) });
+      return `POST /v1/embeddings HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    };
+    const { hostname, port } = new URL(server.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.write(request(0) + request(8000));
+    await until(async () => (await metric(server.url, 'requests_active')) === 2);
+    socket.destroy();
+    await until(async () => (await metric(server.url, 'requests_active')) === 0);
+    expect(await tokensRun(server.url)).toBeLessThan(8000 * 64);
   });
 
   it('loads models when they are asked for and unloads them when idle', async () => {

@@ -93,3 +93,13 @@ export function raw(url: string, request: string | string[], wait = 30_000): Pro
     for (const part of [request].flat()) socket.write(part);
   });
 }
+
+/** Tokens that the first model has run when no more come. */
+export async function tokensRun(url: string): Promise<number> {
+  for (let before = -1; ; ) {
+    const now = (await metric(url, 'model_tokens')) ?? 0;
+    if (now === before) return now;
+    before = now;
+    await delay(250);
+  }
+}
