@@ -295,7 +295,7 @@ void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
                                rows.stride,
                                s_.scan_bytes_,
                                next.data + (r + height) * next.stride,
-                               byte_sums_.get() + r,
+                               byte_sums_ ? byte_sums_.get() + r : nullptr,
                                rows.scales ? rows.scales + r : kOnes,
                                query_scales_.data() + q,
                                rows.errors ? rows.errors + r : kZeros,
