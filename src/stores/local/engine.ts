@@ -229,8 +229,8 @@ async function searchOnce(
   { info, signal }: EngineContext,
 ): Promise<Searched> {
   const query = rowsLike(vector as Float32Array | Uint8Array, 1, info);
+  const { changes } = opened;
   const allowed = filter && (await opened.match(filter));
-  const { nextId } = index.stats();
   const found = (await index.search(query, { k, filter: allowed, signal })).get(0);
   const rows = found.map(({ id }) => id as number);
   const records = await opened.records(rows, include);
@@ -244,7 +244,7 @@ async function searchOnce(
   const missing = found.length - records.length;
   const isFull = found.length === k;
   const isUnsure = !isFull && (missing > 0 || allowed !== undefined);
-  const isBehind = isUnsure && (await opened.isBehind(index, nextId));
+  const isBehind = isUnsure && (await opened.isBehind(index, changes));
   return { hits, isFull, missing, isBehind };
 }
 

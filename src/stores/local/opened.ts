@@ -36,6 +36,8 @@ export class OpenedCollection {
   /** The index of a version that is newer than {@link #version}, and being opened. */
   #newer: { version: number; index: Promise<HeldIndex> } | undefined;
   #isChanging = false;
+  /** Changes that the database has been asked for. */
+  #changes = 0;
 
   private constructor(
     folder: string,
@@ -99,9 +101,17 @@ export class OpenedCollection {
     return (this.#readOnly ? await this.#current() : this.#index).use(work);
   }
 
-  /** Whether records may have got new rows since the index in use had `nextId` for the next one. */
-  async isBehind(index: FlatIndex, nextId: number): Promise<boolean> {
-    if (!this.#readOnly) return index.stats().nextId !== nextId;
+  /** Changes so far, for {@link isBehind}. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /**
+   * Whether records may have got new rows since there were so many changes: what the database said before one and after
+   * it does not go together.
+   */
+  async isBehind(index: FlatIndex, changes: number): Promise<boolean> {
+    if (!this.#readOnly) return this.#changes !== changes;
     return (await this.database.call('version')) !== this.#version || this.#index.index !== index;
   }
 
@@ -166,6 +176,7 @@ export class OpenedCollection {
   async change(ask: (database: DatabaseThread) => Promise<number[]>): Promise<number[]> {
     // It answers in turn: who asks after this call gets what is true after the change.
     this.#matches.clear();
+    this.#changes++;
     this.#isChanging = true;
     try {
       const removed = await ask(this.database);
