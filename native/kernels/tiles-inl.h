@@ -194,14 +194,6 @@ EMBEDLANE_INLINE void squares_of(const char* rows, size_t stride, size_t bytes, 
   }
 }
 
-template <class E>
-void squares(const void* rows, size_t stride, size_t count, size_t bytes, float* squares) {
-  const char* at = static_cast<const char*>(rows);
-  size_t r = 0;
-  for (; r + 4 <= count; r += 4, at += 4 * stride) squares_of<E, 4>(at, stride, bytes, squares + r);
-  for (; r < count; r++, at += stride) squares_of<E, 1>(at, stride, bytes, squares + r);
-}
-
 template <class E, int kRows>
 EMBEDLANE_INLINE void byte_sums_of(const char* rows, size_t stride, size_t bytes, int32_t* sums) {
   typename E::Sum totals[kRows];
@@ -223,17 +215,18 @@ EMBEDLANE_INLINE void byte_sums_of(const char* rows, size_t stride, size_t bytes
   }
 }
 
-template <class E>
-void byte_sums(const void* rows, size_t stride, size_t count, size_t bytes, int32_t* sums) {
+// Four rows at a time, then one.
+template <auto kFour, auto kOne, class Sum>
+void of_rows(const void* rows, size_t stride, size_t count, size_t bytes, Sum* sums) {
   const char* at = static_cast<const char*>(rows);
   size_t r = 0;
-  for (; r + 4 <= count; r += 4, at += 4 * stride) byte_sums_of<E, 4>(at, stride, bytes, sums + r);
-  for (; r < count; r++, at += stride) byte_sums_of<E, 1>(at, stride, bytes, sums + r);
+  for (; r + 4 <= count; r += 4, at += 4 * stride) kFour(at, stride, bytes, sums + r);
+  for (; r < count; r++, at += stride) kOne(at, stride, bytes, sums + r);
 }
 
 template <class E>
 constexpr auto byte_sums_if_needed() -> decltype(TileSet::byte_sums) {
-  if constexpr (E::kFlip != 0) return byte_sums<E>;
+  if constexpr (E::kFlip != 0) return of_rows<byte_sums_of<E, 4>, byte_sums_of<E, 1>, int32_t>;
   return nullptr;
 }
 
@@ -260,7 +253,7 @@ float multiply_adds(size_t rounds, const char* zeros) {
 template <class E>
 constexpr TileSet kTileSet = {{tile<E, F::kRows, 1>, tile<E, F::kRows, 2>},
                               {tile<E, 1, 1>, tile<E, 1, 2>},
-                              squares<E>,
+                              of_rows<squares_of<E, 4>, squares_of<E, 1>, float>,
                               {multiply_adds<E>, 2 * kChains* F::kLanes* E::kElements},
                               byte_sums_if_needed<E>(),
                               E::kFlip};
