@@ -8,6 +8,9 @@ import type { Isolation, LaneSettings } from './options.js';
 /** Work that a dead lane left undone is tried this often in all, so that poisonous input cannot loop. */
 const ATTEMPTS = 2;
 
+/** How much of a task is left to do, beside other tasks. */
+export type WorkLeft = () => number;
+
 interface Started<Loaded> {
   handle: LaneHandle;
   loaded: Loaded;
@@ -24,6 +27,7 @@ export class LaneSlot<Loaded> {
   #ready: LaneHandle | undefined;
   #closed = false;
   #active = 0;
+  readonly #tasks = new Set<WorkLeft>();
   #deaths = 0;
   #idle: NodeJS.Timeout | undefined;
   /** Lanes that are being ended for idleness. */
@@ -38,6 +42,13 @@ export class LaneSlot<Loaded> {
   /** Tasks under way. */
   get active(): number {
     return this.#active;
+  }
+
+  /** What is left of the tasks under way. */
+  get left(): number {
+    let sum = 0;
+    for (const left of this.#tasks) sum += left();
+    return sum;
   }
 
   /** Lanes that died without having been told to. */
@@ -65,19 +76,28 @@ export class LaneSlot<Loaded> {
   }
 
   /** See `Lane.run`. */
-  run<T>(task: (handle: LaneHandle) => Promise<T>): Promise<T> {
-    return this.#busy(async () => {
-      for (let attempt = 1; ; attempt++) {
-        const { handle } = await this.#running();
-        try {
-          return await task(handle);
-        } catch (error) {
-          if (!(error instanceof LaneDied)) throw error;
-          if (this.#closed) throw closedError();
-          if (attempt === ATTEMPTS) throw runtimeError(error, 'while it ran this work for the second time');
-        }
+  async run<T>(task: (handle: LaneHandle) => Promise<T>, left: WorkLeft): Promise<T> {
+    // One of its own: several tasks may measure theirs by the same function.
+    const ownLeft = () => left();
+    this.#tasks.add(ownLeft);
+    try {
+      return await this.#busy(() => this.#attempt(task));
+    } finally {
+      this.#tasks.delete(ownLeft);
+    }
+  }
+
+  async #attempt<T>(task: (handle: LaneHandle) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const { handle } = await this.#running();
+      try {
+        return await task(handle);
+      } catch (error) {
+        if (!(error instanceof LaneDied)) throw error;
+        if (this.#closed) throw closedError();
+        if (attempt === ATTEMPTS) throw runtimeError(error, 'while it ran this work for the second time');
       }
-    });
+    }
   }
 
   async close(): Promise<void> {

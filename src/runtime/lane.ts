@@ -2,7 +2,7 @@ import { abortError, throwIfAborted } from '../core/abort.js';
 import { withCallerStack } from '../core/errors.js';
 import { Backlog } from './backlog.js';
 import type { LaneHandle } from './lane-handle.js';
-import { LaneSlot } from './lane-slot.js';
+import { LaneSlot, type WorkLeft } from './lane-slot.js';
 import type { Priority } from './microbatch.js';
 import type { Device, LaneSettings } from './options.js';
 
@@ -114,14 +114,19 @@ export class Lane<Loaded> {
    * Runs `task` against the lane that has the least to do; if it dies meanwhile, once more against a fresh one. The
    * task must therefore be repeatable.
    *
+   * @param left which lane has the least to do is told by this; all tasks are alike without it
    * @throws {EmbedlaneError} `ERR_CLOSED` after {@link close}, `ERR_RUNTIME` if the second lane died as well
    */
-  async run<T>(task: (handle: LaneHandle) => Promise<T>, priority: Priority = 'interactive'): Promise<T> {
+  async run<T>(
+    task: (handle: LaneHandle) => Promise<T>,
+    priority: Priority = 'interactive',
+    left: WorkLeft = () => 1,
+  ): Promise<T> {
     const urgent = priority === 'interactive' ? 1 : 0;
     const slot = this.#choose(priority);
     this.#urgent += urgent;
     try {
-      return await slot.run(task);
+      return await slot.run(task, left);
     } finally {
       this.#urgent -= urgent;
     }
@@ -213,7 +218,7 @@ export class Lane<Loaded> {
 }
 
 function freest<Loaded>(slots: readonly LaneSlot<Loaded>[]): LaneSlot<Loaded> {
-  return slots.reduce((best, slot) => (slot.active < best.active ? slot : best));
+  return slots.reduce((best, slot) => (slot.left < best.left ? slot : best));
 }
 
 /** Process and `load` result of a lane that {@link openLane} has started. */

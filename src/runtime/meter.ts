@@ -64,12 +64,16 @@ export class RuntimeMeter {
     this.tokenBudget = tokenBudget;
   }
 
-  /** One run of the model. */
-  batch(texts: number, tokens: number, paddedTokens: number): void {
+  /**
+   * Texts that have been through the model.
+   *
+   * @param runs 0 if another call's share of the same run counts it
+   */
+  batch(texts: number, tokens: number, paddedTokens: number, runs = 1): void {
     this.#texts += texts;
     this.#tokens += tokens;
     this.#paddedTokens += paddedTokens;
-    this.#batches++;
+    this.#batches += runs;
     this.#rate.add(tokens);
   }
 

@@ -9,9 +9,9 @@ export interface MicroBatchOptions {
   budget: number;
   /** Most texts that may wait. */
   maxQueue: number;
-  /** Most runs at a time, as of now. */
-  runs(): number;
-  /** Told that a text waits for a run to end; calls what it returns when none does any more. */
+  /** How many runs can be computed at the same time, as of now. */
+  lanes(): number;
+  /** Told that texts wait for a lane; calls what it returns when none does any more. */
   onWait(): () => void;
 }
 
@@ -22,13 +22,18 @@ export interface Submission {
   priority: Priority;
 }
 
-/** Runs texts that are to be treated alike. Results are in the order of the texts. */
-export type RunTexts<Result> = (
-  group: string,
-  texts: string[],
-  priority: Priority,
-  signal: AbortSignal,
-) => Promise<Result[]>;
+/** A run, for whoever computes it. */
+export interface SharedRun<Result> {
+  priority: Priority;
+  /** Estimated cost of its texts that have no result yet. */
+  costLeft(): number;
+  signal: AbortSignal;
+  /** To be called with each text's result, as soon as that is there; its callers need not wait for the others. */
+  settle(index: number, result: Result): void;
+}
+
+/** Runs texts that are to be treated alike. Resolves when all are settled. */
+export type RunTexts<Result> = (group: string, texts: string[], run: SharedRun<Result>) => Promise<void>;
 
 interface Waiter<Result> {
   resolve(result: Result): void;
@@ -49,30 +54,54 @@ interface Entry<Result> {
 
 interface Run<Result> {
   entries: Entry<Result>[];
+  /** Those that have no result yet. */
+  left: Set<Entry<Result>>;
   stop: AbortController;
+  /** Whether nothing else ran at any time: then what fails is its own fault. */
+  alone: boolean;
 }
 
 /** A bulk text that has seen so many runs start before it goes first, whatever else waits. */
 const PATIENCE = 8;
 
+/** Runs that each lane may have: one that it computes, and one that it begins without waiting for this program. */
+const RUNS_PER_LANE = 2;
+
+/**
+ * Budgets of texts that each lane may have at most: from more texts, lanes make batches of less padding, but those in the
+ * lanes are harder to recall.
+ */
+const MOST_PER_LANE = 2;
+
+/** Part of a budget below which a lane gets what there is, and what otherwise pays for a message to it. */
+const LITTLE_PER_LANE = 1 / 2;
+const WORTHWHILE = 1 / 4;
+
 /**
  * Lets texts of different callers share runs of the model.
  *
- * While runs are in progress, what arrives is collected, and the next run takes as many texts of one group as
- * its budget allows: the batch size follows the load by itself, and an idle model starts at once. What arrives
- * within one turn of the event loop goes together. Identical texts in flight are computed once. A run that
- * fails is repeated text by text, so that one bad text harms no other caller.
+ * An idle model starts at once; what arrives within one turn of the event loop goes together. Later texts are collected
+ * until a lane has results, and follow it there while it computes its next batch: what a run here is, lanes cut and join to
+ * batches as suits them, so that their size follows the load by itself. Lanes get equal shares. Identical texts in
+ * flight are computed once. The texts of runs that fail are repeated one by one, with nothing else in the lanes, so
+ * that one bad text harms no other caller.
  */
 export class MicroBatcher<Result> {
   readonly #run: RunTexts<Result>;
   readonly #options: MicroBatchOptions;
   /** Waiting texts, oldest first. */
   readonly #queues: Record<Priority, Set<Entry<Result>>> = { interactive: new Set(), bulk: new Set() };
+  /** Texts of failed runs. */
+  readonly #suspects: Entry<Result>[] = [];
+  /** Whether one of them runs. */
+  #repeating = false;
   /** Waiting and running texts by group and text. */
   readonly #known = new Map<string, Map<string, Entry<Result>>>();
   readonly #runs = new Set<Run<Result>>();
   #turn = 0;
   #scheduled = false;
+  /** Whether a lane has had results since texts were last sent. */
+  #moved = false;
   #shared = 0;
   #waited: (() => void) | undefined;
 
@@ -83,13 +112,13 @@ export class MicroBatcher<Result> {
 
   /** Texts that have not been started. */
   get waiting(): number {
-    return this.#queues.interactive.size + this.#queues.bulk.size;
+    return this.#queues.interactive.size + this.#queues.bulk.size + this.#suspects.length;
   }
 
   /** Texts in the model or on their way. */
   get running(): number {
     let count = 0;
-    for (const { entries } of this.#runs) count += entries.length;
+    for (const { left } of this.#runs) count += left.size;
     return count;
   }
 
@@ -141,6 +170,7 @@ export class MicroBatcher<Result> {
     for (const alike of this.#known.values())
       for (const entry of alike.values()) this.#settle(entry, (waiter) => waiter.reject(error));
     for (const queue of Object.values(this.#queues)) queue.clear();
+    this.#suspects.length = 0;
     this.#stopWaiting();
   }
 
@@ -194,13 +224,15 @@ export class MicroBatcher<Result> {
   }
 
   #pump(): void {
-    while (this.#runs.size < this.#options.runs()) {
+    this.#repeatOne();
+    while (this.#hasRoom()) {
       const entries = this.#take();
       if (entries.length === 0) break;
       this.#turn++;
       void this.#start(entries);
     }
-    if (this.waiting > 0) this.#waited ??= this.#options.onWait();
+    this.#moved = false;
+    if (this.waiting > 0 || this.#runs.size > this.#options.lanes()) this.#waited ??= this.#options.onWait();
     else this.#stopWaiting();
   }
 
@@ -209,18 +241,68 @@ export class MicroBatcher<Result> {
     this.#waited = undefined;
   }
 
-  /** The texts of the next run: the group of whichever text is first, within the budget. */
+  #hasRoom(): boolean {
+    if (this.#repeating || this.#suspects.length > 0) return false;
+    const { budget } = this.#options;
+    const lanes = this.#options.lanes();
+    if (this.#runsBefore() < lanes * RUNS_PER_LANE) return true;
+    if (!this.#moved) return false;
+    const running = this.#runningCost();
+    if (running >= lanes * MOST_PER_LANE * budget) return false;
+    return running < lanes * LITTLE_PER_LANE * budget || this.#waits(WORTHWHILE * budget);
+  }
+
+  /** Runs that what waits would come after: lanes compute interactive texts first. */
+  #runsBefore(): number {
+    if (this.#queues.interactive.size === 0) return this.#runs.size;
+    let count = 0;
+    for (const { entries } of this.#runs) if (entries[0].priority === 'interactive') count++;
+    return count;
+  }
+
+  #runningCost(): number {
+    let cost = 0;
+    for (const { left } of this.#runs) cost += costOf(left);
+    return cost;
+  }
+
+  /** Whether texts that cost so much wait. */
+  #waits(cost: number): boolean {
+    let sum = 0;
+    for (const queue of Object.values(this.#queues))
+      for (const entry of queue) {
+        sum += entry.cost;
+        if (sum >= cost) return true;
+      }
+    return false;
+  }
+
+  /** Most that a run may cost for every lane to have as much as the others. */
+  #share(): number {
+    const { budget } = this.#options;
+    const lanes = this.#options.lanes();
+    let all = this.#runningCost();
+    for (const queue of Object.values(this.#queues))
+      for (const { cost } of queue) {
+        if (all >= lanes * budget) return budget;
+        all += cost;
+      }
+    return Math.min(budget, Math.ceil(all / lanes));
+  }
+
+  /** The texts of the next run: the group of whichever text is first, within the budget and a lane's share. */
   #take(): Entry<Result>[] {
     const { interactive, bulk } = this.#queues;
     const [oldest] = bulk;
     const impatient = oldest !== undefined && this.#turn - oldest.since >= PATIENCE;
     const order = impatient ? [bulk, interactive] : [interactive, bulk];
+    const most = this.#share();
     const taken: Entry<Result>[] = [];
     let cost = 0;
     for (const queue of order) {
       for (const entry of queue) {
         if (taken.length > 0 && entry.group !== taken[0].group) continue;
-        if (taken.length > 0 && cost + entry.cost > this.#options.budget) return taken;
+        if (taken.length > 0 && cost + entry.cost > most) return taken;
         queue.delete(entry);
         taken.push(entry);
         cost += entry.cost;
@@ -230,33 +312,61 @@ export class MicroBatcher<Result> {
   }
 
   async #start(entries: Entry<Result>[]): Promise<void> {
-    const run: Run<Result> = { entries, stop: new AbortController() };
+    const run: Run<Result> = {
+      entries,
+      left: new Set(entries),
+      stop: new AbortController(),
+      alone: this.#runs.size === 0,
+    };
     for (const entry of entries) entry.run = run;
+    for (const other of this.#runs) other.alone = false;
     this.#runs.add(run);
     try {
-      await this.#compute(run, entries);
+      await this.#compute(run);
+    } catch (error) {
+      this.#fail(run, error);
     } finally {
       this.#runs.delete(run);
-      this.#pump();
+      this.#moved = true;
+      this.#schedule();
     }
   }
 
-  async #compute({ stop }: Run<Result>, entries: Entry<Result>[]): Promise<void> {
+  #compute({ entries, left, stop }: Run<Result>): Promise<void> {
     const [{ group, priority }] = entries;
     const texts = entries.map(({ text }) => text);
-    try {
-      const results = await this.#run(group, texts, priority, stop.signal);
-      entries.forEach((entry, i) => {
-        this.#settle(entry, (waiter) => waiter.resolve(results[i]));
-      });
-    } catch (error) {
-      if (entries.length === 1 || stop.signal.aborted) {
-        for (const entry of entries) this.#settle(entry, (waiter) => waiter.reject(error));
-        return;
-      }
-      for (const entry of entries)
-        if (entry.waiters.size > 0) await this.#compute({ entries, stop }, [entry]);
+    return this.#run(group, texts, {
+      priority,
+      costLeft: () => costOf(left),
+      signal: stop.signal,
+      settle: (index, result) => {
+        const entry = entries[index];
+        if (!left.delete(entry)) return;
+        this.#settle(entry, (waiter) => waiter.resolve(result));
+        this.#moved = true;
+        if (this.waiting > 0) this.#schedule();
+      },
+    });
+  }
+
+  #fail({ entries, left, stop, alone }: Run<Result>, error: unknown): void {
+    const final = stop.signal.aborted || (alone && entries.length === 1);
+    for (const entry of left) {
+      if (final) this.#settle(entry, (waiter) => waiter.reject(error));
+      else if (entry.waiters.size > 0) this.#suspects.push(entry);
     }
+  }
+
+  /** The next text of a failed run, if nothing else runs. */
+  #repeatOne(): void {
+    if (this.#runs.size > 0) return;
+    let entry = this.#suspects.shift();
+    while (entry?.waiters.size === 0) entry = this.#suspects.shift();
+    if (!entry) return;
+    this.#repeating = true;
+    void this.#start([entry]).finally(() => {
+      this.#repeating = false;
+    });
   }
 
   #settle(entry: Entry<Result>, settle: (waiter: Waiter<Result>) => void): void {
@@ -273,4 +383,10 @@ export class MicroBatcher<Result> {
     alike.delete(text);
     if (alike.size === 0) this.#known.delete(group);
   }
+}
+
+function costOf(entries: Iterable<{ cost: number }>): number {
+  let sum = 0;
+  for (const { cost } of entries) sum += cost;
+  return sum;
 }

@@ -55,7 +55,9 @@ export class StaticTextJob<Result> implements TextJob<Result> {
     );
     this.#lengths = lengths;
     if (!matrix) {
-      for (let i = 0; i < lengths.length; i++) this.#sink.place(i, data.subarray(i * dims, (i + 1) * dims));
+      for (let i = 0; i < lengths.length; i++) {
+        this.#sink.place(i, data.subarray(i * dims, (i + 1) * dims), lengths[i]);
+      }
     }
     return this.#sink.finish();
   }

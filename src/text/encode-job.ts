@@ -23,6 +23,18 @@ const WINDOW = { texts: 2048, characters: 256 * 1024 };
 
 let nextJob = 0;
 
+export interface EncodeJobSettings {
+  /** Characters of each text to send at first. */
+  head: number;
+  /** Hears of every batch. */
+  meter: RuntimeMeter;
+  /**
+   * How much is left to do of a job whose texts share runs with those of others. Without it, the job has runs of its own,
+   * and all lanes if it is large.
+   */
+  sharedLeft?: () => number;
+}
+
 /** One `encode` call: sends its texts window by window and puts the rows that come back in their places. */
 export class EncodeJob<Result> implements TextJob<Result> {
   readonly #id = nextJob++;
@@ -34,6 +46,7 @@ export class EncodeJob<Result> implements TextJob<Result> {
   readonly #done: Uint8Array;
   readonly #lengths: Uint32Array;
   readonly #meter: RuntimeMeter;
+  readonly #sharedLeft: (() => number) | undefined;
   #completed = 0;
   #tokens = 0;
   readonly #work = new Interruptible();
@@ -42,17 +55,12 @@ export class EncodeJob<Result> implements TextJob<Result> {
   /** Windows that lanes have. */
   readonly #held = new Set<HeldWindow>();
 
-  /**
-   * @param head characters of each text to send at first
-   * @param meter hears of every batch
-   */
   constructor(
     lane: TextLane,
     texts: readonly string[],
     plan: EncodePlan,
     sink: RowSink<Result>,
-    head: number,
-    meter: RuntimeMeter,
+    { head, meter, sharedLeft }: EncodeJobSettings,
   ) {
     this.#lane = lane;
     this.#texts = texts;
@@ -61,8 +69,9 @@ export class EncodeJob<Result> implements TextJob<Result> {
     this.#done = new Uint8Array(texts.length);
     this.#lengths = new Uint32Array(texts.length);
     this.#meter = meter;
+    this.#sharedLeft = sharedLeft;
     this.#sources = [
-      lane.size === 1
+      lane.size === 1 || sharedLeft !== undefined
         ? textWindows(texts, undefined, head, WINDOW)
         : sharedWindows(texts, head, lane.size, meter.tokenBudget, WINDOW),
     ];
@@ -74,7 +83,8 @@ export class EncodeJob<Result> implements TextJob<Result> {
 
   async run(): Promise<Result> {
     const { signal } = this.#plan;
-    const work = () => this.#lane.spread(WINDOWS_IN_FLIGHT, () => this.#sendWindows());
+    const send = () => this.#sendWindows();
+    const work = this.#sharedLeft === undefined ? () => this.#lane.spread(WINDOWS_IN_FLIGHT, send) : send;
     const params: CancelParams = { job: this.#id };
     await this.#work.run(signal, work, () => this.#lane.note('cancel', params));
     return this.#sink.finish();
@@ -87,7 +97,7 @@ export class EncodeJob<Result> implements TextJob<Result> {
       const held = new HeldWindow(window);
       this.#held.add(held);
       const { unfinished } = await this.#lane
-        .run((lane) => this.#embed(lane, held), this.#plan.priority ?? 'bulk')
+        .run((lane) => this.#embed(lane, held), this.#plan.priority ?? 'bulk', this.#sharedLeft)
         .finally(() => this.#held.delete(held));
       const places = held.remaining(unfinished);
       if (places.length > 0) this.#sources.push(this.#again(window, places, window.head * HEAD_GROWTH));
@@ -148,6 +158,7 @@ export class EncodeJob<Result> implements TextJob<Result> {
       truncateDim,
       normalize,
       spans: spans && window.indices.map((index) => spans[index]),
+      shared: this.#sharedLeft !== undefined,
     };
     const rows = (part: EmbedRows) => this.#place(held, part);
     const result = lane.call('embed', params, rows) as Promise<EmbedResult>;
@@ -156,10 +167,10 @@ export class EncodeJob<Result> implements TextJob<Result> {
     return result;
   }
 
-  #place(held: HeldWindow, { rows, data, lengths, tokens }: EmbedRows): void {
+  #place(held: HeldWindow, { rows, data, lengths, tokens, runs }: EmbedRows): void {
     held.done(rows);
     const textTokens = lengths.reduce((sum, length) => sum + length, 0);
-    this.#meter.batch(rows.length, textTokens, tokens);
+    this.#meter.batch(rows.length, textTokens, tokens, runs);
     if (this.#work.stopped) return;
     const { output, spans } = this.#plan;
     const places = Array.from(rows, (row) => held.window.indices[row]);
@@ -176,7 +187,7 @@ export class EncodeJob<Result> implements TextJob<Result> {
     for (let i = 0, from = 0; i < rows.length; i++) {
       const index = places[i];
       const to = from + counts[i] * dims;
-      this.#sink.place(index, data.subarray(from, to));
+      this.#sink.place(index, data.subarray(from, to), lengths[i]);
       from = to;
       this.#lengths[index] = lengths[i];
       this.#completed += 1 - this.#done[index];

@@ -7,8 +7,11 @@ import type { EncodePlan } from './options.js';
 export interface RowSink<Result> {
   /** Where one row per text lies after the other, for whoever can compute them in place. */
   readonly matrix?: Float32Array<ArrayBuffer>;
-  /** @param rows of the text at `index`: one, or one per token; a view of memory that may be shared */
-  place(index: number, rows: Float32Array): void;
+  /**
+   * @param rows of the text at `index`: one, or one per token; a view of memory that may be shared
+   * @param tokens of the text, special ones included, after truncation
+   */
+  place(index: number, rows: Float32Array, tokens: number): void;
   finish(): Result;
 }
 
@@ -33,15 +36,9 @@ export function matrixSink(texts: number, dims: number): RowSink<Embeddings> {
   };
 }
 
-/** The rows of each text as they come, in memory that they share, for whoever copies them to their places at once. */
-export function listSink(texts: number): RowSink<Float32Array[]> {
-  const parts = new Array<Float32Array>(texts);
-  return {
-    place: (index, rows) => {
-      parts[index] = rows;
-    },
-    finish: () => parts,
-  };
+/** Tells of each text's rows as they come, in memory that they share. */
+export function eventSink(place: RowSink<void>['place']): RowSink<void> {
+  return { place, finish: () => {} };
 }
 
 /** One matrix per text, with a row per token. */

@@ -6,7 +6,7 @@ import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { withCallerStack } from '../core/errors.js';
 import { textList } from '../core/validate.js';
 import { loadRepairing, type ModelLocation } from '../hub/index.js';
-import type { RuntimeStats } from '../runtime/index.js';
+import type { RuntimeStats, SharedRun } from '../runtime/index.js';
 import { allowTeam, DEFAULT_TOKEN_BUDGET, openLane, RuntimeMeter } from '../runtime/index.js';
 import { similarity } from '../vectors/distances.js';
 import type { Chunk, ChunkEmbeddings } from './chunking/chunk-embeddings.js';
@@ -34,7 +34,7 @@ import {
   type EncodePrecision,
   quantizeRows,
 } from './quantization.js';
-import { listSink, type RowSink, sinkFor } from './rows.js';
+import { eventSink, type RowSink, sinkFor } from './rows.js';
 import { type EncodedText, SmallCalls } from './small-calls.js';
 import { isStaticFolder } from './static-models.js';
 import { encodeStream } from './stream.js';
@@ -98,9 +98,13 @@ export class TextEmbedder implements Embedder {
       routeOf,
     };
     this.#tokens = new TokenCalls(lane, this.#settings);
-    const run = (texts: string[], plan: EncodePlan) => this.#runSmall(texts, plan);
     const { tokenBudget, maxQueue, cacheBytes } = model;
-    this.#small = new SmallCalls(run, { budget: tokenBudget, maxQueue, lane, cacheBytes });
+    this.#small = new SmallCalls((texts, plan, shared) => this.#runShared(texts, plan, shared), {
+      budget: tokenBudget,
+      maxQueue,
+      lane,
+      cacheBytes,
+    });
     this.#meter = new RuntimeMeter(tokenBudget);
   }
 
@@ -373,17 +377,25 @@ export class TextEmbedder implements Embedder {
   }
 
   /** Computes texts of several calls together. */
-  async #runSmall(texts: string[], plan: EncodePlan): Promise<EncodedText[]> {
-    const job = this.#job(texts, plan, listSink(texts.length));
-    const rows = await job.run();
-    return texts.map((_, i) => ({ rows: rows[i], tokens: job.lengths[i] }));
+  async #runShared(
+    texts: string[],
+    plan: EncodePlan,
+    { costLeft, settle }: SharedRun<EncodedText>,
+  ): Promise<void> {
+    const sink = eventSink((index, rows, tokens) => settle(index, { rows, tokens }));
+    await this.#job(texts, plan, sink, costLeft).run();
   }
 
-  #job<Result>(texts: string[], plan: EncodePlan, sink: RowSink<Result>): TextJob<Result> {
+  #job<Result>(
+    texts: string[],
+    plan: EncodePlan,
+    sink: RowSink<Result>,
+    sharedLeft?: () => number,
+  ): TextJob<Result> {
     const here = this.#lane.job?.(texts, plan, sink, this.#meter);
     if (here) return here;
     const head = this.#head(plan.truncation?.side);
-    return new EncodeJob(this.#lane, texts, plan, sink, head, this.#meter);
+    return new EncodeJob(this.#lane, texts, plan, sink, { head, meter: this.#meter, sharedLeft });
   }
 
   /** How much of a text is sent at first, if it is cut on `side`. */

@@ -20,7 +20,7 @@ export interface TextLane
     Lane<Loaded>,
     'closed' | 'size' | 'ready' | 'device' | 'health' | 'spread' | 'wait' | 'note' | 'close'
   > {
-  run<T>(task: (lane: TextLaneCalls) => Promise<T>, priority?: Priority): Promise<T>;
+  run<T>(task: (lane: TextLaneCalls) => Promise<T>, priority?: Priority, left?: () => number): Promise<T>;
   /** Computes a call where it is, if texts need not be sent anywhere; else an `EncodeJob` sends them. */
   job?<Result>(
     texts: readonly string[],

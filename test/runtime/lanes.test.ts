@@ -39,6 +39,19 @@ describe('several lanes', () => {
     for (let i = 0; i < 5; i++) expect((await who()).pid).toBe(free);
   });
 
+  it('give work to the one with the least left to do, as the tasks tell', async () => {
+    open({ count: 2 });
+    await lane.load();
+    const [first, second] = lane.pids;
+    let left = 5;
+    for (const work of [() => left, () => 3]) {
+      lane.run((handle) => handle.call('hang', null), 'interactive', work).catch(() => {});
+    }
+    expect((await who()).pid).toBe(second);
+    left = 2;
+    expect((await who()).pid).toBe(first);
+  });
+
   it('give none to one that is still being started while another is there', async () => {
     open({ count: 2 });
     await lane.load();

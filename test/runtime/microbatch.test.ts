@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { EmbedlaneError } from '#dist/core/errors.js';
-import { MicroBatcher, type Priority, type Submission } from '#dist/runtime/index.js';
+import { MicroBatcher, type SharedRun, type Submission } from '#dist/runtime/index.js';
 
-interface Started {
+interface Started extends Pick<SharedRun<string>, 'priority' | 'signal' | 'costLeft'> {
   group: string;
   texts: string[];
-  priority: Priority;
-  signal: AbortSignal;
+  /** Gives results of the texts at these places, and ends the run if these were the last. */
+  settle(...places: number[]): void;
   finish(): void;
   fail(error: Error): void;
 }
@@ -16,12 +16,19 @@ interface Started {
 function create(options = {}) {
   const runs: Started[] = [];
   const batcher = new MicroBatcher<string>(
-    (group, texts, priority, signal) =>
+    (group, texts, { settle: settleOne, ...run }) =>
       new Promise((resolve, reject) => {
-        const finish = () => resolve(texts.map((text) => `${group}:${text}`));
-        runs.push({ group, texts, priority, signal, finish, fail: reject });
+        const left = new Set(texts.keys());
+        const settle = (...places: number[]) => {
+          for (const place of places) {
+            settleOne(place, `${group}:${texts[place]}`);
+            left.delete(place);
+          }
+          if (left.size === 0) resolve();
+        };
+        runs.push({ group, texts, ...run, settle, finish: () => settle(...left), fail: reject });
       }),
-    { budget: 10, maxQueue: 100, runs: () => 2, onWait: () => () => {}, ...options },
+    { budget: 10, maxQueue: 100, lanes: () => 1, onWait: () => () => {}, ...options },
   );
   return { batcher, runs };
 }
@@ -43,28 +50,78 @@ describe('MicroBatcher', () => {
     expect(await Promise.all(calls)).toEqual([['g:a'], ['g:b'], ['g:c']]);
   });
 
-  it('collects while runs are in progress, up to the budget', async () => {
+  it('sends one run ahead, and then collects until there are results', async () => {
     const { batcher, runs } = create();
-    void batcher.submit('g', [text('first')]);
-    await turn();
-    void batcher.submit('g', [text('second')]);
-    await turn();
-    const names = Array.from({ length: 12 }, (_, i) => `w${i}`);
+    for (const name of ['first', 'second']) {
+      void batcher.submit('g', [text(name)]);
+      await turn();
+    }
+    const names = Array.from({ length: 14 }, (_, i) => `w${i}`);
     const waiting = names.map((name) => batcher.submit('g', [text(name)]));
     await turn();
-    expect(runs).toHaveLength(2);
-    expect(batcher.waiting).toBe(12);
-    expect(batcher.running).toBe(2);
+    expect(runs.map(({ texts }) => texts)).toEqual([['first'], ['second']]);
+    expect([batcher.waiting, batcher.running]).toEqual([14, 2]);
     runs[0].finish();
     await turn();
-    expect(runs[2].texts).toEqual(names.slice(0, 10));
-    runs[1].finish();
-    await turn();
-    expect(runs[3].texts).toEqual(names.slice(10));
-    runs[2].finish();
-    runs[3].finish();
+    expect(runs.slice(2).map(({ texts }) => texts)).toEqual([names.slice(0, 10), names.slice(10)]);
+    for (const run of runs) run.finish();
     expect((await Promise.all(waiting)).flat()).toEqual(names.map((name) => `g:${name}`));
     expect([batcher.waiting, batcher.running]).toEqual([0, 0]);
+  });
+
+  it('gives results as they come, and sends more to where they come from', async () => {
+    const { batcher, runs } = create();
+    const calls = Array.from({ length: 8 }, (_, i) => batcher.submit('g', [text(`t${i}`)]));
+    await turn();
+    void batcher.submit('g', [text('u')]);
+    await turn();
+    const later = ['x', 'y', 'z'].map((name) => batcher.submit('g', [text(name)]));
+    await turn();
+    expect(runs.map(({ texts }) => texts.length)).toEqual([8, 1]);
+    runs[0].settle(3, 7);
+    expect(await Promise.all([calls[3], calls[7]])).toEqual([['g:t3'], ['g:t7']]);
+    expect([runs[0].costLeft(), batcher.running]).toEqual([6, 7]);
+    await turn();
+    expect(runs[2].texts).toEqual(['x', 'y', 'z']);
+    for (const run of runs) run.finish();
+    expect(await Promise.all(later)).toEqual([['g:x'], ['g:y'], ['g:z']]);
+  });
+
+  it('does not send a little to lanes that have enough, and has no more than two budgets in each', async () => {
+    const { batcher, runs } = create();
+    const submit = (count: number, prefix: string) => {
+      for (let i = 0; i < count; i++) void batcher.submit('g', [text(`${prefix}${i}`)]);
+    };
+    submit(10, 'a');
+    await turn();
+    submit(10, 'b');
+    await turn();
+    submit(2, 'c');
+    runs[0].settle(0, 1, 2, 3);
+    await turn();
+    expect(runs).toHaveLength(2);
+    submit(20, 'd');
+    runs[0].settle(4);
+    await turn();
+    expect(runs.slice(2).map(({ texts }) => texts.length)).toEqual([10]);
+    runs[1].settle(0);
+    await turn();
+    expect(batcher.running).toBeGreaterThanOrEqual(20);
+    expect(runs).toHaveLength(3);
+    for (let i = 0; i < runs.length; i++) {
+      runs[i].finish();
+      await turn();
+    }
+    expect([batcher.waiting, batcher.running]).toEqual([0, 0]);
+  });
+
+  it('shares what comes at once among the lanes', async () => {
+    const { batcher, runs } = create({ lanes: () => 3 });
+    const calls = Array.from({ length: 9 }, (_, i) => batcher.submit('g', [text(`t${i}`)]));
+    await turn();
+    expect(runs.map(({ texts }) => texts.length)).toEqual([3, 3, 3]);
+    for (const run of runs) run.finish();
+    await Promise.all(calls);
   });
 
   it('keeps groups apart, and runs what is over the budget alone', async () => {
@@ -193,20 +250,73 @@ describe('MicroBatcher', () => {
     expect(await again).toEqual(['g:t0']);
   });
 
-  it('repeats a failed run text by text, so that a bad one harms nobody else', async () => {
+  it('does not let an urgent text wait until bulk runs have results', async () => {
+    const { batcher, runs } = create({ budget: 1 });
+    for (const name of ['a', 'b', 'c']) void batcher.submit('g', [text(name, { priority: 'bulk' })]);
+    await turn();
+    void batcher.submit('g', [text('urgent')]);
+    await turn();
+    expect(runs.map(({ texts }) => texts[0])).toEqual(['a', 'b', 'urgent']);
+    expect(runs[2].priority).toBe('interactive');
+  });
+
+  it('repeats the texts of a failed run one by one, with nothing else running, so that a bad one harms nobody else', async () => {
     const { batcher, runs } = create();
     const calls = ['a', 'bad', 'c'].map((name) => batcher.submit('g', [text(name)]));
-    const settled = Promise.allSettled(calls);
     await turn();
+    // Shares a lane with the bad one, and fails with it.
+    calls.push(batcher.submit('g', [text('beside')]));
+    await turn();
+    const settled = Promise.allSettled(calls);
+    runs[0].settle(0);
     runs[0].fail(new Error('poison'));
-    for (const name of ['a', 'bad', 'c']) {
+    await turn();
+    calls.push(batcher.submit('g', [text('later')]));
+    await turn();
+    // Not before all that ran with it has ended.
+    expect([runs.length, batcher.waiting]).toEqual([2, 3]);
+    runs[1].fail(new Error('poison'));
+    for (const name of ['bad', 'c', 'beside', 'later']) {
+      await turn();
       await turn();
       const run = runs.at(-1) as Started;
       expect(run.texts).toEqual([name]);
       if (name === 'bad') run.fail(new Error('poison'));
       else run.finish();
     }
-    expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    const states = ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'];
+    expect((await settled).map(({ status }) => status)).toEqual(states);
+    expect(await calls[4]).toEqual(['g:later']);
+    expect([batcher.waiting, batcher.running]).toEqual([0, 0]);
+  });
+
+  it('rejects a text that fails alone at once', async () => {
+    const { batcher, runs } = create();
+    const call = batcher.submit('g', [text('bad')]);
+    await turn();
+    runs[0].fail(new Error('poison'));
+    await expect(call).rejects.toThrow('poison');
+    await turn();
+    expect([runs.length, batcher.waiting, batcher.running]).toEqual([1, 0, 0]);
+  });
+
+  it('tells when texts wait for a lane, and when none does any more', async () => {
+    const told: string[] = [];
+    const onWait = () => {
+      told.push('wait');
+      return () => told.push('over');
+    };
+    const { batcher, runs } = create({ onWait });
+    void batcher.submit('g', [text('a')]);
+    await turn();
+    expect(told).toEqual([]);
+    void batcher.submit('g', [text('b')]);
+    await turn();
+    expect(told).toEqual(['wait']);
+    runs[0].finish();
+    await turn();
+    expect(told).toEqual(['wait', 'over']);
+    runs[1].finish();
   });
 
   it('rejects everything when closed', async () => {

@@ -59,7 +59,7 @@ class SteppedLane implements TextLaneCalls {
         this.characters += texts[place].length;
         left.shift();
         const rows = Uint32Array.of(place);
-        report({ rows, data: Float32Array.of(texts[place].length), lengths: rows, tokens: 1 });
+        report({ rows, data: Float32Array.of(texts[place].length), lengths: rows, tokens: 1, runs: 1 });
       }
       this.#tasks.shift();
       resolve({ unfinished: [] });
@@ -97,7 +97,8 @@ async function encode(texts: string[], speeds: number[]): Promise<Shared> {
     },
     finish: () => undefined,
   };
-  const encoding = new EncodeJob(lane, texts, {} as EncodePlan, sink, 5000, new RuntimeMeter(768)).run();
+  const settings = { head: 5000, meter: new RuntimeMeter(768) };
+  const encoding = new EncodeJob(lane, texts, {} as EncodePlan, sink, settings).run();
   let steps = 0;
   for (await turn(); lanes.some(({ windows }) => windows > 0); await turn()) {
     steps++;

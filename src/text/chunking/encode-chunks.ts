@@ -1,4 +1,5 @@
-import type { Embeddings } from '../../core/embeddings.js';
+import { concatFloats } from '../../core/concat.js';
+import { Embeddings } from '../../core/embeddings.js';
 import type { Spans } from '../lane/protocol.js';
 import type { EncodePlan } from '../options.js';
 import { type EncodePrecision, quantizeRows } from '../quantization.js';
@@ -102,10 +103,8 @@ async function lateChunks(
   const tokens = await target.embed(windows, { ...plan, spans }, sink);
   // Windows hold their chunks in order, each chunk once.
   const chunks = cuts.reduce((sum, cut) => sum + cut.chunks.length, 0);
-  const flat = matrixSink(chunks, dims);
-  let row = 0;
-  for (const part of sink.finish()) for (const vector of part) flat.place(row++, vector);
-  return { rows: flat.finish(), tokens };
+  const data = concatFloats(sink.finish().map((part) => part.data));
+  return { rows: new Embeddings(data, chunks, dims), tokens };
 }
 
 function rowWidth({ truncateDim }: EncodePlan, { dimensions }: ChunkTarget): number {

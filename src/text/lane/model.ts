@@ -7,6 +7,7 @@ import type { EncodedTexts } from './library-tokenizer.js';
 import { ModuleChain } from './modules/chain.js';
 import type { EmbedParams, EmbedResult, EmbedRows, Loaded, LoadParams, SkipParams } from './protocol.js';
 import { Route, type RowFormat } from './route.js';
+import { SharedRuns } from './shared-runs.js';
 import { type TokenSpan, tokenSpans } from './spans.js';
 import type { TextTokenizer } from './tokenizer.js';
 import { fullBatch } from './warm-up.js';
@@ -24,16 +25,28 @@ const WARM_UP: Omit<EmbedParams, 'route'> = {
   truncateDim: undefined,
   normalize: false,
   spans: undefined,
+  shared: false,
 };
 
 /** By how much batches of bulk jobs are smaller while queries come: each waits for the rest of one. */
 const HURRIED = 3;
+
+/** A window, tokenised. */
+interface Prepared extends EncodedTexts {
+  route: Route;
+  format: RowFormat;
+  /** Row of each sequence. */
+  indices: number[];
+  /** Spans of each row, if it is these that get vectors. */
+  parts: TokenSpan[][] | undefined;
+}
 
 /** A whole model inside a lane: every route of it, and the order in which its work is done. */
 export class TextModel {
   readonly #routes: readonly Route[];
   readonly #tokenBudget: number;
   readonly #scheduler = new BatchScheduler();
+  readonly #shared: SharedRuns;
   readonly #promptLengths = new Map<string, number>();
   /** Jobs with windows here, so that a cancellation also reaches those whose texts are in the tokenizer. */
   readonly #jobs = new Map<number, { windows: number; cancelled: boolean }>();
@@ -43,6 +56,7 @@ export class TextModel {
   private constructor(routes: readonly Route[], tokenBudget: number) {
     this.#routes = routes;
     this.#tokenBudget = tokenBudget;
+    this.#shared = new SharedRuns(this.#scheduler, tokenBudget, tokenBudget / HURRIED);
   }
 
   static async open(params: LoadParams): Promise<TextModel> {
@@ -96,11 +110,13 @@ export class TextModel {
     const skipped = new Set<number>();
     this.#skipped.set(params.window, skipped);
     try {
-      const preparation = this.#prepare(params, texts, skipped, report);
+      const preparation = this.#prepare(params, texts);
       if (params.priority === 'interactive') this.#scheduler.expect(preparation);
-      const { batches, unfinished } = await preparation;
+      const prepared = await preparation;
       if (job.cancelled) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
-      await this.#scheduler.run(params.job, batches, params.priority);
+      if (params.shared) await this.#embedShared(params, prepared, skipped, report);
+      else await this.#scheduler.run(params.job, this.#batches(prepared, skipped, report), params.priority);
+      const { unfinished } = prepared;
       return { unfinished };
     } finally {
       this.#skipped.delete(params.window);
@@ -114,6 +130,7 @@ export class TextModel {
     const job = this.#jobs.get(id);
     if (job) job.cancelled = true;
     this.#scheduler.cancel(id);
+    this.#shared.cancel(id);
   }
 
   /** Leaves out what has not started of these texts. */
@@ -122,18 +139,20 @@ export class TextModel {
     for (const text of texts) skipped?.add(text);
   }
 
-  /** Tokenises a window and forms its batches. */
-  async #prepare(
-    params: EmbedParams,
-    texts: string[],
-    skipped: ReadonlySet<number>,
-    report: (rows: EmbedRows) => void,
-  ) {
+  async #prepare(params: EmbedParams, texts: string[]): Promise<Prepared> {
     const { prompt, output, truncateDim, normalize } = params;
     const route = this.#routes[params.route];
     const excluded = route.includesPrompt ? 0 : await this.#promptLength(params.route, prompt);
     const format: RowFormat = { output, truncateDim, normalize, excluded };
-    const { sequences, indices, parts, unfinished } = await this.#tokenize(params, texts);
+    return { route, format, ...(await this.#tokenize(params, texts)) };
+  }
+
+  /** Runs of a window by itself. */
+  #batches(
+    { route, format, sequences, indices, parts }: Prepared,
+    skipped: ReadonlySet<number>,
+    report: (rows: EmbedRows) => void,
+  ): Batch[] {
     const lengths = sequences.map(({ ids }) => ids.length);
     const run = async (all: Uint32Array) => {
       const members = all.filter((member) => !skipped.has(indices[member]));
@@ -148,12 +167,31 @@ export class TextModel {
           )
         : await route.embed(batch, format);
       const own = Uint32Array.from(batch, ({ ids }) => ids.length);
-      report({ rows, data, lengths: own, tokens: batch.length * batch[0].ids.length });
+      report({ rows, data, lengths: own, tokens: batch.length * batch[0].ids.length, runs: 1 });
     };
-    const batches = formBatches(lengths, this.#tokenBudget).map((members) =>
+    return formBatches(lengths, this.#tokenBudget).map((members) =>
       divisible(members, lengths[members[0]], this.#tokenBudget / HURRIED, run),
     );
-    return { batches, unfinished };
+  }
+
+  /** Runs of a window with texts of other calls. */
+  #embedShared(
+    { job, priority, route: routeIndex }: EmbedParams,
+    { route, format, sequences, indices }: Prepared,
+    skipped: ReadonlySet<number>,
+    report: (rows: EmbedRows) => void,
+  ): Promise<void> {
+    return this.#shared.embed({
+      job,
+      priority,
+      kind: JSON.stringify([routeIndex, format]),
+      sequences,
+      indices,
+      skipped,
+      run: (batch) => route.embed(batch, format),
+      vectors: ({ ids }) => (format.output === 'token' ? ids.length : 1),
+      report,
+    });
   }
 
   /**

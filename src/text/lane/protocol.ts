@@ -85,6 +85,8 @@ export interface EmbedParams {
   normalize: boolean;
   /** Of each text. With these, a row for each span instead of one for each text. */
   spans: Spans[] | undefined;
+  /** Whether its runs may have texts of other calls that are shared too; not with spans. */
+  shared: boolean;
 }
 
 /** Finished texts, `rows` of the window. `data` is row-major: one row per text, token or span. */
@@ -95,6 +97,8 @@ export interface EmbedRows {
   lengths: Uint32Array;
   /** Tokens that the model was run on for these rows, padding included. */
   tokens: number;
+  /** 1, or 0 if another call that shares the run tells of it. */
+  runs: number;
 }
 
 export interface EmbedResult {
