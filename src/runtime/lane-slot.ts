@@ -75,15 +75,17 @@ export class LaneSlot<Loaded> {
     return this.#busy(async () => (await this.#running(background)).loaded);
   }
 
-  /** See `Lane.run`. */
+  /**
+   * See `Lane.run`.
+   *
+   * @param left a function of this task's own
+   */
   async run<T>(task: (handle: LaneHandle) => Promise<T>, left: WorkLeft): Promise<T> {
-    // One of its own: several tasks may measure theirs by the same function.
-    const ownLeft = () => left();
-    this.#tasks.add(ownLeft);
+    this.#tasks.add(left);
     try {
       return await this.#busy(() => this.#attempt(task));
     } finally {
-      this.#tasks.delete(ownLeft);
+      this.#tasks.delete(left);
     }
   }
 

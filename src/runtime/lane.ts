@@ -32,8 +32,8 @@ export class Lane<Loaded> {
   #allowed: () => boolean = () => false;
   #starting = false;
   #closed = false;
-  /** Interactive tasks under way. */
-  #urgent = 0;
+  /** What is left of the interactive tasks under way: of one whose results are there, nothing, until its lane says that it has ended. */
+  readonly #urgent = new Set<WorkLeft>();
   readonly #backlog = new Backlog(() => void this.#startTeam());
   /** Called when there are more lanes. */
   readonly #onGrown = new Set<() => void>();
@@ -122,13 +122,14 @@ export class Lane<Loaded> {
     priority: Priority = 'interactive',
     left: WorkLeft = () => 1,
   ): Promise<T> {
-    const urgent = priority === 'interactive' ? 1 : 0;
     const slot = this.#choose(priority);
-    this.#urgent += urgent;
+    // One of its own: several tasks may measure theirs by the same function.
+    const ownLeft = () => left();
+    if (priority === 'interactive') this.#urgent.add(ownLeft);
     try {
-      return await slot.run(task, left);
+      return await slot.run(task, ownLeft);
     } finally {
-      this.#urgent -= urgent;
+      this.#urgent.delete(ownLeft);
     }
   }
 
@@ -190,7 +191,7 @@ export class Lane<Loaded> {
   #choose(priority: Priority): LaneSlot<Loaded> {
     const [first] = this.#slots;
     if (this.#grown) {
-      const alone = priority === 'interactive' && this.#urgent === 0;
+      const alone = priority === 'interactive' && [...this.#urgent].every((left) => left() === 0);
       return alone && first.ready ? first : freest(this.#team);
     }
     const ready = this.#all.filter((slot) => slot.ready);

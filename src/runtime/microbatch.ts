@@ -332,7 +332,8 @@ export class MicroBatcher<Result> {
     }
   }
 
-  #compute({ entries, left, stop }: Run<Result>): Promise<void> {
+  #compute(run: Run<Result>): Promise<void> {
+    const { entries, left, stop } = run;
     const [{ group, priority }] = entries;
     const texts = entries.map(({ text }) => text);
     return this.#run(group, texts, {
@@ -342,6 +343,8 @@ export class MicroBatcher<Result> {
       settle: (index, result) => {
         const entry = entries[index];
         if (!left.delete(entry)) return;
+        // What is left to hear of it is only that it has ended.
+        if (left.size === 0) this.#runs.delete(run);
         this.#settle(entry, (waiter) => waiter.resolve(result));
         this.#moved = true;
         if (this.waiting > 0) this.#schedule();

@@ -149,6 +149,18 @@ describe('a team', () => {
     const { pid: first } = await lane.load();
     await grow();
     for (let i = 0; i < 5; i++) expect((await who()).pid).toBe(first);
+    // One that has its results is not under way any more, even if its lane has yet to say that it has ended.
+    const ending = lane.run(
+      (handle) => handle.call('hang', null),
+      'interactive',
+      () => 0,
+    );
+    ending.catch(() => {});
+    const next = lane.run((handle) => Promise.resolve(handle.pid));
+    expect(await next).toBe(first);
+    const working = lane.run((handle) => handle.call('hang', null));
+    working.catch(() => {});
+    expect((await who()).pid).not.toBe(first);
   });
 
   it('is not started where there is no room', async () => {
