@@ -1,8 +1,8 @@
 import { abortError } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
+import { type Priority, type Queued, TextQueue } from './text-queue.js';
 
-/** How urgent a text is: a person waits for it, or a job that has many more. */
-export type Priority = 'interactive' | 'bulk';
+export type { Priority } from './text-queue.js';
 
 export interface MicroBatchOptions {
   /** Most that the texts of one run may cost together; a text that costs more is run alone. */
@@ -41,13 +41,8 @@ interface Waiter<Result> {
 }
 
 /** A text that waits or runs, for all who asked for it. */
-interface Entry<Result> {
-  group: string;
+interface Entry<Result> extends Queued {
   text: string;
-  cost: number;
-  priority: Priority;
-  /** Turn of the pump at which it came. */
-  since: number;
   waiters: Set<Waiter<Result>>;
   run: Run<Result> | undefined;
 }
@@ -60,9 +55,6 @@ interface Run<Result> {
   /** Whether nothing else ran at any time: then what fails is its own fault. */
   alone: boolean;
 }
-
-/** A bulk text that has seen so many runs start before it goes first, whatever else waits. */
-const PATIENCE = 8;
 
 /** Runs that each lane may have: one that it computes, and one that it begins without waiting for this program. */
 const RUNS_PER_LANE = 2;
@@ -89,8 +81,7 @@ const WORTHWHILE = 1 / 4;
 export class MicroBatcher<Result> {
   readonly #run: RunTexts<Result>;
   readonly #options: MicroBatchOptions;
-  /** Waiting texts, oldest first. */
-  readonly #queues: Record<Priority, Set<Entry<Result>>> = { interactive: new Set(), bulk: new Set() };
+  readonly #queue = new TextQueue<Entry<Result>>();
   /** Texts of failed runs. */
   readonly #suspects: Entry<Result>[] = [];
   /** Whether one of them runs. */
@@ -98,7 +89,6 @@ export class MicroBatcher<Result> {
   /** Waiting and running texts by group and text. */
   readonly #known = new Map<string, Map<string, Entry<Result>>>();
   readonly #runs = new Set<Run<Result>>();
-  #turn = 0;
   #scheduled = false;
   /** Whether a lane has had results since texts were last sent. */
   #moved = false;
@@ -112,7 +102,7 @@ export class MicroBatcher<Result> {
 
   /** Texts that have not been started. */
   get waiting(): number {
-    return this.#queues.interactive.size + this.#queues.bulk.size + this.#suspects.length;
+    return this.#queue.size + this.#suspects.length;
   }
 
   /** Texts in the model or on their way. */
@@ -169,7 +159,7 @@ export class MicroBatcher<Result> {
     for (const { stop } of this.#runs) stop.abort();
     for (const alike of this.#known.values())
       for (const entry of alike.values()) this.#settle(entry, (waiter) => waiter.reject(error));
-    for (const queue of Object.values(this.#queues)) queue.clear();
+    this.#queue.clear();
     this.#suspects.length = 0;
     this.#stopWaiting();
   }
@@ -184,10 +174,7 @@ export class MicroBatcher<Result> {
     if (known) {
       this.#shared++;
       // Whoever is in a hurry hurries it along for all.
-      if (known.priority === 'bulk' && priority === 'interactive' && this.#queues.bulk.delete(known)) {
-        known.priority = priority;
-        this.#queues.interactive.add(known);
-      }
+      if (priority === 'interactive') this.#queue.hurry(known);
       return known;
     }
     const entry: Entry<Result> = {
@@ -195,12 +182,12 @@ export class MicroBatcher<Result> {
       text,
       cost,
       priority,
-      since: this.#turn,
+      since: this.#queue.turn,
       waiters: new Set(),
       run: undefined,
     };
     alike.set(text, entry);
-    this.#queues[priority].add(entry);
+    this.#queue.add(entry);
     this.#schedule();
     return entry;
   }
@@ -208,7 +195,7 @@ export class MicroBatcher<Result> {
   /** Nobody wants it any more: takes it from the queue, or stops its run if nobody wants any of that. */
   #abandon(entry: Entry<Result>): void {
     this.#forget(entry);
-    this.#queues[entry.priority].delete(entry);
+    this.#queue.delete(entry);
     const { run } = entry;
     if (run?.entries.every(({ waiters }) => waiters.size === 0)) run.stop.abort();
   }
@@ -225,12 +212,7 @@ export class MicroBatcher<Result> {
 
   #pump(): void {
     this.#repeatOne();
-    while (this.#hasRoom()) {
-      const entries = this.#take();
-      if (entries.length === 0) break;
-      this.#turn++;
-      void this.#start(entries);
-    }
+    while (this.#queue.size > 0 && this.#hasRoom()) void this.#start(this.#queue.take(this.#share()));
     this.#moved = false;
     if (this.waiting > 0 || this.#runs.size > this.#options.lanes()) this.#waited ??= this.#options.onWait();
     else this.#stopWaiting();
@@ -249,12 +231,13 @@ export class MicroBatcher<Result> {
     if (!this.#moved) return false;
     const running = this.#runningCost();
     if (running >= lanes * MOST_PER_LANE * budget) return false;
-    return running < lanes * LITTLE_PER_LANE * budget || this.#waits(WORTHWHILE * budget);
+    const worthwhile = WORTHWHILE * budget;
+    return running < lanes * LITTLE_PER_LANE * budget || this.#queue.cost(worthwhile) >= worthwhile;
   }
 
   /** Runs that what waits would come after: lanes compute interactive texts first. */
   #runsBefore(): number {
-    if (this.#queues.interactive.size === 0) return this.#runs.size;
+    if (!this.#queue.urgent) return this.#runs.size;
     let count = 0;
     for (const { entries } of this.#runs) if (entries[0].priority === 'interactive') count++;
     return count;
@@ -266,49 +249,12 @@ export class MicroBatcher<Result> {
     return cost;
   }
 
-  /** Whether texts that cost so much wait. */
-  #waits(cost: number): boolean {
-    let sum = 0;
-    for (const queue of Object.values(this.#queues))
-      for (const entry of queue) {
-        sum += entry.cost;
-        if (sum >= cost) return true;
-      }
-    return false;
-  }
-
   /** Most that a run may cost for every lane to have as much as the others. */
   #share(): number {
     const { budget } = this.#options;
     const lanes = this.#options.lanes();
-    let all = this.#runningCost();
-    for (const queue of Object.values(this.#queues))
-      for (const { cost } of queue) {
-        if (all >= lanes * budget) return budget;
-        all += cost;
-      }
+    const all = this.#runningCost() + this.#queue.cost(lanes * budget);
     return Math.min(budget, Math.ceil(all / lanes));
-  }
-
-  /** The texts of the next run: the group of whichever text is first, within the budget and a lane's share. */
-  #take(): Entry<Result>[] {
-    const { interactive, bulk } = this.#queues;
-    const [oldest] = bulk;
-    const impatient = oldest !== undefined && this.#turn - oldest.since >= PATIENCE;
-    const order = impatient ? [bulk, interactive] : [interactive, bulk];
-    const most = this.#share();
-    const taken: Entry<Result>[] = [];
-    let cost = 0;
-    for (const queue of order) {
-      for (const entry of queue) {
-        if (taken.length > 0 && entry.group !== taken[0].group) continue;
-        if (taken.length > 0 && cost + entry.cost > most) return taken;
-        queue.delete(entry);
-        taken.push(entry);
-        cost += entry.cost;
-      }
-    }
-    return taken;
   }
 
   async #start(entries: Entry<Result>[]): Promise<void> {
