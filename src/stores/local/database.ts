@@ -115,7 +115,7 @@ export class RecordDatabase {
       if (last !== undefined) this.#blocks.cover(last.row + 1);
       return replaced;
     });
-    this.#columns?.apply(records, removed);
+    this.#updateColumns(records, removed);
     return removed;
   }
 
@@ -127,7 +127,7 @@ export class RecordDatabase {
       this.#prepare('UPDATE collection SET records = records - ?').run(rows.length);
       return rows;
     });
-    this.#columns?.apply([], removed);
+    this.#updateColumns([], removed);
     return removed;
   }
 
@@ -214,6 +214,15 @@ export class RecordDatabase {
     });
   }
 
+  /** After the commit, when nothing may fail any more: what cannot be kept up to date is read again. */
+  #updateColumns(added: readonly RowRecord[], removed: readonly number[]): void {
+    try {
+      this.#columns?.apply(added, removed);
+    } catch {
+      this.#columns = undefined;
+    }
+  }
+
   /** The columns, unless another process has changed the records since they were read. */
   #current(): Columns {
     const version = this.version();
@@ -275,6 +284,8 @@ export class RecordDatabase {
         this.#db.exec('COMMIT');
         return result;
       } catch (error) {
+        // A commit that fails may have been one.
+        this.#columns = undefined;
         if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
         throw error;
       }

@@ -80,13 +80,19 @@ export class LocalEngine implements StoreEngine {
         document,
         metadata,
       }));
+      let replaced: number[];
       try {
         await index.flush();
-        index.remove(await opened.change((database) => database.call('write', rows)));
+        replaced = await opened.change((database) => database.call('write', rows));
       } catch (error) {
-        index.remove(rows.map(({ row }) => row));
+        await dropUnnamed(
+          opened,
+          index,
+          rows.map(({ row }) => row),
+        );
         throw error;
       }
+      index.remove(replaced);
       await tidy(opened, index);
     });
   }
@@ -276,6 +282,23 @@ function rowsLike(data: Float32Array | Uint8Array, rows: number, { dims, dtype }
 
 function stored(values: Float32Array, { dtype }: CollectionInfo): StoreVector {
   return dtype === 'b1' ? packSigns(values) : values;
+}
+
+/**
+ * Takes rows from the index that the database does not name, after a change of which nobody knows how far it came. If the
+ * database does not say, they stay: those that it does not name are dropped when the store is next opened, but without
+ * one that it names the store would be damaged.
+ */
+async function dropUnnamed(
+  { database }: OpenedCollection,
+  index: FlatIndex,
+  rows: readonly number[],
+): Promise<void> {
+  const nothing = { document: false, metadata: false, vector: false };
+  const records = await database.call('byRows', rows, nothing).catch(() => undefined);
+  if (records === undefined) return;
+  const named = new Set(records.map(({ row }) => row));
+  index.remove(rows.filter((row) => !named.has(row)));
 }
 
 async function tidy({ database }: OpenedCollection, index: FlatIndex): Promise<void> {

@@ -182,6 +182,10 @@ export class OpenedCollection {
       const removed = await ask(this.database);
       for (const row of removed) this.#ids.delete(row);
       return removed;
+    } catch (error) {
+      // It may have let go of rows nevertheless.
+      this.#ids.clear();
+      throw error;
     } finally {
       this.#isChanging = false;
     }
