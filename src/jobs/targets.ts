@@ -1,4 +1,6 @@
+import { throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
+import { Interruptible } from '../core/interruptible.js';
 import { openStore, type StoreEmbedder, type VectorStore } from '../stores/index.js';
 import { TextEmbedder } from '../text/index.js';
 import type { JobSpec } from './types.js';
@@ -14,6 +16,7 @@ const IDLE = 10_000;
 
 interface Target {
   readonly opened: Promise<{ store: VectorStore; model: JobEmbedder }>;
+  isOpening: boolean;
   users: number;
   timer?: NodeJS.Timeout;
 }
@@ -21,65 +24,91 @@ interface Target {
 /** The stores that a worker writes to, each with the model that embeds for it: open while there are shards for it. */
 export class Targets {
   readonly #open = new Map<string, Target>();
+  /** Those that are being closed: a local store is locked until it is. */
+  readonly #ending = new Map<string, Promise<void>>();
   readonly #load: LoadModel;
 
   constructor(load: LoadModel | undefined) {
     this.#load = load ?? ((model, dtype) => TextEmbedder.load(model, { dtype }));
   }
 
+  /** @throws {EmbedlaneError} `ERR_ABORTED`, also while the model is being loaded */
   async use<T>(spec: JobSpec, signal: AbortSignal, work: (store: VectorStore) => Promise<T>): Promise<T> {
+    throwIfAborted(signal);
     const url = storeUrl(spec.store);
     const key = JSON.stringify([url, spec.model, spec.dtype]);
-    let target = this.#open.get(key);
-    if (target === undefined) {
-      target = { opened: this.#make(url, spec), users: 0 };
-      this.#open.set(key, target);
-    }
+    const target = this.#open.get(key) ?? this.#begin(key, url, spec);
     clearTimeout(target.timer);
     target.users++;
     try {
-      const { store, model } = await target.opened;
+      const { store, model } = await new Interruptible().run(signal, () => target.opened);
       await store.create({ dims: model.dimensions, ...defined(spec.collection), signal });
       return await work(store);
     } finally {
-      const left = target;
-      left.users--;
-      const failed = await left.opened.then(
-        () => false,
-        () => true,
-      );
-      // Several may have come here at once, each as the last: only one may close it.
-      clearTimeout(left.timer);
-      if (failed && this.#open.get(key) === left) this.#open.delete(key);
-      else if (left.users === 0) left.timer = setTimeout(() => void this.#close(key, left), IDLE).unref();
+      target.users--;
+      if (target.users === 0 && this.#open.get(key) === target) {
+        target.timer = setTimeout(() => void this.#close(key, target), IDLE).unref();
+      }
     }
   }
 
+  /** Closes all; what is still being opened as soon as it is, without waiting for that. */
   async close(): Promise<void> {
-    await Promise.all(Array.from(this.#open, ([key, target]) => this.#close(key, target)));
+    await Promise.all(
+      Array.from(this.#open, ([key, target]) => {
+        const closed = this.#close(key, target);
+        return target.isOpening ? undefined : closed;
+      }),
+    );
   }
 
-  async #make(url: string, { model: name, dtype }: JobSpec) {
+  #begin(key: string, url: string, spec: JobSpec): Target {
+    const opened = this.#make(url, spec, this.#ending.get(key));
+    const target: Target = { opened, isOpening: true, users: 0 };
+    this.#open.set(key, target);
+    const over = (isOpen: boolean) => {
+      target.isOpening = false;
+      if (!isOpen && this.#open.get(key) === target) this.#open.delete(key);
+    };
+    opened.then(
+      () => over(true),
+      () => over(false),
+    );
+    return target;
+  }
+
+  async #make(url: string, { model: name, dtype }: JobSpec, before: Promise<void> | undefined) {
+    await before;
     const model = await this.#load(name, dtype);
     try {
       return { store: await openStore(url, { embedder: model }), model };
     } catch (error) {
-      await model.close?.();
+      await quietly(async () => model.close?.());
       throw error;
     }
   }
 
-  async #close(key: string, target: Target): Promise<void> {
+  #close(key: string, target: Target): Promise<void> {
     clearTimeout(target.timer);
     if (this.#open.get(key) === target) this.#open.delete(key);
-    try {
-      const { store, model } = await target.opened;
-      await store.close();
-      await model.close?.();
-    } catch {
-      // What could not be opened needs no closing, and a server that is gone has closed already.
-    }
+    const ended = this.#end(target).finally(() => {
+      if (this.#ending.get(key) === ended) this.#ending.delete(key);
+    });
+    this.#ending.set(key, ended);
+    return ended;
   }
+
+  async #end({ opened }: Target): Promise<void> {
+    // What could not be opened needs no closing.
+    const target = await opened.catch(() => undefined);
+    await quietly(async () => target?.store.close());
+    await quietly(async () => target?.model.close?.());
+  }
+}
+
+/** Closes what may fail to: a server that is gone has closed already. */
+async function quietly(close: () => Promise<void>): Promise<void> {
+  await close().catch(() => {});
 }
 
 function storeUrl(store: string): string {
