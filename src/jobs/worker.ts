@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { EmbedlaneError } from '../core/errors.js';
+import { Interruptible } from '../core/interruptible.js';
 import { integer, optionalFunction, optionalString, optionsObject } from '../core/validate.js';
 import { doShard } from './do-shard.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
@@ -55,7 +57,7 @@ const GOODBYE = 2000;
  */
 export class JobWorker implements AsyncDisposable {
   readonly #packages: Packages;
-  readonly #worker: Worker<ShardTask>;
+  readonly #worker: LeavableWorker;
   readonly #redis: Redis;
   readonly #ledger: Ledger;
   readonly #targets: Targets;
@@ -66,6 +68,7 @@ export class JobWorker implements AsyncDisposable {
   readonly #onEvent: (event: WorkerEvent) => void;
   /** Fires when shards are to be given back. */
   readonly #giveBack = new AbortController();
+  readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
 
   /**
@@ -107,7 +110,7 @@ export class JobWorker implements AsyncDisposable {
     this.#targets = new Targets(loadModel);
     this.#root = root === undefined ? undefined : resolve(root);
     this.#onEvent = onEvent ?? (() => {});
-    this.#worker = new loaded.bullmq.Worker<ShardTask>(QUEUE, (job, token) => this.#process(job, token), {
+    this.#worker = new (leavable(loaded))(QUEUE, (job, token) => this.#process(job, token), {
       connection: redis,
       prefix,
       concurrency,
@@ -128,12 +131,17 @@ export class JobWorker implements AsyncDisposable {
     const { prefix } = this.#worker.opts as { prefix: string };
     const queue = new this.#packages.bullmq.Queue(QUEUE, { connection: this.#redis, prefix });
     queue.on('error', () => {});
+    const { signal } = this.#closing;
     try {
-      while (this.#closed === undefined) {
-        const counts = await asking(() => queue.getJobCounts('wait', 'active', 'delayed', 'prioritized'));
+      while (!signal.aborted) {
+        const ask = () => asking(() => queue.getJobCounts('wait', 'active', 'delayed', 'prioritized'));
+        const counts = await new Interruptible().run(signal, ask);
         if (Object.values(counts).every((count) => count === 0)) return;
-        await new Promise((resolve) => setTimeout(resolve, poll));
+        await delay(poll, undefined, { signal });
       }
+    } catch (error) {
+      // Neither the pause nor a question to a Redis that is gone outlasts the worker.
+      if (!signal.aborted) throw error;
     } finally {
       // It leaves the connection, which is the worker's, and takes its listeners off it.
       void queue.close().catch(() => {});
@@ -148,6 +156,7 @@ export class JobWorker implements AsyncDisposable {
   async close(options?: { grace?: number }): Promise<void> {
     const known = optionsObject('options', options, ['grace']);
     const grace = integer('options.grace', known.grace ?? 20_000, 0, 2 ** 31 - 1);
+    this.#closing.abort();
     this.#closed ??= this.#end();
     if (!this.#giveBack.signal.aborted) {
       const timer = setTimeout(() => this.#giveBack.abort(), grace);
@@ -169,9 +178,13 @@ export class JobWorker implements AsyncDisposable {
         once: true,
       });
     });
-    await Promise.race([ended, given]);
-    await this.#targets.close();
-    this.#redis.disconnect();
+    try {
+      await Promise.race([ended, given]);
+    } finally {
+      await this.#targets.close();
+      await this.#worker.leave();
+      this.#redis.disconnect();
+    }
   }
 
   async #process(task: Job<ShardTask>, token: string | undefined): Promise<void> {
@@ -265,6 +278,21 @@ export class JobWorker implements AsyncDisposable {
 /** Whether a job was cancelled or removed, so that nobody waits for its shards. */
 function isOver(state: LedgerEntry['state'] | undefined): boolean {
   return state === undefined || state === 'cancelled';
+}
+
+type LeavableWorker = Worker<ShardTask> & { leave(): Promise<void> };
+
+/**
+ * BullMQ's worker, which can also be left when it does not end, because Redis is gone or a shard does not: its timers
+ * (that it lives, and whether others do) would keep the program alive.
+ */
+function leavable({ bullmq }: Packages) {
+  return class extends bullmq.Worker<ShardTask> {
+    async leave(): Promise<void> {
+      await this.pause(true);
+      await this.lockManager.close();
+    }
+  };
 }
 
 /** Doubles from the job's first pause on, with a quarter of chance, so that workers do not come back all at once. */

@@ -25,6 +25,15 @@ export const fake = {
   },
 };
 
+/** A promise that is settled from outside. */
+export function later<T = void>() {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
 /** A queue on a Redis of its own, and a folder with files to embed. */
 export class JobSite {
   readonly redis = redisServer();
@@ -50,16 +59,26 @@ export class JobSite {
     return name;
   }
 
+  /** Asks Redis itself. */
+  async ask<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.url);
+    try {
+      return await work(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
   /** As if so much time had passed that the shards of workers which were killed may be taken over. */
   async takeOver(): Promise<void> {
-    const redis = new Redis(this.url);
     const queue = 'embedlane:shards';
-    for (const task of await redis.lrange(`${queue}:active`, 0, -1)) {
-      await redis.del(`${queue}:${task}:lock`);
-      await redis.sadd(`${queue}:stalled`, task);
-    }
-    await redis.del(`${queue}:stalled-check`);
-    redis.disconnect();
+    await this.ask(async (redis) => {
+      for (const task of await redis.lrange(`${queue}:active`, 0, -1)) {
+        await redis.del(`${queue}:${task}:lock`);
+        await redis.sadd(`${queue}:stalled`, task);
+      }
+      await redis.del(`${queue}:stalled-check`);
+    });
   }
 
   /** Does everything in the queue with the fake model. */
