@@ -71,18 +71,17 @@ export class JobQueue implements AsyncDisposable {
       request.id === undefined ? (isRows ? randomUUID() : idOf(spec)) : jobId('request.id', request.id);
     const signal = optionalSignal('request.signal', request.signal);
     const onProgress = optionalFunction('request.onProgress', request.onProgress);
-    const existing = await this.#ledger.read(id);
-    if (existing) requireSame(id, existing, spec, isRows);
-    await this.#ledger.open(id, spec);
+    const opened = await this.#ledger.open(id, spec, isRows);
+    if (opened === undefined) throw idIsTaken(id, isRows);
     try {
       const parts = request.records ? packRecords(request.records, spec, signal) : cutInputs(spec);
-      await this.#submitShards(id, spec, existing, parts, { signal, onProgress });
+      await this.#submitShards({ id, spec, ...opened }, parts, { signal, onProgress });
     } catch (error) {
       // Rows cannot be submitted a second time: nothing could go on with what there is of them.
-      if (isRows) await this.cancel(id, { remove: true }).catch(() => {});
+      if (isRows) await this.#cancel(id, opened.run, true).catch(() => {});
       throw error;
     }
-    if (existing) await this.retry(id);
+    if (opened.isKnown) await this.retry(id);
     return this.status(id);
   }
 
@@ -126,33 +125,36 @@ export class JobQueue implements AsyncDisposable {
   async cancel(id: string, options?: { remove?: boolean }): Promise<void> {
     const known = optionsObject('options', options, ['remove']);
     const remove = optionalBoolean('options.remove', known.remove) ?? false;
-    const { shards } = await this.#entry(id);
-    await this.#ledger.setState(id, 'cancelled');
+    const { run } = await this.#entry(id);
+    await this.#cancel(id, run, remove);
+  }
+
+  /** One run: whoever has submitted the job again since means another. */
+  async #cancel(id: string, run: string, remove: boolean): Promise<void> {
+    const shards = (await this.#ledger.cancel(id, run)) ?? 0;
     for (let first = 0; first < shards; first += CHUNK) {
       const count = Math.min(CHUNK, shards - first);
-      const names = Array.from({ length: count }, (_, i) => shardName(id, first + i));
+      const names = Array.from({ length: count }, (_, i) => shardName(id, first + i, run));
       await asking(() => Promise.all(names.map((name) => this.#queue.remove(name))));
     }
-    if (remove) await this.#ledger.remove(id);
+    if (remove) await this.#ledger.remove(id, run);
   }
 
   /**
    * Queues the shards that have failed again.
    *
-   * @returns how many there were
+   * @returns how many are queued
    */
   async retry(id: string): Promise<number> {
-    await this.#entry(id);
-    const failed = await this.#ledger.failedShards(id);
-    for (const shard of failed) {
-      const job = await asking(() => this.#queue.getJob(shardName(id, shard)));
-      await this.#ledger.forgive(id, shard);
-      // One that is waiting already has been asked for twice.
-      await asking(async () => {
-        if (await job?.isFailed()) await job?.retry('failed', { resetAttemptsMade: true });
-      });
+    const { run } = await this.#entry(id);
+    let queued = 0;
+    for (const shard of await this.#ledger.failedShards(id)) {
+      const who = await this.#ledger.retry(id, shard);
+      if (who === undefined || !(await asking(() => this.#queueAgain(shardName(id, shard, run))))) continue;
+      await this.#ledger.forgive(id, shard, who);
+      queued++;
     }
-    return failed.length;
+    return queued;
   }
 
   /** Ends the connection; jobs and workers go on. */
@@ -168,35 +170,55 @@ export class JobQueue implements AsyncDisposable {
   async #entry(id: string): Promise<LedgerEntry> {
     const entry = await this.#ledger.read(jobId('id', id));
     if (entry) return entry;
-    throw new EmbedlaneError('ERR_NOT_FOUND', `Expected a job but there is none with the id ${id}`);
+    throw noJob(id);
+  }
+
+  /**
+   * Queues a shard again that has failed.
+   *
+   * @returns whether it waits in the queue, though somebody else may have seen to that; not if a worker is at it, which
+   * may have noted its failure and not told the queue yet
+   */
+  async #queueAgain(name: string): Promise<boolean> {
+    const task = await this.#queue.getJob(name);
+    if (task === undefined) return false;
+    let state = await task.getState();
+    if (state === 'failed') {
+      try {
+        await task.retry('failed', { resetAttemptsMade: true });
+        return true;
+      } catch (error) {
+        state = await task.getState();
+        if (state === 'failed') throw error;
+      }
+    }
+    return QUEUED.has(state);
   }
 
   async #submitShards(
-    id: string,
-    spec: JobSpec,
-    existing: LedgerEntry | undefined,
+    job: OpenJob,
     parts: AsyncIterable<Shard>,
     { signal, onProgress }: Pick<JobRequest, 'signal' | 'onProgress'>,
   ): Promise<void> {
     let [shards, items] = [0, 0];
     const chunk: Shard[] = [];
     let bytes = 0;
+    const grow = async (state?: 'running') => {
+      if (await this.#ledger.grow(job.id, job.run, { shards, items }, state)) return;
+      throw new EmbedlaneError('ERR_ABORTED', `The job ${job.id} was cancelled`);
+    };
     const flush = async () => {
       throwIfAborted(signal);
-      if ((await this.#ledger.state(id)) !== 'submitting') {
-        throw new EmbedlaneError('ERR_ABORTED', `The job ${id} was cancelled`);
-      }
-      await this.#add(id, spec, shards, chunk, existing !== undefined);
+      const first = shards;
       shards += chunk.length;
       for (const part of chunk) items += part.items;
-      // After a cancelled or failed run the whole size is known already.
-      await this.#ledger.setSize(id, {
-        shards: Math.max(shards, existing?.shards ?? 0),
-        items: Math.max(items, existing?.items ?? 0),
-      });
+      // Before they are queued: so many are taken out of the queue if it is cancelled.
+      await grow();
+      await this.#add(job, first, chunk);
       chunk.length = 0;
       bytes = 0;
-      onProgress?.({ completed: items, total: Math.max(items, existing?.items ?? 0) });
+      // After a cancelled or failed run the whole size is known already.
+      onProgress?.({ completed: items, total: Math.max(items, job.knownItems) });
     };
     for await (const part of parts) {
       chunk.push(part);
@@ -204,34 +226,45 @@ export class JobQueue implements AsyncDisposable {
       if (chunk.length >= CHUNK || bytes >= CHUNK_BYTES) await flush();
     }
     await flush();
-    await this.#ledger.setSize(id, { shards, items });
-    await this.#ledger.setState(id, 'running');
+    await grow('running');
   }
 
-  async #add(
-    id: string,
-    spec: JobSpec,
-    first: number,
-    parts: readonly Shard[],
-    again: boolean,
-  ): Promise<void> {
+  async #add({ id, run, spec, isKnown }: OpenJob, first: number, parts: readonly Shard[]): Promise<void> {
     if (parts.length === 0) return;
-    const done = again ? await this.#ledger.areDone(id, first, parts.length) : [];
+    const done = isKnown ? await this.#ledger.areDone(id, first, parts.length) : [];
     const { attempts, retryDelay } = spec;
     const jobs = parts
-      .map((part, i) => ({ job: id, shard: first + i, part }))
+      .map((part, i) => ({ job: id, run, shard: first + i, part }))
       .filter((_, i) => !done[i])
       .map((data) => ({
         name: id,
         data,
-        // A shard that is in the queue is not added again.
-        opts: { jobId: shardName(id, data.shard), attempts, backoff: { type: 'custom', delay: retryDelay } },
+        opts: {
+          // A shard that is in the queue is not added again.
+          jobId: shardName(id, data.shard, run),
+          attempts,
+          backoff: { type: 'custom', delay: retryDelay },
+        },
       }));
     await asking(() => this.#queue.addBulk(jobs));
   }
 }
 
-const shardName = (id: string, shard: number) => `${id}-${shard}`;
+/** A job whose shards are being queued. */
+interface OpenJob {
+  readonly id: string;
+  readonly run: string;
+  readonly spec: JobSpec;
+  /** Whether some of its shards may be queued, or done. */
+  readonly isKnown: boolean;
+  readonly knownItems: number;
+}
+
+/** States of a shard in BullMQ in which a worker will take it. */
+const QUEUED: ReadonlySet<string> = new Set(['waiting', 'delayed', 'prioritized']);
+
+/** One name for each run: what workers drop of a run that is over is not missing in the next. */
+const shardName = (id: string, shard: number, run: string) => `${id}-${shard}${run === '' ? '' : `-${run}`}`;
 
 function stateOf({ state, shards, done }: LedgerEntry, failed: number): JobState {
   if (state !== 'running') return state;
@@ -239,9 +272,12 @@ function stateOf({ state, shards, done }: LedgerEntry, failed: number): JobState
   return done + failed === shards ? 'failed' : 'running';
 }
 
-function requireSame(id: string, existing: LedgerEntry, spec: JobSpec, isRows: boolean): void {
-  if (!isRows && JSON.stringify(existing.spec) === JSON.stringify(spec)) return;
-  throw new EmbedlaneError(
+function noJob(id: string): EmbedlaneError {
+  return new EmbedlaneError('ERR_NOT_FOUND', `Expected a job but there is none with the id ${id}`);
+}
+
+function idIsTaken(id: string, isRows: boolean): EmbedlaneError {
+  return new EmbedlaneError(
     'ERR_CONFLICT',
     isRows
       ? `Expected a new id for rows but received '${id}', which is that of a job`

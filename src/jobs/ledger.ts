@@ -1,48 +1,25 @@
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { CANCEL, FAIL, FINISH, FORGIVE, GROW, NOTE, OPEN, REMOVE, RETRY } from './ledger-scripts.js';
 import { asking } from './redis.js';
 import type { ShardNote } from './shard-note.js';
 import type { FailedShard, JobSpec, JobState, PoisonItem } from './types.js';
 
 /** Entries of lists that a status shows. */
 const SHOWN = 100;
-/** Finished shards that the rate is computed from, and for how long they count, in seconds. */
-const RECENT = 512;
+/** How long finished shards count for the rate, in seconds. */
 const RECENT_SECONDS = 60;
 
-/**
- * Notes a shard as done. Once: a shard that two workers did, because one of them was thought dead, counts as one.
- * KEYS: job, done, failed, notes, poison, recent. ARGV: shard, stored, then places and items that were set aside.
- */
-const FINISH = `
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('HDEL', KEYS[3], ARGV[1])
-redis.call('HDEL', KEYS[4], ARGV[1])
-if redis.call('SETBIT', KEYS[2], ARGV[1], 1) == 1 then return 0 end
-redis.call('HINCRBY', KEYS[1], 'stored', ARGV[2])
-redis.call('HINCRBY', KEYS[1], 'done', 1)
-for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[5], ARGV[i], ARGV[i + 1]) end
-redis.call('LPUSH', KEYS[6], redis.call('TIME')[1] .. ':' .. ARGV[2])
-redis.call('LTRIM', KEYS[6], 0, ${RECENT - 1})
-return 1`;
-
-/** Notes a shard as failed, unless it is done. KEYS: job, done, failed, notes. ARGV: shard, message. */
-const FAIL = `
-redis.call('HDEL', KEYS[4], ARGV[1])
-if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('GETBIT', KEYS[2], ARGV[1]) == 1 then return 0 end
-return redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])`;
-
-/** Keeps a note of a shard that is being done; of a job that was removed meanwhile nothing may come back. */
-const NOTE = `
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-return redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])`;
-
 /** What the ledger has of a job, each under a key of its own. */
-const PARTS = [undefined, 'done', 'failed', 'notes', 'poison', 'recent'] as const;
+const PARTS = [undefined, 'done', 'failed', 'notes', 'retried', 'poison', 'recent'] as const;
+type Part = (typeof PARTS)[number];
 
 /** What is known of a job. */
 export interface LedgerEntry {
   readonly spec: JobSpec;
   readonly state: Exclude<JobState, 'done' | 'failed'>;
+  /** Another one after it was cancelled, and for another job of the same id; empty for jobs of before there were runs. */
+  readonly run: string;
   readonly items: number;
   readonly stored: number;
   readonly shards: number;
@@ -60,7 +37,7 @@ export class Ledger {
   }
 
   ids(): Promise<string[]> {
-    return asking(async () => (await this.#redis.smembers(`${this.#prefix}:jobs`)).sort());
+    return asking(async () => (await this.#redis.smembers(this.#jobs)).sort());
   }
 
   async read(job: string): Promise<LedgerEntry | undefined> {
@@ -70,32 +47,58 @@ export class Ledger {
       (value) => Number(value ?? 0),
     );
     const state = fields.state as LedgerEntry['state'];
-    return { spec: JSON.parse(fields.spec) as JobSpec, state, items, stored, shards, done };
+    const spec = JSON.parse(fields.spec) as JobSpec;
+    return { spec, state, run: fields.run ?? '', items, stored, shards, done };
   }
 
-  /** Notes a job, as one whose shards are still being queued. */
-  async open(job: string, spec: JobSpec): Promise<void> {
-    await asking(() =>
-      this.#redis
-        .multi()
-        .sadd(`${this.#prefix}:jobs`, job)
-        .hset(this.#key(job), { spec: JSON.stringify(spec), state: 'submitting' })
-        .exec(),
-    );
+  /**
+   * Notes a job, as one whose shards are still being queued.
+   *
+   * @param isOnly whether no job may have the id, even the same one
+   * @returns undefined if the id is another job's
+   */
+  async open(
+    job: string,
+    spec: JobSpec,
+    isOnly: boolean,
+  ): Promise<{ run: string; isKnown: boolean; knownItems: number } | undefined> {
+    const keys = this.#keys(job, undefined, 'failed', 'notes', 'retried');
+    const newRun = randomUUID().slice(0, 8);
+    const parts = [job, JSON.stringify(spec), newRun, isOnly ? 1 : 0];
+    const opened = await this.#script(OPEN, [...keys, this.#jobs], parts);
+    if (opened === null) return undefined;
+    const [run, isKnown, knownItems] = opened as [string, number, number];
+    return { run, isKnown: isKnown === 1, knownItems };
   }
 
-  /** Says how large a job is, as far as that is known. */
-  async setSize(job: string, size: { shards: number; items: number }): Promise<void> {
-    await asking(() => this.#redis.hset(this.#key(job), size));
+  /**
+   * Says how large a job is, as far as that is known, and with `'running'` that this is all of it.
+   *
+   * @returns whether it goes on: it was neither cancelled nor removed
+   */
+  async grow(
+    job: string,
+    run: string,
+    { shards, items }: { shards: number; items: number },
+    state: 'running' | '' = '',
+  ): Promise<boolean> {
+    return (await this.#script(GROW, this.#keys(job, undefined), [run, shards, items, state])) === 1;
   }
 
-  async setState(job: string, state: LedgerEntry['state']): Promise<void> {
-    await asking(() => this.#redis.hset(this.#key(job), { state }));
+  /**
+   * Notes a job as cancelled.
+   *
+   * @returns how many shards it has; undefined if it is not in this run, or not at all
+   */
+  async cancel(job: string, run: string): Promise<number | undefined> {
+    const shards = await this.#script(CANCEL, this.#keys(job, undefined), [run]);
+    return shards === null ? undefined : (shards as number);
   }
 
-  async state(job: string): Promise<LedgerEntry['state'] | undefined> {
-    const state = await asking(() => this.#redis.hget(this.#key(job), 'state'));
-    return (state ?? undefined) as LedgerEntry['state'] | undefined;
+  /** Whether a job is still in this run, and not cancelled. */
+  async isCurrent(job: string, run: string): Promise<boolean> {
+    const [state, current] = await asking(() => this.#redis.hmget(this.#key(job), 'state', 'run'));
+    return state !== null && state !== 'cancelled' && (current ?? '') === run;
   }
 
   /** Which of the shards from `first` on are done. */
@@ -109,15 +112,19 @@ export class Ledger {
     });
   }
 
-  async finish(job: string, shard: number, stored: number, aside: readonly PoisonItem[]): Promise<void> {
-    const keys = PARTS.map((part) => this.#key(job, part));
+  async finish(
+    job: string,
+    run: string,
+    shard: number,
+    stored: number,
+    aside: readonly PoisonItem[],
+  ): Promise<void> {
     const items = aside.flatMap((item) => [item.place, JSON.stringify(item)]);
-    await asking(() => this.#redis.eval(FINISH, keys.length, ...keys, shard, stored, ...items));
+    await this.#script(FINISH, this.#keys(job, ...PARTS), [run, shard, stored, ...items]);
   }
 
-  async fail(job: string, shard: number, message: string): Promise<void> {
-    const keys = PARTS.slice(0, 4).map((part) => this.#key(job, part));
-    await asking(() => this.#redis.eval(FAIL, keys.length, ...keys, shard, message));
+  async fail(job: string, run: string, shard: number, message: string): Promise<void> {
+    await this.#script(FAIL, this.#keys(job, ...PARTS.slice(0, 5)), [run, shard, message]);
   }
 
   /** How far a shard is that a worker has begun. */
@@ -126,18 +133,28 @@ export class Ledger {
     return note === null ? undefined : (JSON.parse(note) as ShardNote);
   }
 
-  async setNote(job: string, shard: number, note: ShardNote): Promise<void> {
-    const keys = [this.#key(job), this.#key(job, 'notes')];
-    await asking(() => this.#redis.eval(NOTE, keys.length, ...keys, shard, JSON.stringify(note)));
+  async setNote(job: string, run: string, shard: number, note: ShardNote): Promise<void> {
+    await this.#script(NOTE, this.#keys(job, undefined, 'notes'), [run, shard, JSON.stringify(note)]);
   }
 
   async failedShards(job: string): Promise<number[]> {
     return (await asking(() => this.#redis.hkeys(this.#key(job, 'failed')))).map(Number);
   }
 
-  /** Takes the note of a failed shard away. */
-  async forgive(job: string, shard: number): Promise<void> {
-    await asking(() => this.#redis.hdel(this.#key(job, 'failed'), String(shard)));
+  /**
+   * Says that a failed shard is about to be queued again.
+   *
+   * @returns what {@link forgive} takes; undefined if the shard has not failed, or not any more
+   */
+  async retry(job: string, shard: number): Promise<string | undefined> {
+    const who = randomUUID();
+    const isFailed = await this.#script(RETRY, this.#keys(job, 'failed', 'retried'), [shard, who]);
+    return isFailed === 1 ? who : undefined;
+  }
+
+  /** Takes the note of a failed shard away that is queued again, unless it has failed again since. */
+  async forgive(job: string, shard: number, who: string): Promise<void> {
+    await this.#script(FORGIVE, this.#keys(job, 'failed', 'retried'), [shard, who]);
   }
 
   async failures(job: string): Promise<{ count: number; first: FailedShard[] }> {
@@ -164,18 +181,24 @@ export class Ledger {
     return rows / Math.max(1, Number(now) - young[young.length - 1][0]);
   }
 
-  async remove(job: string): Promise<void> {
-    const parts = PARTS.map((part) => this.#key(job, part));
-    await asking(() =>
-      this.#redis
-        .multi()
-        .del(...parts)
-        .srem(`${this.#prefix}:jobs`, job)
-        .exec(),
-    );
+  /** Forgets a job, if it is in this run. */
+  async remove(job: string, run: string): Promise<void> {
+    await this.#script(REMOVE, [...this.#keys(job, ...PARTS), this.#jobs], [run, job]);
   }
 
-  #key(job: string, part?: string): string {
+  get #jobs(): string {
+    return `${this.#prefix}:jobs`;
+  }
+
+  #keys(job: string, ...parts: Part[]): string[] {
+    return parts.map((part) => this.#key(job, part));
+  }
+
+  #script(script: string, keys: string[], values: (string | number)[]): Promise<unknown> {
+    return asking(() => this.#redis.eval(script, keys.length, ...keys, ...values));
+  }
+
+  #key(job: string, part?: Part): string {
     return `${this.#prefix}:job:${job}${part === undefined ? '' : `:${part}`}`;
   }
 

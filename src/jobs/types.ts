@@ -139,6 +139,8 @@ export type Shard =
 /** What a shard's job in the queue carries. */
 export interface ShardTask {
   readonly job: string;
+  /** The job's, when it was queued: what was queued in another is of no use any more. */
+  readonly run?: string;
   readonly shard: number;
   readonly part: Shard;
 }

@@ -188,26 +188,38 @@ export class JobWorker implements AsyncDisposable {
   }
 
   async #process(task: Job<ShardTask>, token: string | undefined): Promise<void> {
-    const { job, shard } = task.data;
+    const { UnrecoverableError, WaitingError } = this.#packages.bullmq;
+    try {
+      await this.#attempt(task, token);
+    } catch (error) {
+      const isLast = task.attemptsMade + 1 >= (task.opts.attempts ?? 1);
+      if (error instanceof UnrecoverableError || error instanceof WaitingError || !isLast) throw error;
+      // The queue would give the shard up, and the ledger does not know: it is left for the takeover.
+      this.#onEvent({ type: 'queue', error });
+      throw new WaitingError();
+    }
+  }
+
+  async #attempt(task: Job<ShardTask>, token: string | undefined): Promise<void> {
+    const { job, run = '', shard } = task.data;
     const attempt = task.attemptsMade + 1;
     const entry = await this.#ledger.read(job);
-    if (entry === undefined || isOver(entry.state)) return;
+    // Nobody waits for it; whoever submits the job again queues it again.
+    if (entry === undefined || entry.state === 'cancelled' || entry.run !== run) return;
     // Taken over from a worker that had stored it.
     if ((await this.#ledger.areDone(job, shard, 1))[0]) return;
     const stop = new AbortController();
-    const poll = setInterval(() => void this.#stopIfCancelled(job, stop), CANCEL_POLL);
+    const poll = setInterval(() => void this.#stopIfCancelled(job, run, stop), CANCEL_POLL);
     const signal = AbortSignal.any([stop.signal, this.#giveBack.signal]);
     try {
       const { stored, aside } = await this.#do(task, entry, signal);
-      await this.#ledger.finish(job, shard, stored, aside);
+      await this.#ledger.finish(job, run, shard, stored, aside);
       this.#onEvent({ type: 'stored', job, shard, stored, aside });
     } catch (error) {
       // Noted as failed already.
       if (error instanceof this.#packages.bullmq.UnrecoverableError) throw error;
-      const isCancelled = stop.signal.aborted;
-      if (isCancelled && isOver(await this.#ledger.state(job))) return;
-      // Also if a job was cancelled, and submitted again at once: a shard that is still here was not queued again.
-      if (isCancelled || this.#giveBack.signal.aborted) {
+      if (stop.signal.aborted) return;
+      if (this.#giveBack.signal.aborted) {
         await task.moveToWait(token);
         this.#onEvent({ type: 'returned', job, shard });
         throw new this.#packages.bullmq.WaitingError();
@@ -229,7 +241,7 @@ export class JobWorker implements AsyncDisposable {
     entry: LedgerEntry,
     signal: AbortSignal,
   ): Promise<{ stored: number; aside: readonly PoisonItem[] }> {
-    const { job, shard, part } = task.data;
+    const { job, run = '', shard, part } = task.data;
     const attempt = task.attemptsMade + 1;
     const name = `${job}-${shard}`;
     const left = await this.#ledger.note(job, shard);
@@ -239,7 +251,7 @@ export class JobWorker implements AsyncDisposable {
       const deaths = `Expected a worker to live on with this shard but ${note.opened} did not`;
       await this.#fail(task, attempt, deaths);
     }
-    const save = (next: typeof note) => this.#ledger.setNote(job, shard, next);
+    const save = (next: typeof note) => this.#ledger.setNote(job, run, shard, next);
     // While it waits for its turn, it ends no worker.
     if (left !== undefined) await save(note);
     const work = () =>
@@ -261,23 +273,18 @@ export class JobWorker implements AsyncDisposable {
   }
 
   /** Notes the reason where `status` finds it, and ends the attempts. */
-  async #fail({ data: { job, shard } }: Job<ShardTask>, attempt: number, error: unknown): Promise<never> {
+  async #fail({ data }: Job<ShardTask>, attempt: number, error: unknown): Promise<never> {
+    const { job, run = '', shard } = data;
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof EmbedlaneError ? ` [${error.code}]` : '';
-    await this.#ledger.fail(job, shard, `${message}${code}`);
+    await this.#ledger.fail(job, run, shard, `${message}${code}`);
     this.#onEvent({ type: 'failed', job, shard, attempt, error });
     throw new this.#packages.bullmq.UnrecoverableError(message);
   }
 
-  async #stopIfCancelled(job: string, stop: AbortController): Promise<void> {
-    const state = await this.#ledger.state(job).catch(() => 'running' as const);
-    if (isOver(state)) stop.abort();
+  async #stopIfCancelled(job: string, run: string, stop: AbortController): Promise<void> {
+    if (!(await this.#ledger.isCurrent(job, run).catch(() => true))) stop.abort();
   }
-}
-
-/** Whether a job was cancelled or removed, so that nobody waits for its shards. */
-function isOver(state: LedgerEntry['state'] | undefined): boolean {
-  return state === undefined || state === 'cancelled';
 }
 
 type LeavableWorker = Worker<ShardTask> & { leave(): Promise<void> };
