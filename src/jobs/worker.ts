@@ -18,7 +18,10 @@ export type WorkerEvent =
   | { type: 'stored'; job: string; shard: number; stored: number; aside: readonly PoisonItem[] }
   | { type: 'retry' | 'failed'; job: string; shard: number; attempt: number; error: unknown }
   | { type: 'returned'; job: string; shard: number }
-  /** Redis is gone, and is waited for; or a shard was taken over, because this worker had no time to say that it lives. */
+  /**
+   * Redis is gone, and is waited for; or it refuses what has to be noted of a shard, which is left for the takeover; or a
+   * shard was taken over, because this worker had no time to say that it lives.
+   */
   | { type: 'queue'; error: unknown };
 
 export interface JobWorkerOptions {
