@@ -9,6 +9,8 @@
 //               register of the last factor it was made of, and then moves two dozen sums back in every round
 //   kRows       rows of a tile, a multiple of three
 // and one struct like F32 below for each kind of element that its instructions multiply.
+#pragma once
+
 #include <string.h>
 
 #include "tiles.h"

@@ -81,6 +81,28 @@ struct TileSet {
   uint8_t panel_flip;
 };
 
+// What a tile of bits reads: as TileInput, where it has the same names.
+struct BitTileInput {
+  const char* panel;
+  const char* rows;
+  size_t stride;
+  size_t row_bytes;
+  const char* ahead;
+  const int32_t* limits;  // per query: the most bits in which a row that stays may differ; may be negative
+};
+
+// Counts the bits in which `rows` rows and a panel of queries differ. Bit q of masks[r] is set if
+// row r · query q stays. Returns for which rows any is set; counts[r · width of the panel + q] is then the
+// count of every pair of such a row. Counts are below 2^31.
+using BitTile = uint32_t (*)(const BitTileInput& input, uint32_t* masks, uint32_t* counts);
+
+// As TileSet.
+struct BitTileSet {
+  BitTile full[kPanelWidths];
+  BitTile row[kPanelWidths];
+  size_t least_queries;  // in a vector; of fewer, each by itself is faster, by BitCounts or RowKernels
+};
+
 // For each of `count` rows of `bytes` bytes, the number of bits in which it differs from the query, or that
 // it has in common with it.
 using BitCounts = void (*)(const void* query, const void* rows, size_t stride, size_t count, size_t bytes,
@@ -94,6 +116,7 @@ struct Tiles {
   TileSet bf16;
   TileSet i8;
   TileSet u8;
+  BitTileSet bits;
   // Null if the instruction set has nothing better than RowKernels.
   BitCounts differing;
   BitCounts common;

@@ -39,13 +39,58 @@ struct F {
 }  // namespace
 }  // namespace embedlane
 
-#include "tiles-inl.h"
+#include "bit_tiles-inl.h"
 
 namespace embedlane {
+namespace {
+
+// Counts in bytes, eight bits at most in each group's.
+struct Bits {
+  using X = __m256i;
+  using Sum = __m256i;
+  using Total = __m256i;
+  static constexpr size_t kDepth = 30;
+  // 3 × 2 accumulators leave room for two query vectors, the constants and what becomes of a group.
+  static constexpr int kRows = 3;
+  static constexpr size_t kLeastQueries = 4;
+  static EMBEDLANE_INLINE X broadcast(const char* p) {
+    int32_t group;
+    memcpy(&group, p, sizeof(group));
+    return _mm256_set1_epi32(group);
+  }
+  static EMBEDLANE_INLINE X load(const char* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static EMBEDLANE_INLINE Sum zero() { return _mm256_setzero_si256(); }
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) {
+    // As in avx2.cc.
+    const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2,
+                                           2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i bits = _mm256_xor_si256(x, queries);
+    const __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(bits, nibble));
+    const __m256i high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(bits, 4), nibble));
+    return _mm256_add_epi8(sum, _mm256_add_epi8(low, high));
+  }
+  static EMBEDLANE_INLINE Total total(Sum sum) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(sum, _mm256_set1_epi8(1)), _mm256_set1_epi16(1));
+  }
+  static EMBEDLANE_INLINE Total add(Total a, Total b) { return _mm256_add_epi32(a, b); }
+  static EMBEDLANE_INLINE uint32_t stay(Total total, const int32_t* limits) {
+    const __m256i limit = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(limits));
+    return ~uint32_t(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(total, limit)))) & 0xff;
+  }
+  static EMBEDLANE_INLINE void store(uint32_t* p, Total total) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), total);
+  }
+};
+
+}  // namespace
 
 const Tiles& avx2_tiles() noexcept {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,     kNoTiles,
-                                   kNoTiles,  nullptr,  nullptr,       {nullptr, 0}, read_all};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows,     kTileSet<F32>,     kNoTiles,
+                                   kNoTiles,  kNoTiles,     kBitTileSet<Bits>, nullptr,
+                                   nullptr,   {nullptr, 0}, read_all};
   return kTiles;
 }
 

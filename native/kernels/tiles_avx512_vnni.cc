@@ -1,5 +1,5 @@
+#include "bit_tiles_avx512-inl.h"
 #include "bits_avx512-inl.h"
-#include "tiles_avx512-inl.h"
 
 namespace embedlane {
 namespace {
@@ -81,6 +81,16 @@ struct U8 : I8 {
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return square_of_unsigned(sum, x); }
 };
 
+struct Bits : BitTotals {
+  static constexpr size_t kDepth = 0;
+  static constexpr int kRows = F::kRows;
+  static constexpr size_t kLeastQueries = 5;
+  static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) {
+    return _mm512_add_epi32(sum, _mm512_popcnt_epi32(_mm512_xor_si512(x, queries)));
+  }
+  static EMBEDLANE_INLINE Total total(Sum sum) { return sum; }
+};
+
 }  // namespace
 
 const Tiles& avx512_vnni_tiles() noexcept {
@@ -89,6 +99,7 @@ const Tiles& avx512_vnni_tiles() noexcept {
     all.bf16 = kTileSet<Bf16>;
     all.i8 = kTileSet<I8>;
     all.u8 = kTileSet<U8>;
+    all.bits = kBitTileSet<Bits>;
     all.differing = bit_counts<false>;
     all.common = bit_counts<true>;
     all.bit_work = {count_bits, kCountedBits};

@@ -16,6 +16,10 @@ constexpr size_t kMaxTileDims = 16384;
 constexpr size_t kMaxGroup = 512;
 // Candidates that one thread may hold, over all queries of a group.
 constexpr size_t kMaxCandidates = size_t(1) << 21;
+// Keys that are collected beyond the k best before these are told from the others. A heap of the best costs
+// several times as much per key, and raises the threshold little faster.
+constexpr size_t kLeastSpare = 16;
+constexpr size_t kMostSpare = 1024;
 // A piece of rows, and the panels of the queries that pass over it. Both and the next piece, which arrives
 // meanwhile, fit a second-level cache of 1 MB; where they just do not, batches take half as long again.
 constexpr size_t kPieceBytes = 192 * 1024;
@@ -46,20 +50,23 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
       query_stride_(row_bytes(input_.dtype, input_.dims)),
       coded_(all_coded()),
       tile_(choose_tile()),
+      bit_tile_(choose_bit_tile()),
       widened_(tile_ == &tiles_.f32 && input_.dtype != Dtype::kF32),
       scan_bytes_(coded_     ? input_.dims
                   : widened_ ? input_.dims * sizeof(float)
-                             : query_stride_) {
+                             : query_stride_),
+      key_room_(input_.k + (bit_tile_ || bit_counts_ ? std::clamp(input_.k, kLeastSpare, kMostSpare) : 0)) {
   const size_t panel = kPanelWidths * tiles_.vector_queries;
   const size_t cached = std::max(panel, kPanelBytes / std::max<size_t>(scan_bytes_, 1) / panel * panel);
+  const bool tiled = tile_ || bit_tile_;
   const size_t most =
-      std::clamp<size_t>(kMaxCandidates / input_.k, panel, tile_ ? std::min(cached, kMaxGroup) : kMaxGroup);
+      std::clamp<size_t>(kMaxCandidates / key_room_, panel, tiled ? std::min(cached, kMaxGroup) : kMaxGroup);
   const size_t groups = (input_.query_count + most - 1) / most;
   group_size_ = round_up((input_.query_count + groups - 1) / groups, panel);
   piece_rows_ = std::clamp<size_t>(kPieceBytes / std::max<size_t>(scan_bytes_, 1), 1, kMaxPieceRows);
   if (piece_rows_ > tiles_.rows) piece_rows_ -= piece_rows_ % tiles_.rows;
   // A filter may leave few rows of a piece, and at its end none that were asked for are on their way.
-  if (input_.allowed && !tile_) {
+  if (input_.allowed && !tiled) {
     piece_rows_ = std::clamp(rows_of(input_.blocks) / kLeastRuns, piece_rows_, kMaxPieceRows);
   }
   for (const RowBlock& block : input_.blocks) {
@@ -88,6 +95,17 @@ const TileSet* TopKSearch::choose_tile() const {
   const bool floats =
       input_.dtype == Dtype::kF32 || input_.dtype == Dtype::kF16 || input_.dtype == Dtype::kBf16;
   return floats ? &tiles_.f32 : nullptr;
+}
+
+const BitTileSet* TopKSearch::choose_bit_tile() const {
+  const bool differing = input_.metric == Metric::kL1 || input_.metric == Metric::kL2;
+  if (input_.dtype != Dtype::kB1 || !differing || input_.dims > kMaxTileDims) return nullptr;
+  return bit_tile_queries(input_.query_count) > 0 ? &tiles_.bits : nullptr;
+}
+
+size_t TopKSearch::bit_tile_queries(size_t queries) const {
+  const size_t last = queries % tiles_.vector_queries;
+  return last >= tiles_.bits.least_queries ? queries : queries - last;
 }
 
 BitCounts TopKSearch::choose_bit_counts() const {

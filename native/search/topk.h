@@ -38,6 +38,10 @@ class TopKSearch : public Search {
 
   // The filter's tiles for the input, if it pays.
   const TileSet* choose_tile() const;
+  const BitTileSet* choose_bit_tile() const;
+  // Of so many queries, those that tiles of bits take: a vector of few of them costs more than streaming
+  // them.
+  size_t bit_tile_queries(size_t queries) const;
   bool all_coded() const;
   // The counts of bits that the metric is made of, where they can be had fast.
   BitCounts choose_bit_counts() const;
@@ -51,13 +55,15 @@ class TopKSearch : public Search {
   FilterBounds bounds_;
   BitCounts bit_counts_;
   size_t query_stride_;
-  bool coded_;           // scans 8-bit codes
-  const TileSet* tile_;  // of the filter; null: canonical scores for every pair
-  bool widened_;         // 16-bit floats are scanned as float32, of which there are tiles
-  size_t scan_bytes_;    // of a row that is scanned
-  size_t group_size_;    // queries that are searched together
-  size_t piece_rows_;    // rows per unit of work
-  size_t pieces_ = 0;    // units of work per group
+  bool coded_;                  // scans 8-bit codes
+  const TileSet* tile_;         // of the filter; null: canonical scores for every pair
+  const BitTileSet* bit_tile_;  // counts bits, which is more than a filter: scores follow from them
+  bool widened_;                // 16-bit floats are scanned as float32, of which there are tiles
+  size_t scan_bytes_;           // of a row that is scanned
+  size_t key_room_;             // candidates that a thread holds of a query; of bits more than k
+  size_t group_size_;           // queries that are searched together
+  size_t piece_rows_;           // rows per unit of work
+  size_t pieces_ = 0;           // units of work per group
   size_t items_;
   size_t run_;                        // units that a thread takes at a time
   std::vector<size_t> piece_starts_;  // per block, its first unit

@@ -39,6 +39,7 @@ TopKSearch::Worker::Worker(TopKSearch& search)
       room_(std::min(kMostSurvivors, 4 * std::min(in_.k, kMostSurvivors) + kLeastSurvivors)) {
   const size_t rows = s_.piece_rows_;
   padded_ = round_up(group_, s_.tiles_.vector_queries);
+  limits_.resize(padded_);
   base_.resize(padded_);
   slope_.resize(padded_);
   error_slope_.resize(padded_);
@@ -59,11 +60,11 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     scratch_.resize(2 * kStreamRows);
     if (s_.bit_counts_) counts_.resize(kStreamRows);
   } else {
-    panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
     norms_ = aligned<float>(rows);
     offsets_ = aligned<float>(rows);
     if (s_.tile_->byte_sums) byte_sums_ = aligned<int32_t>(rows);
   }
+  if (s_.tile_ || s_.bit_tile_) panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
 }
 
 void TopKSearch::Worker::run() {
@@ -116,28 +117,31 @@ void TopKSearch::Worker::begin(size_t first) {
     }
     set_bounds(q);
   }
-  if (s_.tile_) pack_queries();
+  if (s_.tile_) packed_ = group_;
+  if (s_.bit_tile_) packed_ = s_.bit_tile_queries(group_);
+  pack_queries();
 }
 
 // Interleaves each panel of queries by groups; the last one is padded with zeros to a whole vector.
 void TopKSearch::Worker::pack_queries() {
   const size_t lanes = s_.tiles_.vector_queries;
-  padded_ = round_up(group_, lanes);
+  padded_ = round_up(packed_, lanes);
   for (size_t q = 0; q < padded_; q += kPanelWidths * lanes) {
     const size_t width = std::min(kPanelWidths * lanes, padded_ - q);
     char* panel = panels_.get() + q * groups_ * kGroupBytes;
     std::memset(panel, 0, width * groups_ * kGroupBytes);
-    for (size_t j = 0; j < width && q + j < group_; j++) {
+    for (size_t j = 0; j < width && q + j < packed_; j++) {
       const char* from = scanned_query(q + j);
       for (size_t g = 0; g < groups_; g++) {
         const size_t bytes = std::min(kGroupBytes, s_.scan_bytes_ - g * kGroupBytes);
         std::memcpy(panel + (g * width + j) * kGroupBytes, from + g * kGroupBytes, bytes);
       }
     }
-    if (s_.tile_->panel_flip == 0) continue;
+    if (!s_.tile_ || s_.tile_->panel_flip == 0) continue;
     for (size_t i = 0; i < width * groups_ * kGroupBytes; i++) panel[i] ^= char(s_.tile_->panel_flip);
   }
-  for (size_t q = group_; q < padded_; q++) {
+  for (size_t q = packed_; q < padded_; q++) {
+    limits_[q] = -1;
     base_[q] = std::numeric_limits<float>::infinity();
     slope_[q] = 0;
   }
@@ -216,7 +220,9 @@ void TopKSearch::Worker::search(size_t b, size_t start, size_t count) {
   in_.allowed ? search_allowed(rows) : search_all(rows);
 }
 
-void TopKSearch::Worker::search_all(const Rows& rows) { s_.tile_ ? filter_all(rows) : stream(rows); }
+void TopKSearch::Worker::search_all(const Rows& rows) {
+  s_.tile_ ? filter_all(rows) : s_.bit_tile_ ? search_bits(rows) : stream(rows);
+}
 
 void TopKSearch::Worker::filter_all(const Rows& rows) {
   if (!s_.widened_) return filter(rows, nullptr);

@@ -45,7 +45,7 @@ class TopKSearch::Worker {
       if (scales) prefetch_lines(scales + r, 1);
       if (errors) prefetch_lines(errors + r, 1);
     }
-    // Rows [start, start + n), where there are no picks.
+    // Rows [start, start + n), where they are not apart.
     Rows part(size_t start, size_t n) const {
       return {data + start * stride,
               stride,
@@ -54,8 +54,8 @@ class TopKSearch::Worker {
               scales ? scales + start : nullptr,
               errors ? errors + start : nullptr,
               block,
-              first + uint32_t(start),
-              nullptr,
+              first + (picks ? 0 : uint32_t(start)),
+              picks ? picks + start : nullptr,
               false};
     }
   };
@@ -91,6 +91,12 @@ class TopKSearch::Worker {
   bool push(size_t q, float score, uint32_t row);
   void publish(size_t q);
 
+  // The most bits in which rows from number `row` on may differ from the query and still enter; may be
+  // negative.
+  int32_t most_bits(size_t q, uint32_t row) const;
+  // As push(), for rows of bits.
+  bool collect(size_t q, uint32_t count, uint32_t row);
+
   // Keeps a row that passed the filter, which computed `value`; `norm` as FilterBounds uses it.
   void keep(const Rows& rows, size_t r, size_t q, float value, float norm);
   // The query's threshold rises to what the k-th best of the rows that were kept has at least.
@@ -120,6 +126,8 @@ class TopKSearch::Worker {
   void look(const Rows& rows, size_t q);
   void look_at_codes(const Rows& rows, size_t q);
   void look_at_bits(const Rows& rows, size_t q);
+  // All of them: in tiles, and for the queries that are not packed as a stream.
+  void search_bits(const Rows& rows);
   // All of them, through the filter.
   void filter_all(const Rows& rows);
   // Rows as they are scanned; `narrow`: what they are yet to be made of, by widen().
@@ -141,14 +149,17 @@ class TopKSearch::Worker {
   const SearchInput& in_;
   size_t first_ = 0;   // the group's first query
   size_t group_;       // queries in it
+  size_t packed_ = 0;  // of these in panels; the others are streamed
   size_t padded_ = 0;  // the same up to whole vectors
   size_t groups_;      // of kGroupBytes in a row
   uint64_t scored_ = 0;
-  // Per query, up to k keys; once there are k, a heap with the worst in front.
+  // Per query, up to k keys; once there are k, a heap with the worst in front. Of bits, up to key_room_ in
+  // any order.
   std::vector<std::vector<Key>> candidates_;
   std::vector<Key> kth_;  // keys up to this one cannot enter any more
   std::vector<double> squares_;
   std::vector<float> base_, slope_;
+  std::vector<int32_t> limits_;  // per query, see BitTileInput
   Aligned<char> panels_;
   std::vector<float> query_scales_;
   // Of codes, per query: the codes, ‖scale · code‖, ‖q − scale · code‖, and TileInput::error_slope.

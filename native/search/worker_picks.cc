@@ -49,6 +49,7 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
   if (count == 0) return;
   if (count == rows.count) return search_all(rows);
   if (s_.tile_) return filter(gather(rows), nullptr);
+  if (s_.bit_tile_) return search_bits(gather(rows));
   for (size_t i = 0; i < count && !s_.cancelled(); i += kStreamRows) {
     const size_t n = std::min(kStreamRows, count - i);
     if (picks_[i + n - 1] - picks_[i] + 1 == n) {

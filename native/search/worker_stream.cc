@@ -12,7 +12,7 @@ void TopKSearch::Worker::stream(const Rows& rows) {
   // Few at a time: a k-th best that the first of them raise spares the others a closer look.
   for (size_t r = 0; r < rows.count && !s_.cancelled(); r += kStreamRows) {
     const Rows run = rows.part(r, std::min(kStreamRows, rows.count - r));
-    for (size_t q = 0; q < group_; q++) {
+    for (size_t q = packed_; q < group_; q++) {
       sum(run, 0, run.count, q);
       look(run, q);
     }
@@ -65,45 +65,6 @@ void TopKSearch::Worker::look_at_codes(const Rows& rows, size_t q) {
   for (size_t r = 0; r < rows.count; r++) {
     if (!dropped[r]) keep(rows, r, q, values[r], norms[r]);
   }
-}
-
-// Counts of bits are exact, and the score follows from them alone.
-void TopKSearch::Worker::look_at_bits(const Rows& rows, size_t q) {
-  const uint32_t* const counts = counts_.data();
-  const ScoredRows none = {nullptr, 0, 0};
-  const auto score = [&](uint32_t count) {
-    const double sum = count;
-    return score_of(in_.metric, {nullptr, 0}, none, &sum, 0);
-  };
-  // How many bits the k-th best has, where that is known: worse counts need not be looked at.
-  const bool fewer = in_.metric != Metric::kDot;
-  uint32_t limit = fewer ? UINT32_MAX : 0;
-  if (kth_[q] != 0) {
-    const double goodness = key_goodness(kth_[q]);
-    const double bits = fewer ? (in_.metric == Metric::kL2 ? goodness * goodness : -goodness) : goodness;
-    // One more for the rounding of a root; counts themselves are exact, and many rows have the same one.
-    const double slack = in_.metric == Metric::kL2 ? 1 : 0;
-    limit = uint32_t(std::clamp(fewer ? std::ceil(bits) + slack : std::floor(bits), 0.0, 4294967295.0));
-  }
-  scored_ += rows.count;
-  bool raised = false;
-  const auto visit = [&](auto stays) {
-    constexpr size_t kStep = 32;
-    for (size_t r = 0; r < rows.count; r += kStep) {
-      const size_t end = std::min(rows.count, r + kStep);
-      int any = 0;
-      for (size_t i = r; i < end; i++) any |= stays(counts[i]);
-      for (size_t i = r; any && i < end; i++) {
-        if (stays(counts[i])) raised |= push(q, score(counts[i]), rows.number(i));
-      }
-    }
-  };
-  if (fewer) {
-    visit([limit](uint32_t count) { return count <= limit; });
-  } else {
-    visit([limit](uint32_t count) { return count >= limit; });
-  }
-  if (raised) publish(q);
 }
 
 }  // namespace embedlane
