@@ -112,7 +112,7 @@ class TopKSearch::Worker {
   void search_all(const Rows& rows);
   // The rows of `rows` that may be found.
   void search_allowed(const Rows& rows);
-  Rows gather(const Rows& rows);
+  Rows gather(const Rows& rows, size_t start, size_t count);
   Rows pick(const Rows& rows, size_t start, size_t count);
   // Visits the rows of `picked`, which are some of `rows`, in turn.
   template <class Visit>

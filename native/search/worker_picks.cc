@@ -9,6 +9,8 @@ namespace {
 
 // Rows ahead of the one that is visited that are asked for.
 constexpr size_t kAhead = 16;
+// Longest rows of bits that are copied to be counted several at a time, which each by itself takes longer.
+constexpr size_t kCopiedBits = 512;
 
 // Bits [first, first + count) of a bitmap, count from 1 to 64.
 uint64_t bits_at(const uint64_t* words, size_t first, size_t count) {
@@ -48,12 +50,14 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
   const size_t count = picks_.size();
   if (count == 0) return;
   if (count == rows.count) return search_all(rows);
-  if (s_.tile_) return filter(gather(rows), nullptr);
-  if (s_.bit_tile_) return search_bits(gather(rows));
+  if (s_.tile_) return filter(gather(rows, 0, count), nullptr);
+  if (s_.bit_tile_) return search_bits(gather(rows, 0, count));
   for (size_t i = 0; i < count && !s_.cancelled(); i += kStreamRows) {
     const size_t n = std::min(kStreamRows, count - i);
     if (picks_[i + n - 1] - picks_[i] + 1 == n) {
       stream(rows.part(picks_[i], n));
+    } else if (s_.bit_counts_ && s_.scan_bytes_ <= kCopiedBits) {
+      stream(gather(rows, i, n));
     } else {
       stream_picks(rows, i, n);
     }
@@ -69,10 +73,10 @@ void TopKSearch::Worker::stream_picks(const Rows& rows, size_t start, size_t cou
 }
 
 // A tile takes rows that follow each other.
-TopKSearch::Worker::Rows TopKSearch::Worker::gather(const Rows& rows) {
+TopKSearch::Worker::Rows TopKSearch::Worker::gather(const Rows& rows, size_t start, size_t count) {
   const size_t bytes = s_.scan_bytes_;
   if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
-  Rows picked = pick(rows, 0, picks_.size());
+  Rows picked = pick(rows, start, count);
   each_pick(rows, picked, [&](size_t r) { copy_row(picked.scanned(r), gathered_.get() + r * bytes); });
   picked.data = gathered_.get();
   picked.stride = bytes;
