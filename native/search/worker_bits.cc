@@ -8,8 +8,8 @@
 
 namespace embedlane {
 
-// A row with more enters only with a better count than the k-th best, not with the same: rows come in the
-// order of their numbers, except from block to block.
+// Many rows differ in as many bits as the k-th best. Those that come after it in the order of numbers, as
+// rows of a piece do, cannot enter.
 int32_t TopKSearch::Worker::most_bits(size_t q, uint32_t row) const {
   constexpr int32_t kAll = INT32_MAX;
   const double goodness = kth_[q] == 0 ? NAN : key_goodness(kth_[q]);
