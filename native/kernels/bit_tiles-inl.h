@@ -93,6 +93,7 @@ uint32_t bit_tile(const BitTileInput& in, uint32_t* masks, uint32_t* counts) {
   constexpr int kStep = kRows < E::kRows ? kRows : E::kRows;
   static_assert(kRows % kStep == 0);
   uint32_t any = 0;
+  EMBEDLANE_ONE_BY_ONE
   for (int r = 0; r < kRows; r += kStep) {
     any |=
         bit_rows<E, kStep, kWidth>(in, in.rows + size_t(r) * in.stride, in.ahead + size_t(r) * in.row_bytes,

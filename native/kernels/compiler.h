@@ -7,7 +7,9 @@
 #if defined(__GNUC__)
 #define EMBEDLANE_INLINE inline __attribute__((always_inline))
 #define EMBEDLANE_UNROLL _Pragma("GCC unroll 64")
+#define EMBEDLANE_ONE_BY_ONE _Pragma("GCC unroll 1")
 #else
 #define EMBEDLANE_INLINE __forceinline
 #define EMBEDLANE_UNROLL
+#define EMBEDLANE_ONE_BY_ONE
 #endif

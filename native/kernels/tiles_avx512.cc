@@ -6,8 +6,7 @@ namespace {
 // Counts in bytes, eight bits at most in each group's.
 struct Bits : BitTotals {
   static constexpr size_t kDepth = 30;
-  // 6 × 2 accumulators leave room for the constants and what becomes of a group.
-  static constexpr int kRows = 6;
+  static constexpr int kRows = 3;
   static constexpr size_t kLeastQueries = 5;
   static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) {
     // As in avx2.cc.

@@ -57,7 +57,7 @@ struct Bits {
   using Sum = X;
   using Total = X;
   static constexpr size_t kDepth = 30;
-  static constexpr int kRows = F::kRows;
+  static constexpr int kRows = 1;
   static constexpr size_t kLeastQueries = 1;
   static X broadcast(const char* p) {
     uint32_t group;
