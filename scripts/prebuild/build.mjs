@@ -22,6 +22,9 @@ const definitions = require('node-api-headers').def_paths;
 /** Groups whose speed hardly anybody notices: glue, and what is for processors without AVX2 or NEON. */
 const SMALL = ['addon', 'scalar'];
 
+/** Groups whose functions throw nothing: how to go back through their frames is of use to debuggers only, and takes 9 kB. */
+const isKernel = (group) => group !== 'core' && group !== 'addon';
+
 const platforms = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(TARGETS);
 const unknown = platforms.filter((platform) => !Object.hasOwn(TARGETS, platform));
 if (unknown.length > 0) {
@@ -91,6 +94,8 @@ function compileArguments(target, name, group, source, object) {
     ...group.gnu.map(zigFlag),
     ...addon,
     ...(SMALL.includes(name) ? ['-Os'] : []),
+    // Windows needs them for its own ends.
+    ...(isKernel(name) && target.format !== 'pe' ? ['-fno-unwind-tables'] : []),
     // Zig turns on the trapping kind of UBSan by itself, and paths would differ from checkout to checkout.
     ...['-fno-sanitize=all', '-g0', `-ffile-prefix-map=${root}=.`],
     ...[join(root, source), '-o', object],
@@ -113,6 +118,7 @@ function linkArguments(target, folder) {
         '-Wl,-z,now',
         '-Wl,--gc-sections',
         '-Wl,--build-id=none',
+        '-Wl,--hash-style=gnu',
         `-Wl,--version-script=${join(root, 'native/exports.map')}`,
       ];
     case 'mach-o':
