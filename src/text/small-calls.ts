@@ -1,13 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import {
-  type CacheStats,
-  MicroBatcher,
-  type QueueStats,
-  type SharedRun,
-  type Submission,
-} from '../runtime/index.js';
+import { type CacheStats, MicroBatcher, type QueueStats, type Submission } from '../runtime/index.js';
 import type { EncodePlan } from './options.js';
 import type { RowSink } from './rows.js';
+import type { TextJobs } from './text-jobs.js';
 import type { TextLane } from './text-lane.js';
 
 /** One text's share of a run. */
@@ -44,16 +39,13 @@ export class SmallCalls {
   #hits = 0;
   #misses = 0;
 
-  /** @param run computes texts under one plan */
-  constructor(
-    run: (texts: string[], plan: EncodePlan, shared: SharedRun<EncodedText>) => Promise<void>,
-    { budget, maxQueue, lane, cacheBytes }: SmallCallSettings,
-  ) {
+  /** @param jobs computes texts under one plan */
+  constructor(jobs: Pick<TextJobs, 'runShared'>, { budget, maxQueue, lane, cacheBytes }: SmallCallSettings) {
     this.#budget = budget;
     this.#batcher = new MicroBatcher(
       (group, texts, shared) => {
         const { priority, signal } = shared;
-        return run(texts, { ...JSON.parse(group), priority, signal }, shared);
+        return jobs.runShared(texts, { ...JSON.parse(group), priority, signal }, shared);
       },
       { budget, maxQueue, lanes: () => lane.ready, onWait: () => lane.wait() },
     );

@@ -6,14 +6,13 @@ import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { withCallerStack } from '../core/errors.js';
 import { textList } from '../core/validate.js';
 import { loadRepairing, type ModelLocation } from '../hub/index.js';
-import type { RuntimeStats, SharedRun } from '../runtime/index.js';
+import type { RuntimeStats } from '../runtime/index.js';
 import { allowTeam, DEFAULT_TOKEN_BUDGET, openLane, RuntimeMeter } from '../runtime/index.js';
 import { similarity } from '../vectors/distances.js';
 import type { Chunk, ChunkEmbeddings } from './chunking/chunk-embeddings.js';
 import { encodeChunks } from './chunking/encode-chunks.js';
 import type { EachChunk } from './chunking/options.js';
-import type { Side, Task, TextModelConfig } from './config/index.js';
-import { EncodeJob } from './encode-job.js';
+import type { Task, TextModelConfig } from './config/index.js';
 import type { Loaded } from './lane/protocol.js';
 import { locateModel, planModel } from './load.js';
 import {
@@ -34,14 +33,14 @@ import {
   type EncodePrecision,
   quantizeRows,
 } from './quantization.js';
-import { eventSink, type RowSink, sinkFor } from './rows.js';
-import { type EncodedText, SmallCalls } from './small-calls.js';
+import { type RowSink, sinkFor } from './rows.js';
+import { SmallCalls } from './small-calls.js';
 import { isStaticFolder } from './static-models.js';
 import { encodeStream } from './stream.js';
-import type { TextJob, TextLane } from './text-lane.js';
+import { TextJobs } from './text-jobs.js';
+import type { TextLane } from './text-lane.js';
 import { closedError, oneText, TokenCalls } from './token-calls.js';
 import type { Tokenized } from './tokenize-job.js';
-import { headLength } from './windows.js';
 
 const LANE = new URL('./lane/main.js', import.meta.url);
 
@@ -78,6 +77,7 @@ export class TextEmbedder implements Embedder {
   readonly #model: Model;
   readonly #settings: ModelSettings;
   readonly #small: SmallCalls;
+  readonly #jobs: TextJobs;
   readonly #tokens: TokenCalls;
   readonly #meter: RuntimeMeter;
 
@@ -98,14 +98,11 @@ export class TextEmbedder implements Embedder {
       routeOf,
     };
     this.#tokens = new TokenCalls(lane, this.#settings);
-    const { tokenBudget, maxQueue, cacheBytes } = model;
-    this.#small = new SmallCalls((texts, plan, shared) => this.#runShared(texts, plan, shared), {
-      budget: tokenBudget,
-      maxQueue,
-      lane,
-      cacheBytes,
-    });
-    this.#meter = new RuntimeMeter(tokenBudget);
+    const { tokenBudget: budget, maxTokens, maxQueue, cacheBytes } = model;
+    const { truncationSide } = model.loaded;
+    this.#meter = new RuntimeMeter(budget);
+    this.#jobs = new TextJobs(lane, { maxTokens, truncationSide, meter: this.#meter });
+    this.#small = new SmallCalls(this.#jobs, { budget, maxQueue, lane, cacheBytes });
   }
 
   /**
@@ -292,7 +289,7 @@ export class TextEmbedder implements Embedder {
 
   /** Tokens of each text as the model sees them: truncated, special tokens included. */
   async tokenize(texts: string | readonly string[]): Promise<Tokenized[]> {
-    return this.#tokens.tokenize(texts, this.#head());
+    return this.#tokens.tokenize(texts, this.#jobs.head());
   }
 
   /** Number of tokens of the whole text, special tokens included, however long it is. */
@@ -371,37 +368,9 @@ export class TextEmbedder implements Embedder {
   /** @returns tokens of all texts */
   async #embed(texts: string[], plan: EncodePlan, sink: RowSink<unknown>): Promise<number> {
     if (this.#small.accepts(texts, plan)) return await this.#small.encode(texts, plan, sink);
-    const job = this.#job(texts, plan, sink);
+    const job = this.#jobs.create(texts, plan, sink);
     await job.run();
     return job.lengths.reduce((sum, length) => sum + length, 0);
-  }
-
-  /** Computes texts of several calls together. */
-  async #runShared(
-    texts: string[],
-    plan: EncodePlan,
-    { costLeft, settle }: SharedRun<EncodedText>,
-  ): Promise<void> {
-    const sink = eventSink((index, rows, tokens) => settle(index, { rows, tokens }));
-    await this.#job(texts, plan, sink, costLeft).run();
-  }
-
-  #job<Result>(
-    texts: string[],
-    plan: EncodePlan,
-    sink: RowSink<Result>,
-    sharedLeft?: () => number,
-  ): TextJob<Result> {
-    const here = this.#lane.job?.(texts, plan, sink, this.#meter);
-    if (here) return here;
-    const head = this.#head(plan.truncation?.side);
-    return new EncodeJob(this.#lane, texts, plan, sink, { head, meter: this.#meter, sharedLeft });
-  }
-
-  /** How much of a text is sent at first, if it is cut on `side`. */
-  #head(side?: Side): number {
-    const { maxTokens, loaded } = this.#model;
-    return headLength((side ?? loaded.truncationSide) === 'right' ? maxTokens : undefined);
   }
 
   #assertOpen(): void {
