@@ -68,3 +68,26 @@ it('lets several searches of a reader go on while it takes in what another store
   expect(await searchDuringChanges(writer, reader, isOnce)).toEqual([]);
   expect((await reader.search([1, 0, 0], { k: 2 * RECORDS })).map(({ id }) => id).toSorted()).toEqual(ids);
 });
+
+it('reads the records of a search as they are at one moment, however many another store changes', async () => {
+  const folder = join(await temporaryFolder(), 'store');
+  await using writer = await LocalStore.open(folder);
+  const many = (change: number) =>
+    Array.from({ length: 300 }, (_, i) => ({ id: `id${i}`, vector: [i, change, 1], metadata: { change } }));
+  await writer.create({ dims: 3 });
+  await writer.upsert(many(0));
+  await using reader = await LocalStore.open(folder, { readOnly: true });
+  const torn: unknown[] = [];
+  let isOver = false;
+  const searching = (async () => {
+    while (!isOver) {
+      const found = await reader.search([1, 0, 0], { k: 600, include: ['metadata'] });
+      const moments = new Set(found.map(({ metadata }) => metadata?.change));
+      if (moments.size > 1 || new Set(found.map(({ id }) => id)).size < found.length) torn.push([...moments]);
+    }
+  })();
+  for (let change = 1; change <= 60; change++) await writer.upsert(many(change));
+  isOver = true;
+  await searching;
+  expect(torn).toEqual([]);
+});

@@ -185,7 +185,7 @@ export class RecordDatabase {
   }
 
   #pick(where: string, keys: readonly (number | string)[], include: Include): FoundRow[] {
-    return this.#guard(() => {
+    return this.#snapshot(() => {
       const statement = this.#prepare(`${select(include)} ${where}`).raw(true);
       return keys.flatMap((key) => {
         const stored = statement.get(key) as Stored | undefined;
@@ -274,6 +274,18 @@ export class RecordDatabase {
       .prepare(sql)
       .raw(true)
       .iterate(...values) as IterableIterator<T>;
+  }
+
+  /** Several statements see the same records, whatever another process changes meanwhile. */
+  #snapshot<T>(work: () => T): T {
+    return this.#guard(() => {
+      this.#prepare('BEGIN').run();
+      try {
+        return work();
+      } finally {
+        this.#prepare('COMMIT').run();
+      }
+    });
   }
 
   #change<T>(work: () => T): T {

@@ -160,7 +160,9 @@ export class OpenedCollection {
   async records(rows: readonly number[], include: Include): Promise<FoundRow[]> {
     if (!include.document && !include.metadata && !this.#isChanging) {
       const known = rows.flatMap((row) => this.#ids.get(row) ?? []);
-      if (known.length === rows.length) return rows.map((row, i) => ({ row, id: known[i] }));
+      // Of a record that another process has just replaced, both rows may be known: only the database can tell.
+      const isOnce = new Set(known).size === rows.length;
+      if (known.length === rows.length && isOnce) return rows.map((row, i) => ({ row, id: known[i] }));
     }
     const records = await this.database.call('byRows', rows, include);
     for (const { row, id } of records) this.#ids.set(row, id);
