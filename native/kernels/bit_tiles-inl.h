@@ -34,30 +34,11 @@ EMBEDLANE_INLINE uint32_t bit_rows(const BitTileInput& in, const char* from, con
     }
     const size_t left = groups - start;
     const size_t depth = E::kDepth == 0 || left < E::kDepth ? left : E::kDepth;
-    // As in tile().
-    for (size_t d = 0; d < depth; d++) {
-      F::prefetch(ahead);
-      ahead += kRows * kGroupBytes;
-      tile_step<E, kRows, kWidth>(sums, rows, in.stride, panel);
-      panel += kWidth * kVectorBytes;
-      EMBEDLANE_UNROLL
-      for (int i = 0; i < kPointers; i++) rows[i] += kGroupBytes;
-    }
+    tile_groups<E, kRows, kWidth>(sums, rows, in.stride, depth, panel, ahead);
     const bool first = start == 0;
     start += depth;
     const bool last = start == groups;
-    if (last && rest != 0) {
-      // A row's last bytes may be the last of the memory.
-      EMBEDLANE_UNROLL
-      for (int r = 0; r < kRows; r++) {
-        char group[kGroupBytes] = {};
-        memcpy(group, rows[r / 3] + size_t(r % 3) * in.stride, rest);
-        EMBEDLANE_UNROLL
-        for (int w = 0; w < kWidth; w++) {
-          sums[r][w] = E::step(sums[r][w], E::broadcast(group), E::load(panel + w * kVectorBytes));
-        }
-      }
-    }
+    if (last && rest != 0) tile_rest<E, kRows, kWidth>(sums, rows, in.stride, rest, panel);
     EMBEDLANE_UNROLL
     for (int r = 0; r < kRows; r++) {
       EMBEDLANE_UNROLL

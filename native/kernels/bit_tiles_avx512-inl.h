@@ -8,18 +8,8 @@
 namespace embedlane {
 namespace {
 
-struct BitTotals {
-  using X = __m512i;
-  using Sum = __m512i;
+struct BitTotals : IntegerGroups {
   using Total = __m512i;
-  static EMBEDLANE_INLINE X broadcast(const char* p) {
-    int32_t group;
-    memcpy(&group, p, sizeof(group));
-    return _mm512_set1_epi32(group);
-  }
-  static EMBEDLANE_INLINE X load(const char* p) { return _mm512_loadu_si512(p); }
-  static EMBEDLANE_INLINE Sum zero() { return _mm512_setzero_si512(); }
-  static EMBEDLANE_INLINE Total add(Total a, Total b) { return _mm512_add_epi32(a, b); }
   static EMBEDLANE_INLINE uint32_t stay(Total total, const int32_t* limits) {
     return _mm512_cmple_epi32_mask(total, _mm512_loadu_si512(limits));
   }

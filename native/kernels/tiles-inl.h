@@ -59,6 +59,38 @@ EMBEDLANE_INLINE void tile_step(typename E::Sum (&sums)[kRows][kWidth], const ch
   }
 }
 
+// Groups that follow each other, of every row of a tile. One loop and not unrolled: between two, compilers
+// move all sums through memory. So many streams are more than hardware prefetchers follow, so what comes next
+// is asked for here, in address order: a little more often than there are lines.
+template <class E, int kRows, int kWidth>
+EMBEDLANE_INLINE void tile_groups(typename E::Sum (&sums)[kRows][kWidth],
+                                  const char* (&rows)[(kRows + 2) / 3], size_t stride, size_t depth,
+                                  const char*& panel, const char*& ahead) {
+  for (size_t d = 0; d < depth; d++) {
+    F::prefetch(ahead);
+    ahead += kRows * kGroupBytes;
+    tile_step<E, kRows, kWidth>(sums, rows, stride, panel);
+    panel += kWidth * kVectorBytes;
+    EMBEDLANE_UNROLL
+    for (int i = 0; i < (kRows + 2) / 3; i++) rows[i] += kGroupBytes;
+  }
+}
+
+// What is left of every row behind its groups: its last bytes may be the last of the memory.
+template <class E, int kRows, int kWidth>
+EMBEDLANE_INLINE void tile_rest(typename E::Sum (&sums)[kRows][kWidth], const char* const* rows,
+                                size_t stride, size_t rest, const char* panel) {
+  EMBEDLANE_UNROLL
+  for (int r = 0; r < kRows; r++) {
+    char group[kGroupBytes] = {};
+    memcpy(group, rows[r / 3] + size_t(r % 3) * stride, rest);
+    EMBEDLANE_UNROLL
+    for (int w = 0; w < kWidth; w++) {
+      sums[r][w] = E::step(sums[r][w], E::broadcast(group), E::load(panel + w * kVectorBytes));
+    }
+  }
+}
+
 // Compares a tile's sums with their thresholds, see Tile.
 template <class E, int kRows, int kWidth>
 EMBEDLANE_INLINE uint32_t tile_masks(const typename E::Sum (&sums)[kRows][kWidth], const TileInput& in,
@@ -127,32 +159,11 @@ uint32_t tile(const TileInput& in, uint32_t* masks, float* values) {
     }
     const size_t left = groups - start;
     const size_t depth = E::kDepth == 0 || left < E::kDepth ? left : E::kDepth;
-    // One loop and not unrolled: between two, compilers move all sums through memory. So many streams are
-    // more than hardware prefetchers follow, so what comes next is asked for here, in address order: a little
-    // more often than there are lines.
-    for (size_t d = 0; d < depth; d++) {
-      F::prefetch(ahead);
-      ahead += kRows * kGroupBytes;
-      tile_step<E, kRows, kWidth>(sums, rows, in.stride, panel);
-      panel += kWidth * kVectorBytes;
-      EMBEDLANE_UNROLL
-      for (int i = 0; i < kPointers; i++) rows[i] += kGroupBytes;
-    }
+    tile_groups<E, kRows, kWidth>(sums, rows, in.stride, depth, panel, ahead);
     const bool first = start == 0;
     start += depth;
     const bool last = E::kDepth == 0 || start >= groups;
-    if (last && rest != 0) {
-      // A row's last bytes may be the last of the memory.
-      EMBEDLANE_UNROLL
-      for (int r = 0; r < kRows; r++) {
-        char group[kGroupBytes] = {};
-        memcpy(group, rows[r / 3] + size_t(r % 3) * in.stride, rest);
-        EMBEDLANE_UNROLL
-        for (int w = 0; w < kWidth; w++) {
-          sums[r][w] = E::step(sums[r][w], E::broadcast(group), E::load(panel + w * kVectorBytes));
-        }
-      }
-    }
+    if (last && rest != 0) tile_rest<E, kRows, kWidth>(sums, rows, in.stride, rest, panel);
     if (E::kDepth == 0 || (first && last)) break;
     EMBEDLANE_UNROLL
     for (int r = 0; r < kRows; r++) {

@@ -10,6 +10,7 @@
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "compiler.h"
 
@@ -40,6 +41,20 @@ struct F {
 #endif
   }
   static EMBEDLANE_INLINE void prefetch(const char* p) { _mm_prefetch(p, _MM_HINT_T0); }
+};
+
+// What kinds of integers in groups have in common.
+struct IntegerGroups {
+  using X = __m512i;
+  using Sum = __m512i;
+  static EMBEDLANE_INLINE X broadcast(const char* p) {
+    int32_t group;
+    memcpy(&group, p, sizeof(group));
+    return _mm512_set1_epi32(group);
+  }
+  static EMBEDLANE_INLINE X load(const char* p) { return _mm512_loadu_si512(p); }
+  static EMBEDLANE_INLINE Sum zero() { return _mm512_setzero_si512(); }
+  static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
 };
 
 }  // namespace

@@ -35,20 +35,11 @@ struct Bf16 {
 
 // Four products of bytes, of which the instruction wants one unsigned: here the query's, made so by adding
 // 128.
-struct I8 {
-  using X = __m512i;
-  using Sum = __m512i;
+struct I8 : IntegerGroups {
   static constexpr size_t kDepth = 0;
   static constexpr size_t kElements = 4;
   static constexpr bool kBytes = true;
   static constexpr uint8_t kFlip = 0x80;
-  static EMBEDLANE_INLINE X broadcast(const char* p) {
-    int32_t group;
-    memcpy(&group, p, sizeof(group));
-    return _mm512_set1_epi32(group);
-  }
-  static EMBEDLANE_INLINE X load(const char* p) { return _mm512_loadu_si512(p); }
-  static EMBEDLANE_INLINE Sum zero() { return _mm512_setzero_si512(); }
   static EMBEDLANE_INLINE Sum start(int32_t byte_sum) { return _mm512_set1_epi32(-128 * byte_sum); }
   static EMBEDLANE_INLINE Sum multiply_add(Sum sum, X unsigned_bytes, X signed_bytes) {
 #if defined(__GNUC__)
@@ -60,7 +51,6 @@ struct I8 {
   }
   static EMBEDLANE_INLINE Sum step(Sum sum, X x, X queries) { return multiply_add(sum, queries, x); }
   static EMBEDLANE_INLINE Sum chain(Sum sum, X a, X b) { return step(sum, a, b); }
-  static EMBEDLANE_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
   static EMBEDLANE_INLINE Sum count(Sum sum, X x) { return multiply_add(sum, _mm512_set1_epi8(1), x); }
   static EMBEDLANE_INLINE int32_t total(Sum sum) { return _mm512_reduce_add_epi32(sum); }
   static EMBEDLANE_INLINE F::V value(Sum sum) { return _mm512_cvtepi32_ps(sum); }
