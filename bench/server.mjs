@@ -3,11 +3,11 @@
  * Python's infinity, and the library without HTTP, with the same model, rounds interleaved.
  *
  *   node bench/server.mjs [--rounds 3] [--seconds 5] [--connections 64] [--threads N] [--dtype fp16,int8]
- *                         [--only serve,library,transformers,infinity] [--warm 2] [--no-peers]
+ *                         [--only serve,library,transformers,infinity] [--warm 12] [--no-peers]
  */
 import { availableParallelism } from 'node:os';
 import { TextEmbedder } from '../dist/index.js';
-import { loadHttp, loadInProcess, startPython, startServer } from './lib/load.mjs';
+import { client, loadHttp, loadInProcess, startPython, startServer } from './lib/load.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
 import { peer, pythonPeer, reportMissing } from './lib/peers.mjs';
 import { progress, progressDone } from './lib/progress.mjs';
@@ -22,8 +22,8 @@ const chosen = options({
   threads: { type: 'string' },
   dtype: { type: 'string' },
   only: { type: 'string', default: 'serve,library,transformers,infinity' },
-  /** Long enough for the lanes that come with load. */
-  warm: { type: 'string', default: '2' },
+  /** Seconds; long enough for the lanes that come with load, and for V8 to have compiled what it will. */
+  warm: { type: 'string' },
 });
 const ROUNDS = Number(chosen.rounds ?? (chosen.quick ? 1 : 3));
 const SECONDS = Number(chosen.seconds ?? (chosen.quick ? 1 : 5));
@@ -32,7 +32,9 @@ const CONNECTIONS = Number(chosen.connections);
 const CORES = availableParallelism();
 /** Of one lane; the library chooses threads and lanes if they are not said. */
 const THREADS = chosen.threads;
-const WARM_SECONDS = Number(chosen.warm);
+const WARM_SECONDS = Number(chosen.warm ?? (chosen.quick ? 2 : 12));
+/** Untimed, before each round: between its turns a process loses its caches, and its lanes may sleep. */
+const AWAKE_SECONDS = 1;
 const ONLY = chosen.only.split(',');
 
 const OURS = 'embedlane serve';
@@ -82,6 +84,7 @@ async function measure(dtype, texts) {
       // Each after each of the others: what a round leaves behind is nobody's advantage.
       for (const { name, load, rounds } of round % 2 === 0 ? list : [...list].reverse()) {
         progress(`${dtype}: round ${round + 1} of ${ROUNDS}, ${name}`);
+        await load(texts, CONNECTIONS, AWAKE_SECONDS);
         rounds.push(await load(texts, CONNECTIONS, SECONDS));
       }
     }
@@ -158,12 +161,13 @@ function goals(results) {
 const about = machine();
 const { texts: paragraphs } = await mixedParagraphs(2048);
 const texts = questionsOf(paragraphs);
-console.log(describeMachine(about));
+console.log(`${describeMachine(about)}; requests from ${client}`);
 const results = {};
 for (const dtype of DTYPES) results[dtype] = await measure(dtype, texts);
 const targets = goals(results);
 console.log(`\n${targetTable(targets)}`);
 save('server', {
+  client,
   connections: CONNECTIONS,
   seconds: SECONDS,
   threads: THREADS ?? 'default',

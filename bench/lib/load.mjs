@@ -6,6 +6,7 @@ import { Connections } from './http-load.mjs';
 import './no-telemetry.mjs';
 import { machineBusySeconds } from './proc.mjs';
 import { percentile } from './stats.mjs';
+import { hasWrk, loadByWrk } from './wrk.mjs';
 
 const benches = new URL('../', import.meta.url);
 const file = (name) => fileURLToPath(new URL(name, benches));
@@ -99,19 +100,31 @@ async function keepBusy(texts, connections, seconds, call) {
   };
 }
 
+const bodyOf = (input) => JSON.stringify({ model: 'all-MiniLM-L6-v2', input });
+
+/** What sends the requests of {@link loadHttp}. */
+export const client = hasWrk ? 'wrk' : 'plain sockets';
+
 /**
- * Requests over as many connections, in this process.
+ * Requests over as many connections.
  *
  * @param server `{ url, path, cpu }`; without a path OpenAI's, with `cpu` the result has microseconds per request
  */
 export async function loadHttp({ url, path = '/v1/embeddings', cpu }, texts, connections, seconds) {
-  const pool = new Connections(`${url}${path}`);
   const before = await cpu?.();
+  const result = hasWrk
+    ? await loadByWrk(`${url}${path}`, texts.map(bodyOf), connections, seconds)
+    : await loadBySockets(`${url}${path}`, texts, connections, seconds);
+  return { ...result, cpu: before === undefined ? undefined : ((await cpu()) - before) / result.count };
+}
+
+async function loadBySockets(url, texts, connections, seconds) {
+  const pool = new Connections(url);
   const result = await keepBusy(texts, connections, seconds, async (input) => {
-    return (await pool.post(JSON.stringify({ model: 'all-MiniLM-L6-v2', input }))) === 200;
+    return (await pool.post(bodyOf(input))) === 200;
   });
   pool.close();
-  return { ...result, cpu: before === undefined ? undefined : ((await cpu()) - before) / result.count };
+  return result;
 }
 
 /** The same load without HTTP. */
@@ -145,7 +158,7 @@ export async function loadAtRate(
   const post = async () => {
     const sent = performance.now();
     const input = `${texts[next++ % texts.length]} ${next}`;
-    const status = await pool.post(JSON.stringify({ model: 'all-MiniLM-L6-v2', input })).catch(() => 0);
+    const status = await pool.post(bodyOf(input)).catch(() => 0);
     done.push({ sent: sent - start, ms: performance.now() - sent, status });
   };
   for (let count = 0; ; ) {
@@ -179,7 +192,7 @@ export async function loadPolitely({ url, path = '/v1/embeddings' }, texts, clie
     while (performance.now() < end) {
       const sent = performance.now();
       const input = `${texts[next++ % texts.length]} ${next}`;
-      const status = await pool.post(JSON.stringify({ model: 'all-MiniLM-L6-v2', input })).catch(() => 0);
+      const status = await pool.post(bodyOf(input)).catch(() => 0);
       done.push({ sent: sent - start, ms: performance.now() - sent, status });
       if (status !== 200) await delay(RETRY_AFTER * (0.5 + Math.random()));
     }
