@@ -4,7 +4,7 @@
  *
  *   node bench/server-soak.mjs [--minutes 10] [--load 0.8] [--dtype int8]
  */
-import { loadAtRate, loadHttp } from './lib/load.mjs';
+import { loadAtRate, loadBySockets } from './lib/load.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
 import { CONNECTIONS, serverAtWork } from './lib/own-server.mjs';
 import { residentBytes } from './lib/proc.mjs';
@@ -55,7 +55,7 @@ const soak = await loadAtRate(server, texts, LOAD * capacity, SECONDS, { onTick 
 
 progress(`${OVERLOAD} times as much as it can do`);
 const flood = await loadAtRate(server, texts, OVERLOAD * capacity, OVERLOAD_SECONDS);
-const after = await loadHttp(server, texts, CONNECTIONS, AFTER_SECONDS);
+const after = await loadBySockets(server, texts, CONNECTIONS, AFTER_SECONDS);
 await server.stop();
 progressDone();
 

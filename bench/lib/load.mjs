@@ -114,12 +114,13 @@ export async function loadHttp({ url, path = '/v1/embeddings', cpu }, texts, con
   const before = await cpu?.();
   const result = hasWrk
     ? await loadByWrk(`${url}${path}`, texts.map(bodyOf), connections, seconds)
-    : await loadBySockets(`${url}${path}`, texts, connections, seconds);
+    : await loadBySockets({ url, path }, texts, connections, seconds);
   return { ...result, cpu: before === undefined ? undefined : ((await cpu()) - before) / result.count };
 }
 
-async function loadBySockets(url, texts, connections, seconds) {
-  const pool = new Connections(url);
+/** {@link loadHttp} from this process whatever is installed, as {@link loadAtRate} does. */
+export async function loadBySockets({ url, path = '/v1/embeddings' }, texts, connections, seconds) {
+  const pool = new Connections(`${url}${path}`);
   const result = await keepBusy(texts, connections, seconds, async (input) => {
     return (await pool.post(bodyOf(input))) === 200;
   });

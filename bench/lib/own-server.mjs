@@ -1,4 +1,4 @@
-import { loadHttp, startServer } from './load.mjs';
+import { loadBySockets, startServer } from './load.mjs';
 import { progress } from './progress.mjs';
 import { mixedParagraphs, questionsOf } from './texts.mjs';
 
@@ -12,14 +12,14 @@ const CAPACITY_SECONDS = 10;
 /**
  * Starts embedlane's server and finds out how much it can do.
  *
- * @returns the server, the texts to send, and what {@link loadHttp} says of {@link CONNECTIONS} as fast as they can
+ * @returns the server, the texts to send, and what {@link loadBySockets} says of {@link CONNECTIONS} as fast as they can
  */
 export async function serverAtWork(dtype) {
   const { texts: paragraphs } = await mixedParagraphs(2048);
   const texts = questionsOf(paragraphs);
   const server = await startServer('contenders/serve-embedlane.mjs', [dtype, '0']);
   progress('how much it can do');
-  await loadHttp(server, texts, CONNECTIONS, WARM_SECONDS);
-  const most = await loadHttp(server, texts, CONNECTIONS, CAPACITY_SECONDS);
+  await loadBySockets(server, texts, CONNECTIONS, WARM_SECONDS);
+  const most = await loadBySockets(server, texts, CONNECTIONS, CAPACITY_SECONDS);
   return { server, texts, most };
 }
