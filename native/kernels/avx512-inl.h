@@ -41,6 +41,9 @@ struct V {
   static EMBEDLANE_INLINE void prefetch(const void* p) {
     _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
   }
+  static EMBEDLANE_INLINE void prefetch_far(const void* p) {
+    _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
+  }
 
   static constexpr int kRows = 4;
 };

@@ -123,7 +123,7 @@ EMBEDLANE_INLINE void exact(const uint8_t* query, const uint8_t* rows, size_t st
       if (kRows > 1) {
         EMBEDLANE_UNROLL
         for (size_t ahead = 0; ahead < kRows * I::kBytes; ahead += kCacheLine) {
-          V::prefetch(rows + kRows * (stride + i) + ahead + kAhead);
+          ask_ahead(rows + kRows * (stride + i) + ahead);
         }
       }
       const I::B q = I::load(query + i);

@@ -12,8 +12,18 @@ namespace {
 constexpr int kLanes = 16;
 constexpr int kGroups = kLanes / V::kD;
 // How far ahead of their use rows are asked for, beyond the rows that are being read, in bytes.
-constexpr size_t kAhead = 4096;
+constexpr size_t kAhead = 2048;
+constexpr size_t kFarAhead = 16384;
 constexpr size_t kCacheLine = 64;
+
+// Asks for what follows `rows`: from memory into the second-level cache first, which waits for some fifty
+// lines at a time, and the first level for sixteen at most. These are too few for the memory's speed: rows
+// from memory take a sixth less time this way (Emerald Rapids), those in the third level up to 7 % more.
+EMBEDLANE_INLINE void ask_ahead(const void* rows) {
+  const char* const p = static_cast<const char*>(rows);
+  V::prefetch_far(p + kFarAhead);
+  V::prefetch(p + kAhead);
+}
 
 struct F32 {
   using T = float;
@@ -78,7 +88,7 @@ EMBEDLANE_INLINE void canonical(const typename E::T* query, const char* rows, si
       // memory's speed. So the next rows are asked for here, in address order.
       EMBEDLANE_UNROLL
       for (size_t ahead = 0; ahead < kRows * kLanes * sizeof(T); ahead += kCacheLine) {
-        V::prefetch(rows + kRows * (stride + i * sizeof(T)) + ahead + kAhead);
+        ask_ahead(rows + kRows * (stride + i * sizeof(T)) + ahead);
       }
     }
     EMBEDLANE_UNROLL

@@ -5,7 +5,7 @@
 // The including file defines, in an unnamed namespace, `struct V` with
 //   D, kD       vector of kD doubles: zero, widen (kD floats), widen_f16, widen_bf16, add, sub, mul, fma,
 //               abs, sum (by halving)
-//   prefetch    a hint; any address will do
+//   prefetch    a hint; any address will do; prefetch_far: into the second-level cache
 //   kRows       rows that the kernels for rows take at a time
 // and `struct I`, see exact-rows-inl.h, and `struct H`, see convert-inl.h.
 #include "float-rows-inl.h"

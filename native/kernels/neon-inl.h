@@ -39,6 +39,11 @@ struct V {
     __builtin_prefetch(p);
 #endif
   }
+  static EMBEDLANE_INLINE void prefetch_far([[maybe_unused]] const void* p) {
+#if defined(__GNUC__)
+    __builtin_prefetch(p, 0, 2);
+#endif
+  }
 
   static constexpr int kRows = 2;
 };

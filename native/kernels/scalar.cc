@@ -24,6 +24,7 @@ struct V {
   static double sum(D a) { return a; }
 
   static void prefetch(const void*) {}
+  static void prefetch_far(const void*) {}
 
   static constexpr int kRows = 1;
 };
