@@ -278,30 +278,31 @@ export class RecordDatabase {
 
   /** Several statements see the same records, whatever another process changes meanwhile. */
   #snapshot<T>(work: () => T): T {
-    return this.#guard(() => {
-      this.#prepare('BEGIN').run();
-      try {
-        return work();
-      } finally {
-        this.#prepare('COMMIT').run();
-      }
-    });
+    return this.#guard(() => this.#transaction('BEGIN', work));
   }
 
   #change<T>(work: () => T): T {
     return this.#guard(() => {
-      this.#db.exec('BEGIN IMMEDIATE');
       try {
-        const result = work();
-        this.#db.exec('COMMIT');
-        return result;
+        return this.#transaction('BEGIN IMMEDIATE', work);
       } catch (error) {
         // A commit that fails may have been one.
         this.#columns = undefined;
-        if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
         throw error;
       }
     });
+  }
+
+  #transaction<T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: () => T): T {
+    this.#prepare(begin).run();
+    try {
+      const result = work();
+      this.#prepare('COMMIT').run();
+      return result;
+    } catch (error) {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
   }
 
   #guard<T>(work: () => T): T {
