@@ -21,7 +21,8 @@ const TIMEOUT = 60;
 let sent = 0;
 
 /**
- * Keeps `connections` requests in progress for `seconds`, each with the next of `bodies`.
+ * Keeps `connections` requests in progress for `seconds`, rounded up since wrk knows whole ones only, each with the next
+ * of `bodies`.
  *
  * @returns as {@link loadHttp} does, without `cpu`
  */
@@ -33,7 +34,7 @@ export async function loadByWrk(url, bodies, connections, seconds) {
     const before = machineBusySeconds();
     const { stdout } = await promisify(execFile)(
       'wrk',
-      ['-t1', `-c${connections}`, `-d${seconds}s`, `--timeout=${TIMEOUT}s`, `-s${script}`, url],
+      ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, `--timeout=${TIMEOUT}s`, `-s${script}`, url],
       { env: { ...process.env, BODIES: file, FIRST: String(sent) } },
     );
     const busy = 1e6 * (machineBusySeconds() - before);
