@@ -28,7 +28,7 @@ async function failure(url: string): Promise<string> {
 describe.concurrent('opening a store on a server that takes connections and never says a word', () => {
   it.each([
     ['milvus', /^ERR_REMOTE: Expected Milvus to answer at 127\.0\.0\.1:\d+ but received Deadline exceeded/],
-    ['milvuss', /^ERR_REMOTE: Expected Milvus to answer at 127\.0\.0\.1:\d+ but received Deadline exceeded/],
+    ['milvuss', /^ERR_REMOTE: Expected Milvus to answer at localhost:\d+ but received Deadline exceeded/],
     ['seekdb', /^ERR_REMOTE: Expected seekdb to answer at 127\.0\.0\.1 but received connect ETIMEDOUT/],
     ['postgres', /^ERR_REMOTE: Expected PostgreSQL to tell the version of pgvector but received .*timeout/],
   ])('%s: gives up', async (scheme, expected) => {
@@ -36,7 +36,9 @@ describe.concurrent('opening a store on a server that takes connections and neve
     try {
       const path = scheme.startsWith('milvus') ? 'notes' : 'test/notes';
       const limits = `timeout=${TIMEOUT}${scheme === 'postgres' ? `&connectTimeout=${TIMEOUT}` : ''}`;
-      const said = await failure(`${scheme}://me:hidden@127.0.0.1:${server.port}/${path}?${limits}`);
+      // gRPC tells TLS the host as the server's name, which may not be an address since Node 26.
+      const host = scheme === 'milvuss' ? 'localhost' : '127.0.0.1';
+      const said = await failure(`${scheme}://me:hidden@${host}:${server.port}/${path}?${limits}`);
       expect(said).toMatch(expected);
       expect(said).not.toContain('hidden');
     } finally {

@@ -13,6 +13,8 @@ it('names the command that installs a package that is missing', async () => {
   const { stdout, stderr, status } = await runExample(
     'optional-packages',
     `import { register } from 'node:module';
+    // Node 26 says that register() is deprecated; Node 20 has nothing else.
+    process.noDeprecation = true;
     register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(HOOK))});
     const { MilvusStore, SeekdbStore } = await import('embedlane/stores');
     for (const open of [() => MilvusStore.open('milvus://h/notes'), () => SeekdbStore.open('seekdb://h/notes')]) {
