@@ -3,7 +3,7 @@
 //
 //   node scripts/test-package.mjs [--all] [step…]      only these steps, by the names that it prints
 //
-// --all   also pnpm, Yarn, npm workspaces, Next.js and other versions of Node, which download a lot and take minutes
+// --all   also pnpm, Yarn, npm workspaces, Next.js, Bun, Deno and other versions of Node, which download a lot and take minutes
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -92,7 +92,7 @@ try {
     testManagers({ scratch, consumers, packed: { code, textModel }, report, expectOutput, install, env });
   else
     warn(
-      'Not run without --all: pnpm, Yarn (node_modules and PnP), npm workspaces, Next.js, Node 22, 24 and newest.',
+      'Not run without --all: pnpm, Yarn (node_modules and PnP), npm workspaces, Next.js, Bun, Deno, Node 22, 24 and newest.',
     );
   for (const { filename, files, size } of packed) {
     console.log(

@@ -1,4 +1,4 @@
-// The package with other package managers, other versions of Node, and Next.js: downloads a lot, takes minutes.
+// The package with other package managers, other versions of Node, Bun, Deno, and Next.js: downloads a lot, takes minutes.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,6 +8,17 @@ const VECTORS = '2 1 native\n';
 
 /** What npm's packages of Node are called: their binaries, nothing else. */
 const NODES = ['20.19.0', '22', '24', 'latest'];
+
+/** Runtimes that take addons for Node: what npm calls their binaries, how they are called, and what each consumer prints. */
+const RUNTIMES = {
+  bun: {
+    binaries: '@oven/bun-linux-x64',
+    program: ['bin/bun'],
+    steps: { esm: TEXT, features: '1 2 3 384\n' },
+  },
+  // Without the rest: the port of a thread has no close() in Deno, which LocalStore's calls.
+  deno: { binaries: '@deno/linux-x64-glibc', program: ['deno', 'run', '--allow-all'], steps: { esm: TEXT } },
+};
 
 const NEXT = ['next@16', 'react@19', 'react-dom@19'];
 
@@ -53,7 +64,22 @@ export function testManagers({ scratch, consumers, packed, report, expectOutput,
     expectOutput(project, process.execPath, ['build.mjs', output], '');
     expectOutput(project, process.execPath, ['main.mjs', output], TEXT);
   });
-  for (const version of process.platform === 'linux' && process.arch === 'x64' ? NODES : []) {
+  const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
+  for (const [name, { binaries, program, steps }] of isLinuxX64 ? Object.entries(RUNTIMES) : []) {
+    report(name, () => {
+      const folder = join(scratch, name);
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+      install(folder, [binaries]);
+      const [file, ...args] = program;
+      const runtime = join(folder, 'node_modules', binaries, file);
+      for (const [consumer, expected] of Object.entries(steps)) {
+        const project = copy(consumer, join(scratch, 'project', consumer));
+        expectOutput(project, runtime, [...args, 'main.mjs'], expected);
+      }
+    });
+  }
+  for (const version of isLinuxX64 ? NODES : []) {
     report(`node-${version}`, () => {
       const folder = join(scratch, `node-${version}`);
       mkdirSync(folder);

@@ -124,7 +124,7 @@ function allocation(tunables = ''): string {
 }
 
 function hold(handle: object, on: boolean): void {
-  // The typings of a pipe that is a child's stderr lack both methods; sockets have them.
-  const { ref, unref } = handle as { ref(): void; unref(): void };
-  (on ? ref : unref).call(handle);
+  // The typings of a pipe that is a child's stderr lack both methods; sockets have them, but for Bun's, which hold nothing.
+  const { ref, unref } = handle as { ref?(): void; unref?(): void };
+  (on ? ref : unref)?.call(handle);
 }
