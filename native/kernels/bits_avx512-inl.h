@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ahead.h"
 #include "compiler.h"
 
 namespace embedlane {
@@ -69,7 +70,10 @@ void bit_counts(const void* query, const void* rows, size_t stride, size_t count
   const __mmask64 rest = bytes == whole ? 0 : ~uint64_t(0) >> (64 - (bytes - whole));
   size_t r = 0;
   for (; r + 8 <= count; r += 8, at += 8 * stride) {
-    for (size_t p = 0; p < 8 * stride; p += 64) _mm_prefetch(at + 4096 + p, _MM_HINT_T0);
+    for (size_t p = 0; p < 8 * stride; p += 64) {
+      _mm_prefetch(at + kFarAhead + p, _MM_HINT_T1);
+      _mm_prefetch(at + kAhead + p, _MM_HINT_T0);
+    }
     const char* const eight[8] = {at,
                                   at + stride,
                                   at + 2 * stride,
