@@ -291,9 +291,10 @@ export class FlatIndex implements Iterable<IndexRow> {
     for (const position of live.positions()) yield ids.at(position);
   }
 
-  /** @internal The values of the rows of this moment, in batches. */
-  values(): Iterable<Float32Array> {
-    return this.#read().values(this.#contents.live.copy());
+  /** @internal Hands over the values of the rows of this moment, in batches, whatever happens to the index meanwhile. */
+  async withValues(use: (batches: Iterable<Float32Array>) => Promise<void>): Promise<void> {
+    const contents = this.#read();
+    await contents.holdFor(() => use(contents.values(contents.live.copy())));
   }
 
   stats(): IndexStats {
@@ -316,12 +317,7 @@ export class FlatIndex implements Iterable<IndexRow> {
     const contents = this.#open();
     const folder = folderArgument(path);
     if (this.#folder?.isAt(folder)) return this.compact();
-    contents.hold();
-    try {
-      await saveIndex(folder, this.#spec, contents, contents.live.copy());
-    } finally {
-      contents.release();
-    }
+    await contents.holdFor(() => saveIndex(folder, this.#spec, contents, contents.live.copy()));
   }
 
   /**
