@@ -206,7 +206,7 @@ export class IndexWriter {
     const end = contents.live.length;
     const all = new Bitmap();
     all.extend(end);
-    const removed = Array.from(all.positions()).filter((position) => !contents.live.has(position));
+    const removed = contents.live.absent();
     this.#removed = [];
     this.#written = end;
     const { manifest } = await writeState(this.#folder, {
