@@ -311,13 +311,17 @@ export class FlatIndex implements Iterable<IndexRow> {
    *
    * @param path a new or an empty folder, or one with an index
    * @throws {EmbedlaneError} `ERR_IO`, `ERR_LOCKED` if somebody is changing that index, `ERR_INVALID_ARG` for a
-   * folder with other files
+   * folder with other files, `ERR_CORRUPT` if rows are damaged: they are all checked before
    */
   async save(path: string): Promise<void> {
     const contents = this.#open();
     const folder = folderArgument(path);
     if (this.#folder?.isAt(folder)) return this.compact();
-    await contents.holdFor(() => saveIndex(folder, this.#spec, contents, contents.live.copy()));
+    const live = contents.live.copy();
+    await contents.holdFor(async () => {
+      await this.#folder?.checkRows();
+      await saveIndex(folder, this.#spec, contents, live);
+    });
   }
 
   /**
@@ -333,7 +337,11 @@ export class FlatIndex implements Iterable<IndexRow> {
     await this.#folder?.flush();
   }
 
-  /** Gives back the space of removed rows, in memory and in the folder that the index came from. */
+  /**
+   * Gives back the space of removed rows, in memory and in the folder that the index came from.
+   *
+   * @throws {EmbedlaneError} `ERR_CORRUPT` if rows in the folder are damaged, `ERR_IO`, `ERR_READ_ONLY`, `ERR_LOCKED`
+   */
   async compact(): Promise<void> {
     this.#open();
     if (this.#folder === undefined) return this.#tidy();
