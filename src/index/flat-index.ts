@@ -213,6 +213,7 @@ export class FlatIndex implements Iterable<IndexRow> {
   async #copyLive(): Promise<void> {
     const before = this.#contents;
     const live = before.live.copy();
+    if (this.#closed !== undefined || live.count === live.length) return;
     before.hold();
     try {
       const compact = await compacted(before, live, () => this.#closed !== undefined);
@@ -344,7 +345,11 @@ export class FlatIndex implements Iterable<IndexRow> {
    */
   async compact(): Promise<void> {
     this.#open();
-    if (this.#folder === undefined) return this.#tidy();
+    if (this.#folder === undefined) {
+      // One that is under way leaves what has been removed since it began.
+      await this.#tidying?.catch(() => {});
+      return this.#tidy();
+    }
     await this.#folder.compact((contents) => {
       this.#contents = contents;
     });
@@ -367,14 +372,7 @@ export class FlatIndex implements Iterable<IndexRow> {
    * @throws {EmbedlaneError} `ERR_IO` if the last changes could not be written
    */
   close(): Promise<void> {
-    if (this.#closed === undefined) {
-      if (this.#folder === undefined) {
-        this.#closed = Promise.resolve();
-        this.#contents.release();
-      } else {
-        this.#closed = this.#folder.close().finally(() => this.#contents.release());
-      }
-    }
+    this.#closed ??= (this.#folder?.close() ?? Promise.resolve()).finally(() => this.#contents.release());
     return this.#closed;
   }
 
