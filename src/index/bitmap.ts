@@ -67,6 +67,20 @@ export class Bitmap {
     return copy;
   }
 
+  /** The positions below `length` that are not in the set, ascending: by the word, because few usually are. */
+  absent(): number[] {
+    const absent: number[] = [];
+    for (let start = 0; start < this.length; start += 32) {
+      let bits = ~this.words[start >>> 5];
+      for (; bits !== 0; bits &= bits - 1) {
+        const position = start + 31 - Math.clz32(bits & -bits);
+        if (position >= this.length) break;
+        absent.push(position);
+      }
+    }
+    return absent;
+  }
+
   /** The positions in the set, ascending, from `start` up to `end`. */
   *positions(start = 0, end = this.length): Generator<number> {
     for (let position = start; position < end; position++) {

@@ -44,6 +44,16 @@ export class Contents {
     if (--this.#holders === 0) this.rows.close();
   }
 
+  /** Keeps the rows until what `use` begins is over. */
+  async holdFor(use: () => Promise<void>): Promise<void> {
+    this.hold();
+    try {
+      await use();
+    } finally {
+      this.release();
+    }
+  }
+
   /**
    * Adds rows with the given ids, of which none may be in use, or with default ids.
    *

@@ -109,12 +109,13 @@ export function isQuick(contents: Contents, filter: CheckedFilter): boolean {
   return (Array.isArray(filter) ? filter.length : contents.live.length) <= SLICE;
 }
 
-function* select({ ids }: Contents, live: Bitmap, filter: CheckedFilter): Generator<undefined, Bitmap> {
+function* select(contents: Contents, live: Bitmap, filter: CheckedFilter): Generator<undefined, Bitmap> {
   const allowed = new Bitmap(live.length);
   let work = 0;
   if (Array.isArray(filter)) {
     for (const id of filter as readonly Id[]) {
-      const position = ids.find(id, live);
+      // Among the rows of now, from which a first look-up builds the index's own map of ids.
+      const position = contents.find(id);
       if (position >= 0 && position < live.length) allowed.add(position);
       if (++work % SLICE === 0) yield;
     }
@@ -123,7 +124,7 @@ function* select({ ids }: Contents, live: Bitmap, filter: CheckedFilter): Genera
   const bitmap =
     typeof filter === 'function' ? undefined : filter instanceof IdSet ? filter.bits : (filter as Uint8Array);
   const passes = bitmap === undefined ? (filter as (id: Id) => boolean) : bitmapTest(bitmap);
-  for (const column of ids.columns(live.length)) {
+  for (const column of contents.ids.columns(live.length)) {
     if (bitmap !== undefined && column.ids instanceof SequenceIds) {
       const shift = column.ids.first - column.start;
       for (let start = column.start; start < column.end; start += SLICE_BITS) {

@@ -213,6 +213,7 @@ export class FlatIndex implements Iterable<IndexRow> {
   async #copyLive(): Promise<void> {
     const before = this.#contents;
     const live = before.live.copy();
+    if (this.#closed !== undefined || live.count === live.length) return;
     before.hold();
     try {
       const compact = await compacted(before, live, () => this.#closed !== undefined);
@@ -291,9 +292,10 @@ export class FlatIndex implements Iterable<IndexRow> {
     for (const position of live.positions()) yield ids.at(position);
   }
 
-  /** @internal The values of the rows of this moment, in batches. */
-  values(): Iterable<Float32Array> {
-    return this.#read().values(this.#contents.live.copy());
+  /** @internal Hands over the values of the rows of this moment, in batches, whatever happens to the index meanwhile. */
+  async withValues(use: (batches: Iterable<Float32Array>) => Promise<void>): Promise<void> {
+    const contents = this.#read();
+    await contents.holdFor(() => use(contents.values(contents.live.copy())));
   }
 
   stats(): IndexStats {
@@ -310,18 +312,17 @@ export class FlatIndex implements Iterable<IndexRow> {
    *
    * @param path a new or an empty folder, or one with an index
    * @throws {EmbedlaneError} `ERR_IO`, `ERR_LOCKED` if somebody is changing that index, `ERR_INVALID_ARG` for a
-   * folder with other files
+   * folder with other files, `ERR_CORRUPT` if rows are damaged: they are all checked before
    */
   async save(path: string): Promise<void> {
     const contents = this.#open();
     const folder = folderArgument(path);
     if (this.#folder?.isAt(folder)) return this.compact();
-    contents.hold();
-    try {
-      await saveIndex(folder, this.#spec, contents, contents.live.copy());
-    } finally {
-      contents.release();
-    }
+    const live = contents.live.copy();
+    await contents.holdFor(async () => {
+      await this.#folder?.checkRows();
+      await saveIndex(folder, this.#spec, contents, live);
+    });
   }
 
   /**
@@ -337,10 +338,18 @@ export class FlatIndex implements Iterable<IndexRow> {
     await this.#folder?.flush();
   }
 
-  /** Gives back the space of removed rows, in memory and in the folder that the index came from. */
+  /**
+   * Gives back the space of removed rows, in memory and in the folder that the index came from.
+   *
+   * @throws {EmbedlaneError} `ERR_CORRUPT` if rows in the folder are damaged, `ERR_IO`, `ERR_READ_ONLY`, `ERR_LOCKED`
+   */
   async compact(): Promise<void> {
     this.#open();
-    if (this.#folder === undefined) return this.#tidy();
+    if (this.#folder === undefined) {
+      // One that is under way leaves what has been removed since it began.
+      await this.#tidying?.catch(() => {});
+      return this.#tidy();
+    }
     await this.#folder.compact((contents) => {
       this.#contents = contents;
     });
@@ -363,14 +372,7 @@ export class FlatIndex implements Iterable<IndexRow> {
    * @throws {EmbedlaneError} `ERR_IO` if the last changes could not be written
    */
   close(): Promise<void> {
-    if (this.#closed === undefined) {
-      if (this.#folder === undefined) {
-        this.#closed = Promise.resolve();
-        this.#contents.release();
-      } else {
-        this.#closed = this.#folder.close().finally(() => this.#contents.release());
-      }
-    }
+    this.#closed ??= (this.#folder?.close() ?? Promise.resolve()).finally(() => this.#contents.release());
     return this.#closed;
   }
 

@@ -24,7 +24,10 @@ export type VectorMatrix =
   | {
       readonly data: Vector;
       readonly rows: number;
-      /** Dimensions. Of bits, the length of a row in bytes does as well. */
+      /**
+       * Dimensions. Of bits, the length of a row in bytes does as well; unused ones of the last byte count too, and
+       * should be 0.
+       */
       readonly dims: number;
       /** What the elements are, where the array does not tell, as in {@link PairOptions}. */
       readonly dtype?: Dtype;

@@ -58,6 +58,21 @@ describe('save and open', () => {
     await again.close();
   });
 
+  it('know the default ids of rows that follow an update of the last one', async () => {
+    const path = fresh();
+    await new FlatIndex({ dims: 5 }).save(path);
+    const changed = await FlatIndex.open(path);
+    changed.add(randomMatrix(10, 5, 1));
+    await changed.flush();
+    changed.update(randomMatrix(1, 5, 2), [9]);
+    await changed.close();
+    const again = await FlatIndex.open(path);
+    expect(again.has(9)).toBe(true);
+    again.add(randomMatrix(2, 5, 3));
+    expect([10, 11, 12].map((id) => again.has(id))).toEqual([true, true, false]);
+    await again.close();
+  });
+
   it('keep the largest id, after which there are no default ones', async () => {
     const index = new FlatIndex({ dims: 2 });
     index.add(matrixOf([1, 0]), [Number.MAX_SAFE_INTEGER]);

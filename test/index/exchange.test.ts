@@ -51,6 +51,18 @@ describe.each(['npy', 'fvecs', 'safetensors'] as const)('.%s', (format) => {
   });
 });
 
+it('writes the rows of the call while the index is changed, compacted and closed', async () => {
+  const index = new FlatIndex({ dims: 7 });
+  index.add(matrix);
+  const path = join(folder, 'compacted.npy');
+  const written = writeVectors(index, path);
+  index.remove([0, 1_000]);
+  await index.compact();
+  await index.close();
+  await written;
+  expect(await readAll(path)).toEqual(matrix.toArrays());
+});
+
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 
 describe('.npy', () => {

@@ -191,6 +191,18 @@ describe('rows', () => {
     index.add(matrixOf(new Array(16).fill(1)));
     expect(index.has(20_000)).toBe(true);
   });
+
+  it('leave none behind after compact(), also if they were removed while memory was being given back', async () => {
+    const index = new FlatIndex({ dims: 16 });
+    index.add(randomMatrix(20_000, 16, 1));
+    index.remove(Array.from({ length: 11_000 }, (_, id) => id));
+    index.remove(Array.from({ length: 8_000 }, (_, i) => 11_000 + i));
+    await Promise.all([index.compact(), index.compact()]);
+    expect(index.stats()).toMatchObject({ rows: 1_000, removed: 0 });
+    index.remove(19_000);
+    const compacted = index.compact();
+    await Promise.all([index.compact(), index.close(), compacted]);
+  });
 });
 
 describe('closing', () => {

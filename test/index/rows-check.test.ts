@@ -112,3 +112,50 @@ it('reports nothing once the index is compacted: its rows are others then', asyn
   expect((await search(index)).rows).toBe(1);
   await index.close();
 });
+
+// Behind what opening looks at; a copy of it would get a checksum of its own, by which it is sound.
+const DAMAGE = 4096 + 3 * 2 ** 20 + 100;
+
+it('lets no damaged rows be compacted or saved, which nobody has read yet', async () => {
+  const path = await saved('damage-compacted', DAMAGE);
+  const index = await FlatIndex.open(path);
+  index.remove(0);
+  const copy = join(folder, 'damage-copy');
+  await expect(index.save(copy)).rejects.toThrow(code('ERR_CORRUPT'));
+  await expect(FlatIndex.open(copy)).rejects.toThrow(code('ERR_IO'));
+  await expect(index.compact()).rejects.toThrow(code('ERR_CORRUPT'));
+  await expect(index.verify()).rejects.toThrow(code('ERR_CORRUPT'));
+  // Changes can still be written.
+  index.add(query, ['new']);
+  await index.close();
+  const again = await FlatIndex.open(path);
+  expect([again.has('new'), again.has(0)]).toEqual([true, false]);
+  await again.close();
+});
+
+it('checks the rows that are compacted or saved, also while the index is closed', async () => {
+  for (const damage of [undefined, DAMAGE]) {
+    const index = await FlatIndex.open(await saved(`closed-${damage}`, damage));
+    index.remove(0);
+    const results = Promise.allSettled([
+      index.save(join(folder, `closed-copy-${damage}`)),
+      index.compact(),
+      index.close(),
+    ]);
+    const copied = damage === undefined ? 'fulfilled' : 'rejected';
+    expect((await results).map(({ status }) => status)).toEqual([copied, copied, 'fulfilled']);
+  }
+});
+
+it('compacts once the disk can be read again', async () => {
+  const index = await FlatIndex.open(await saved('transient-compacted'));
+  const { state, watch } = failingReads('read', 2 * 2 ** 20);
+  putBack = useFiles(watch);
+  index.remove(0);
+  await expect(index.compact()).rejects.toThrow(code('ERR_IO'));
+  state.broken = false;
+  await index.compact();
+  await index.verify();
+  expect(index.size).toBe(ROWS - 1);
+  await index.close();
+});

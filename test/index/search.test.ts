@@ -241,6 +241,16 @@ describe('filter', () => {
     expect(found.scores).toEqual(wanted.scores);
   });
 
+  it('by many ids knows no less of rows that are updated meanwhile', async () => {
+    const own = new FlatIndex({ dims: 8 });
+    own.add(corpus);
+    const search = own.search(query, { k: 1, filter: [...own.ids(), 'unknown'] });
+    own.update(randomMatrix(1, 8, 8), [7]);
+    await search;
+    expect(own.has(7)).toBe(true);
+    expect(() => own.add(randomMatrix(1, 8, 9), [7])).toThrow(code('ERR_INVALID_ARG'));
+  });
+
   it('refuses other arrays', () => {
     expect(() => index.searchSync(query, { k: 1, filter: new Uint32Array(4) as never })).toThrow(
       code('ERR_DTYPE'),

@@ -49,6 +49,17 @@ describe('topK of every dtype', () => {
     }
   });
 
+  it('of bits counts whole bytes, as hamming() does, in the fallback too', () => {
+    const [a, b] = [bytes(5, 7), bytes(5 * 40, 8)];
+    const wanted = createFallback().topKSync(a, b, DIMS, 40, 'l1', 1, 'b1');
+    const corpus = { data: b, rows: 40, dims: DIMS, dtype: 'b1' as const };
+    const found = topKSync({ ...corpus, data: a, rows: 1 }, corpus, { k: 40, metric: 'hamming' });
+    expect({ indices: found.indices, scores: found.scores }).toEqual(wanted);
+    for (const { index, score } of found.get(0)) {
+      expect(score).toBe(hamming(a, b.subarray(index * 5, (index + 1) * 5)));
+    }
+  });
+
   it('of bytes sums what 32 bits cannot hold, on every instruction set', () => {
     const addon = loadBinding();
     const fastest = addon.simdLevel();

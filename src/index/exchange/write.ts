@@ -30,16 +30,26 @@ export async function writeVectors(
   const known = optionsObject('options', options, ['format']);
   const name = fileArgument(path);
   const format = oneOf('options.format', known.format ?? formatOf(name), VECTOR_FILE_FORMATS);
-  const isIndex = source instanceof FlatIndex;
-  const matrix = isIndex ? undefined : matrixArgument('source', source);
-  const rows = isIndex ? source.size : (matrix?.rows ?? 0);
-  const batches = isIndex ? source.values() : slices(matrix?.data ?? new Float32Array(0), source.dims);
-  const file = await AtomicFile.create(name);
+  if (source instanceof FlatIndex) {
+    const { size, dims } = source;
+    return source.withValues((batches) => writeBatches(name, format, size, dims, batches));
+  }
+  const { data, rows, dims } = matrixArgument('source', source);
+  return writeBatches(name, format, rows, dims, slices(data, dims));
+}
+
+async function writeBatches(
+  path: string,
+  format: VectorFileFormat,
+  rows: number,
+  dims: number,
+  batches: Iterable<Float32Array>,
+): Promise<void> {
+  const file = await AtomicFile.create(path);
   try {
-    if (format === 'npy') await file.append(npyHeader(rows, source.dims));
-    if (format === 'safetensors') await file.append(safetensorsHeader(rows, source.dims));
-    for (const data of batches)
-      await file.append(format === 'fvecs' ? withHeads(data, source.dims) : bytesOf(data));
+    if (format === 'npy') await file.append(npyHeader(rows, dims));
+    if (format === 'safetensors') await file.append(safetensorsHeader(rows, dims));
+    for (const data of batches) await file.append(format === 'fvecs' ? withHeads(data, dims) : bytesOf(data));
     await file.commit();
   } catch (error) {
     await file.discard();

@@ -67,8 +67,9 @@ export class IdTable {
 
   /** Gives the next `count` rows default ids. */
   addSequence(count: number): void {
-    const last = this.#columns.at(-1);
-    if (last instanceof SequenceIds && last.first + last.length === this.nextId) {
+    // A column of a file may look like a sequence and not be one of ours: the map has its ids.
+    const last = this.#sequences.at(-1)?.ids;
+    if (last !== undefined && last === this.#columns.at(-1) && last.first + last.length === this.nextId) {
       last.length += count;
       this.length += count;
       this.nextId += count;

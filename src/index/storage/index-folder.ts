@@ -68,6 +68,15 @@ export class IndexFolder {
     this.#writer = new IndexWriter(this.#path, this.#loaded, this.#options);
   }
 
+  /**
+   * To be called before rows are copied: checks those that are not checked yet.
+   *
+   * @throws {EmbedlaneError} `ERR_CORRUPT`, `ERR_IO`
+   */
+  checkRows(): Promise<void> {
+    return this.#check.finish();
+  }
+
   noteRemoved(positions: readonly number[]): void {
     for (const position of positions) this.#writer?.noteRemoved(position);
   }
@@ -78,10 +87,13 @@ export class IndexFolder {
 
   async compact(replace: (contents: Contents) => void): Promise<void> {
     this.beforeChange();
-    await this.#writer?.compact((contents) => {
-      replace(contents);
-      this.#check.stop();
-    });
+    await this.#writer?.compact(
+      () => this.checkRows(),
+      (contents) => {
+        replace(contents);
+        this.#check.stop();
+      },
+    );
   }
 
   /** Checks every byte of it. */

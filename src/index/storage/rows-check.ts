@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { EmbedlaneError } from '../../core/errors.js';
 import { isMissing, type LoadedIndex } from './load.js';
 import { checkSegment } from './segment-reader.js';
@@ -22,6 +22,9 @@ export class RowsCheck {
   #state: 'idle' | 'running' | 'over' = 'idle';
   #failure: EmbedlaneError | undefined;
   #damage: unknown;
+  #running: Promise<void> | undefined;
+  /** How many wait for its end: it goes on without long pauses then, also when the index is closed. */
+  #waiting = 0;
 
   constructor(folder: string, loaded: LoadedIndex) {
     this.#folder = folder;
@@ -35,17 +38,39 @@ export class RowsCheck {
    */
   touch(): void {
     if (this.#damage !== undefined) throw this.#damage;
-    if (this.#state === 'idle') {
-      this.#state = 'running';
-      void this.#run();
-    }
+    this.#start();
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /**
+   * Checks all that is not checked yet, for one who copies the rows: damage would get a checksum of its own.
+   *
+   * @throws {EmbedlaneError} `ERR_CORRUPT`, `ERR_IO`
+   */
+  async finish(): Promise<void> {
+    this.#waiting++;
+    try {
+      this.#start();
+      // The pause that it may be in does not keep the process alive.
+      await setTimeout(PAUSE);
+      await this.#running;
+    } finally {
+      this.#waiting--;
+    }
+    const failure = this.#damage ?? this.#failure;
+    if (failure !== undefined) throw failure;
   }
 
   /** Ends the check, because the rows are given up. */
   stop(): void {
     this.#state = 'over';
     this.#failure = undefined;
+  }
+
+  #start(): void {
+    if (this.#state !== 'idle') return;
+    this.#state = 'running';
+    this.#running = this.#run();
   }
 
   /** Never rejects. */
@@ -83,13 +108,14 @@ export class RowsCheck {
     }
   }
 
-  /** @returns whether to go on; does not keep the process alive */
+  /** @returns whether to go on; does not keep the process alive, unless somebody waits */
   async #pause(): Promise<boolean> {
-    await setTimeout(PAUSE, undefined, { ref: false });
+    if (this.#waiting > 0) await setImmediate();
+    else await setTimeout(PAUSE, undefined, { ref: false });
     return !this.#isOver();
   }
 
   #isOver(): boolean {
-    return this.#state === 'over';
+    return this.#state === 'over' && this.#waiting === 0;
   }
 }

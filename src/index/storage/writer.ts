@@ -92,9 +92,10 @@ export class IndexWriter {
   /**
    * Writes all live rows as one segment, without the removed ones, and goes on from there.
    *
+   * @param check that the rows are sound; what it throws ends the compaction, and nothing else
    * @param replace is given the compacted rows, at the moment from which they count
    */
-  compact(replace: (contents: Contents) => void): Promise<void> {
+  compact(check: () => Promise<void>, replace: (contents: Contents) => void): Promise<void> {
     return this.#enqueue(async () => {
       const before = this.#contents;
       const live = before.live.copy();
@@ -117,7 +118,7 @@ export class IndexWriter {
       this.#contents = compact;
       replace(compact);
       before.release();
-    });
+    }, check);
   }
 
   /** Flushes, notes in the manifest how long the log is, and gives the index up. */
@@ -137,7 +138,7 @@ export class IndexWriter {
     }
   }
 
-  #enqueue<T>(operation: () => Promise<T>): Promise<T> {
+  #enqueue<T>(operation: () => Promise<T>, prepare?: () => Promise<void>): Promise<T> {
     const run = this.#queue.then(async () => {
       if (this.#failure !== undefined) {
         throw new EmbedlaneError(
@@ -146,6 +147,7 @@ export class IndexWriter {
           { cause: this.#failure },
         );
       }
+      await prepare?.();
       try {
         return await operation();
       } catch (error) {
@@ -206,7 +208,7 @@ export class IndexWriter {
     const end = contents.live.length;
     const all = new Bitmap();
     all.extend(end);
-    const removed = Array.from(all.positions()).filter((position) => !contents.live.has(position));
+    const removed = contents.live.absent();
     this.#removed = [];
     this.#written = end;
     const { manifest } = await writeState(this.#folder, {

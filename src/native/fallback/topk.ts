@@ -13,7 +13,8 @@ export function topKSync(
   metric: SearchMetric,
   dtype: Dtype = 'f32',
 ): TopKArrays {
-  const steps = search(widened(queries, dims, dtype), widened(corpus, dims, dtype), dims, k, metric);
+  const length = valuesOf(dims, dtype);
+  const steps = search(widened(queries, length, dtype), widened(corpus, length, dtype), length, k, metric);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
@@ -29,8 +30,14 @@ export function topK(
   metric: SearchMetric,
   dtype: Dtype = 'f32',
 ): TopKTask {
-  const own = widened(queries.slice(), dims, dtype);
-  return runInSlices(search(own, widened(corpus, dims, dtype), dims, k, metric));
+  const length = valuesOf(dims, dtype);
+  const own = widened(queries.slice(), length, dtype);
+  return runInSlices(search(own, widened(corpus, length, dtype), length, k, metric));
+}
+
+/** How many values of a row are compared: of bits those of whole bytes, as everywhere. */
+function valuesOf(dims: number, dtype: Dtype): number {
+  return dtype === 'b1' ? 8 * Math.ceil(dims / 8) : dims;
 }
 
 /** The elements as float32, which holds all of them exactly. */
@@ -44,7 +51,7 @@ function widened(data: VectorData, dims: number, dtype: Dtype): Float32Array {
 }
 
 function unpacked(data: VectorData, dims: number): Float32Array {
-  const bytes = Math.ceil(dims / 8);
+  const bytes = dims / 8;
   const rows = data.length / bytes;
   const bits = allocateFloats(rows * dims);
   for (let row = 0; row < rows; row++) {
