@@ -141,6 +141,22 @@ export function misuse(target: ConformanceTarget): void {
     });
   });
 
+  it.skipIf(target.dtypes.f16 === undefined)('refuses values that 16 bits do not hold', async () => {
+    const half = await target.open(newCollection());
+    await half.create({ dims: 2, dtype: 'f16', metric: target.dtypes.f16?.[0] });
+    const records = [
+      { id: 'good', vector: [1, 65_519] },
+      { id: 'bad', vector: [1, -65_520] },
+    ];
+    const failed = half.upsert(records, { batchSize: 1 });
+    await expect(failed).rejects.toThrow(code('ERR_INVALID_ARG'));
+    await expect(failed).rejects.toThrow(/"bad"\)\[1\]/);
+    expect(await half.count()).toBe(0);
+    await expect(half.search([70_000, 0])).rejects.toThrow(code('ERR_INVALID_ARG'));
+    await half.drop();
+    await half.close();
+  });
+
   it.each(FILTERS)('refuses a filter: %s', async (_, filter) => {
     for (const call of [
       () => store.search(ones(), { filter: filter as never }),
