@@ -239,4 +239,26 @@ export function misuse(target: ConformanceTarget): void {
     for (const call of calls) await expect(call()).rejects.toThrow(code('ERR_CLOSED'));
     await closed[Symbol.asyncDispose]();
   });
+
+  it('closes after the calls under way, whatever they still have to ask for', async () => {
+    const ids = Array.from({ length: 1500 }, (_, i) => (i === 1400 ? 'there' : `none-${i}`));
+    const calls: ((closing: VectorStore) => Promise<unknown>)[] = [
+      (closing) => closing.count(),
+      async (closing) => (await closing.search(ones())).length,
+      async (closing) => (await closing.get(ids)).filter((found) => found !== undefined).length,
+      async (closing) => 1 + (await closing.delete(['nobody'])),
+    ];
+    for (const call of calls) {
+      const name = newCollection();
+      const made = await target.open(name);
+      await made.create({ dims: DIMS, metric });
+      await made.upsert([{ id: 'there', vector: ones() }]);
+      await made.close();
+      const closing = await target.open(name);
+      const answer = call(closing);
+      await closing.close();
+      expect(await answer).toBe(1);
+      await expect(call(closing)).rejects.toThrow(code('ERR_CLOSED'));
+    }
+  });
 }
