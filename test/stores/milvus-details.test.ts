@@ -70,6 +70,14 @@ describe('records for Milvus', () => {
     expect(() => columnsOf(records, { ...info, dtype })).toThrow(code('ERR_INVALID_ARG'));
     expect(() => columnsOf(records, { ...info, dtype })).toThrow(/"bad"\[1\]/);
   });
+
+  it('of sparse vectors have no weights below 0', () => {
+    const vector = { indices: Uint32Array.of(1, 5), values: Float32Array.of(1, -0.5) };
+    const records = [record([]), record([])].map((raw, i) => ({ ...raw, id: `s${i}`, vector }));
+    expect(() => columnsOf(records, { dims: 9, metric: 'dot', dtype: 'sparse' })).toThrow(
+      /from 0 on.*"s0"\[1\]/,
+    );
+  });
 });
 
 describe('metadata for Milvus', () => {

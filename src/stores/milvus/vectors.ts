@@ -26,13 +26,22 @@ export function encodeQuery(vector: StoreVector, info: CollectionInfo): unknown 
   return dtype === 'f32' || dtype === 'sparse' ? vector : packedVectors([vector as Float32Array], dtype);
 }
 
-/** @throws {EmbedlaneError} `ERR_INVALID_ARG` for a value that a field of whole numbers cannot hold */
+/** @throws {EmbedlaneError} `ERR_INVALID_ARG` for a value that a field of the collection's dtype cannot hold */
 export function requireFitting(name: string, vector: StoreVector, { dtype }: CollectionInfo): void {
-  if (dtype !== 'i8') return;
-  const values = vector as Float32Array;
-  const wrong = values.findIndex((value) => !Number.isInteger(value) || value < -128 || value > 127);
-  if (wrong >= 0) throw invalidArgument(`${name}[${wrong}]`, 'a whole number in -128 … 127', values[wrong]);
+  if (dtype !== 'i8' && dtype !== 'sparse') return;
+  const { fits, expected } = RANGES[dtype];
+  const values = 'indices' in vector ? vector.values : (vector as Float32Array);
+  const wrong = values.findIndex((value) => !fits(value));
+  if (wrong >= 0) throw invalidArgument(`${name}[${wrong}]`, expected, values[wrong]);
 }
+
+const RANGES = {
+  i8: {
+    fits: (value: number) => Number.isInteger(value) && value >= -128 && value <= 127,
+    expected: 'a whole number in -128 … 127',
+  },
+  sparse: { fits: (value: number) => value >= 0, expected: 'a number from 0 on, as Milvus has it,' },
+};
 
 /** What the SDK gives, with the transformers of {@link halfTransformers}. */
 export function decodeVector(value: unknown, { dtype }: CollectionInfo): StoreVector {
