@@ -9,3 +9,11 @@ export function fieldOf(record: unknown, field: string): unknown {
   }
   return value;
 }
+
+/** Integers of 64 bits, as Parquet has them, alone or in a list, as numbers; anything else as it is. */
+export function withoutBigInts(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  return Array.isArray(value) && value.some((item) => typeof item === 'bigint')
+    ? value.map(withoutBigInts)
+    : value;
+}

@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { decompress } from 'fzstd';
-import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet';
+import type { AsyncBuffer, Compressors, FileMetaData, ParquetParsers } from 'hyparquet';
 import { describe, EmbedlaneError } from '../core/errors.js';
 import { ioError } from '../core/io.js';
 import { fieldOf } from './field.js';
@@ -74,7 +74,13 @@ export async function* readParquetRows(
   const { file, metadata } = await openParquet(path);
   const { parquetReadObjects } = await import('hyparquet');
   const columns = await columnsOf(path, metadata, fields);
-  const where = { file, metadata, columns, ...(pages && { pageLocationsByGroup: pages.locations }) };
+  const where = {
+    file,
+    metadata,
+    columns,
+    parsers: PARSERS,
+    ...(pages && { pageLocationsByGroup: pages.locations }),
+  };
   const total = Math.min(Number(metadata.num_rows), end ?? Infinity);
   for (let rowStart = start; rowStart < total; rowStart += ROWS) {
     const rowEnd = Math.min(total, rowStart + ROWS);
@@ -134,6 +140,14 @@ async function reading<T>(path: string, work: () => Promise<T>): Promise<T> {
     });
   }
 }
+
+/** A byte order mark is one at the beginning of a file, and text at that of a value. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+const PARSERS: Partial<ParquetParsers> = {
+  // A null comes as undefined.
+  stringFromBytes: (bytes) => bytes && decoder.decode(bytes),
+};
 
 /** Besides Snappy, which hyparquet has itself. Node's own zstd came with version 22.15. */
 const COMPRESSORS: Compressors = {

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { io } from '../core/io.js';
-import { fieldOf } from '../files/field.js';
+import { fieldOf, withoutBigInts } from '../files/field.js';
 import { parseJsonLine } from '../files/jsonl.js';
 import { parquetPages, readParquetRows } from '../files/parquet.js';
 import { endOfPage } from '../files/parquet-pages.js';
@@ -196,7 +196,7 @@ function fromFields(
   const copied = fields.metadata.flatMap((name): [string, MetadataValue][] => {
     const value = fieldOf(raw, name);
     if (value === undefined || value === null) return [];
-    return [[name, (typeof value === 'bigint' ? Number(value) : value) as MetadataValue]];
+    return [[name, withoutBigInts(value) as MetadataValue]];
   });
   const metadata: Metadata = { ...Object.fromEntries(copied), ...about(spec), file, line };
   return {

@@ -89,6 +89,32 @@ describe.skipIf(!hasRedis)('jobs', () => {
     ).rejects.toMatchObject({ code: 'ERR_CORRUPT' });
   });
 
+  it('takes lists of 64-bit integers, as Python writes them, for metadata', async () => {
+    parquetWriteFile({
+      filename: join(site.folder, 'lists.parquet'),
+      schema: [
+        { name: 'root', num_children: 2 },
+        { name: 'text', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+        { name: 'years', converted_type: 'LIST', repetition_type: 'REQUIRED', num_children: 1 },
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        { name: 'element', type: 'INT64', repetition_type: 'REQUIRED' },
+      ],
+      columnData: [
+        { name: 'text', data: ['\ufeffa'] },
+        { name: 'years', data: [[2020n, 2021n]] },
+      ],
+    });
+    const store = join(site.folder, 'lists');
+    const fields = { metadata: ['years'] };
+    const { id } = await site.jobs.submit({ inputs: ['lists.parquet'], root: site.folder, store, fields });
+    await site.workOff();
+    expect(await site.jobs.status(id)).toMatchObject({ state: 'done', stored: 1, poisoned: 0 });
+    await using stored = await LocalStore.open(store, { readOnly: true });
+    expect(await stored.get(['lists.parquet#1'])).toMatchObject([
+      { document: '\ufeffa', metadata: { years: [2020, 2021] } },
+    ]);
+  });
+
   it('carries rows through the queue for workers without the files', async () => {
     const store = join(site.folder, 'carried');
     const records = [{ text: 'a' }, { id: 'own', text: 'b', metadata: { n: 1 } }, { text: 'c' }];

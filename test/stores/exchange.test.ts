@@ -8,6 +8,7 @@ import {
   LocalStore,
   type StoreRecord,
 } from 'embedlane/stores';
+import { parquetWriteFile } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, jsonLines } from '../cli/support.js';
 import { code } from '../index/support.js';
@@ -26,9 +27,10 @@ const records = (count: number, dims: number): StoreRecord[] =>
   Array.from(
     { length: count },
     (_, i): StoreRecord => ({
-      id: `é-${i}\n"'`,
+      // A byte order mark is text where it does not begin a file.
+      id: `\ufeffé-${i}\n"'`,
       vector: values(i, dims),
-      document: i % 3 === 0 ? undefined : `Document ${i}\u2028`,
+      document: i % 3 === 0 ? undefined : `\ufeffDocument ${i}\u2028`,
       metadata:
         i % 4 === 0 ? {} : { n: i, half: i / 2, tags: ['a', 'b'], flag: i % 2 === 0, 'a name': '{"x":1}' },
     }),
@@ -97,6 +99,35 @@ describe('export and import', () => {
       { id: '7', vector: Float32Array.of(1, 2), document: 'a', metadata: { year: 2020 } },
       { id: 'b', vector: Float32Array.of(3, 4), document: 'b', metadata: { year: 2021 } },
     ]);
+  });
+
+  it('takes integers of 64 bits, alone and in lists', async () => {
+    const filename = join(folder, 'integers.parquet');
+    const list = (name: string, type: 'INT64' | 'FLOAT') =>
+      [
+        { name, converted_type: 'LIST', repetition_type: 'REQUIRED', num_children: 1 },
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        { name: 'element', type, repetition_type: 'REQUIRED' },
+      ] as const;
+    parquetWriteFile({
+      filename,
+      schema: [
+        { name: 'root', num_children: 4 },
+        { name: 'id', type: 'INT64', repetition_type: 'REQUIRED' },
+        { name: 'year', type: 'INT64', repetition_type: 'REQUIRED' },
+        ...list('pages', 'INT64'),
+        ...list('vector', 'FLOAT'),
+      ],
+      columnData: [
+        { name: 'id', data: [7n] },
+        { name: 'year', data: [2020n] },
+        { name: 'pages', data: [[1n, 2n]] },
+        { name: 'vector', data: [[1, 2]] },
+      ],
+    });
+    await using store = await open('integers', undefined);
+    await importRecords(filename, store, { fields: { metadata: ['year', 'pages'] } });
+    expect(await store.get(['7'])).toEqual([{ id: '7', metadata: { year: 2020, pages: [1, 2] } }]);
   });
 
   it('is there on the command line', async () => {

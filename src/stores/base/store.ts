@@ -81,6 +81,7 @@ export abstract class CollectionStore implements VectorStore {
     const signal = optionalSignal('options.signal', known.signal);
     const onProgress = optionalFunction('options.onProgress', known.onProgress);
     iterable('records', 'records', records);
+    this.#requireOpen();
     const context = await this.#context(signal);
     const encode = this.#engine.encode?.bind(this.#engine);
     const rules = {
@@ -115,22 +116,27 @@ export abstract class CollectionStore implements VectorStore {
 
   async search(query: StoreQuery, options?: StoreSearchOptions): Promise<StoreHit[]> {
     const checked = searchArguments(options, this.#engine);
-    const context = await this.#context(checked.signal);
-    const asked = queryArgument(query, context.info, this.#embedder);
-    return this.#run(checked.signal, () => runSearch(this.#engine, asked, checked, context));
+    return this.#whole(async () => {
+      const context = await this.#context(checked.signal);
+      const asked = queryArgument(query, context.info, this.#embedder);
+      return this.#step(checked.signal, () => runSearch(this.#engine, asked, checked, context));
+    });
   }
 
   async get(ids: Iterable<string>, options?: IncludeOptions): Promise<(StoredRecord | undefined)[]> {
     const known = optionsObject('options', options, ['include', 'signal']);
     const include = includeArgument(known);
     const wanted = recordIds('ids', ids);
-    const context = await this.#context(optionalSignal('options.signal', known.signal));
-    const found = new Map<string, StoredRecord>();
-    for (const part of parts(wanted)) {
-      const records = await this.#run(context.signal, () => this.#engine.get(part, include, context));
-      for (const record of records) found.set(record.id, record);
-    }
-    return wanted.map((id) => found.get(id));
+    const signal = optionalSignal('options.signal', known.signal);
+    return this.#whole(async () => {
+      const context = await this.#context(signal);
+      const found = new Map<string, StoredRecord>();
+      for (const part of parts(wanted)) {
+        const records = await this.#step(signal, () => this.#engine.get(part, include, context));
+        for (const record of records) found.set(record.id, record);
+      }
+      return wanted.map((id) => found.get(id));
+    });
   }
 
   async delete(
@@ -142,23 +148,30 @@ export abstract class CollectionStore implements VectorStore {
       const { filter } = optionsObject<{ filter: StoreFilter }>('what', what, ['filter']);
       const node = filterArgument('what.filter', filter as StoreFilter);
       if (node === undefined) throw invalidArgument('what.filter', 'a filter', filter);
-      const context = await this.#context(signal);
-      return this.#run(signal, () => this.#engine.deleteMatching(node, context));
+      return this.#whole(async () => {
+        const context = await this.#context(signal);
+        return this.#step(signal, () => this.#engine.deleteMatching(node, context));
+      });
     }
     const ids = recordIds('ids', what);
-    const context = await this.#context(signal);
-    let deleted = 0;
-    for (const part of parts(ids)) {
-      deleted += await this.#run(signal, () => this.#engine.delete(part, context));
-    }
-    return deleted;
+    return this.#whole(async () => {
+      const context = await this.#context(signal);
+      let deleted = 0;
+      for (const part of parts(ids)) {
+        deleted += await this.#step(signal, () => this.#engine.delete(part, context));
+      }
+      return deleted;
+    });
   }
 
   async count(options?: { filter?: StoreFilter; signal?: AbortSignal }): Promise<number> {
     const known = optionsObject('options', options, ['filter', 'signal']);
     const filter = filterArgument('options.filter', known.filter);
-    const context = await this.#context(optionalSignal('options.signal', known.signal));
-    return this.#run(context.signal, () => this.#engine.count(filter, context));
+    const signal = optionalSignal('options.signal', known.signal);
+    return this.#whole(async () => {
+      const context = await this.#context(signal);
+      return this.#step(signal, () => this.#engine.count(filter, context));
+    });
   }
 
   async *scroll(options?: ScrollOptions): AsyncGenerator<StoredRecord, void, undefined> {
@@ -167,6 +180,7 @@ export abstract class CollectionStore implements VectorStore {
     const include = includeArgument(known);
     const size = optionalInteger('options.batchSize', known.batchSize, 1, 10_000) ?? DEFAULT_PAGE;
     let after = known.after === undefined ? undefined : recordId('options.after', known.after);
+    this.#requireOpen();
     const context = await this.#context(optionalSignal('options.signal', known.signal));
     for (;;) {
       const request = { after, size, filter, include };
@@ -197,31 +211,50 @@ export abstract class CollectionStore implements VectorStore {
   }
 
   async #end(): Promise<void> {
-    await Promise.allSettled(this.#running);
+    // What is under way may begin another request.
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
     await this.#engine.close();
   }
 
   async #context(signal: AbortSignal | undefined): Promise<EngineContext> {
-    this.#info ??= await this.#run(signal, () => this.#engine.describe(signal));
+    this.#info ??= await this.#step(signal, () => this.#engine.describe(signal));
     if (this.#info === undefined) {
       throw new EmbedlaneError('ERR_NOT_FOUND', 'Expected a collection but there is none; see create');
     }
     return { info: this.#info, signal };
   }
 
-  /** Runs work of the engine: again while that may help, and not for longer than the signal says. */
-  async #run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  #requireOpen(): void {
     if (this.#closed !== undefined) throw new EmbedlaneError('ERR_CLOSED', 'The store is closed');
+  }
+
+  /** Runs a call that `close` waits for, however many requests it takes. */
+  #whole<T>(call: () => Promise<T>): Promise<T> {
+    this.#requireOpen();
+    return this.#awaited(call());
+  }
+
+  /** Runs work of the engine that begins before the store is closed. */
+  async #run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    this.#requireOpen();
+    return this.#step(signal, work);
+  }
+
+  /** Runs work of the engine: again while that may help, and not for longer than the signal says. */
+  async #step<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     throwIfAborted(signal);
-    const task = retry(work, signal);
-    this.#running.add(task);
-    const forget = () => this.#running.delete(task);
-    task.then(forget, forget);
     try {
-      return await untilAborted(task, signal);
+      return await untilAborted(this.#awaited(retry(work, signal)), signal);
     } catch (error) {
       throw withCallerStack(error);
     }
+  }
+
+  #awaited<T>(task: Promise<T>): Promise<T> {
+    this.#running.add(task);
+    const forget = () => this.#running.delete(task);
+    task.then(forget, forget);
+    return task;
   }
 }
 

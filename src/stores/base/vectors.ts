@@ -1,7 +1,7 @@
 import { EmbedlaneError, invalidArgument } from '../../core/errors.js';
 import { typedArray } from '../../core/validate.js';
 import type { SparseVector } from '../../heads/index.js';
-import type { CollectionInfo, StoreVector, StoreVectorInput } from '../types.js';
+import type { CollectionInfo, StoreDtype, StoreVector, StoreVectorInput } from '../types.js';
 
 /**
  * Checks a vector for a collection and copies it into the form that engines take: `Float32Array` of `dims` finite
@@ -15,6 +15,7 @@ export function vectorArgument(name: string, value: unknown, info: CollectionInf
   if (info.dtype === 'sparse') return sparseArgument(name, value, info);
   if (info.dtype === 'b1' && value instanceof Uint8Array) return packedBits(name, value, info);
   const vector = floats(name, value, info);
+  requireFitting(name, vector, info);
   if (info.dtype === 'b1') return packSigns(vector);
   if (info.metric === 'cosine') refuseZero(name, vector);
   return vector;
@@ -39,6 +40,17 @@ function floats(name: string, value: unknown, { dims, dtype }: CollectionInfo): 
     }
   }
   return copy;
+}
+
+/** From here on values round to infinity. */
+const LIMITS: Partial<Record<StoreDtype, number>> = { f16: 65_520, bf16: 2 ** 128 - 2 ** 119 };
+
+function requireFitting(name: string, vector: Float32Array, { dtype }: CollectionInfo): void {
+  const limit = LIMITS[dtype];
+  if (limit === undefined) return;
+  const wrong = vector.findIndex((value) => Math.abs(value) >= limit);
+  if (wrong < 0) return;
+  throw invalidArgument(`${name}[${wrong}]`, `a number that '${dtype}' can hold`, vector[wrong]);
 }
 
 /** Values that copies share memory for: an ArrayBuffer of its own costs more than what is in it. */

@@ -9,7 +9,7 @@ import {
   optionalString,
   optionsObject,
 } from '../../core/validate.js';
-import { fieldOf } from '../../files/field.js';
+import { fieldOf, withoutBigInts } from '../../files/field.js';
 import { parseJsonLine } from '../../files/jsonl.js';
 import { readLines } from '../../files/lines.js';
 import { countParquetRows, readParquetRows } from '../../files/parquet.js';
@@ -219,7 +219,7 @@ function common(raw: unknown, fields: Omit<Fields, 'vector'>, where: string) {
 
 /** Some writers do not say that their byte arrays are texts; those of packed bits are none. */
 function text(value: unknown): unknown {
-  return value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
+  return value instanceof Uint8Array ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(value) : value;
 }
 
 function metadataOf(raw: unknown, fields: string | readonly string[]): Record<string, MetadataValue> {
@@ -230,12 +230,7 @@ function metadataOf(raw: unknown, fields: string | readonly string[]): Record<st
   // The store says what is wrong with another kind of value.
   if (typeof all !== 'object' || Array.isArray(all)) return all as Record<string, MetadataValue>;
   const set = Object.entries(all).filter(([, value]) => value !== null && value !== undefined);
-  return Object.fromEntries(
-    set.map(([name, value]) => [
-      name,
-      typeof value === 'bigint' ? Number(value) : (text(value) as MetadataValue),
-    ]),
-  );
+  return Object.fromEntries(set.map(([name, value]) => [name, withoutBigInts(text(value)) as MetadataValue]));
 }
 
 function dimsOf(vector: StoreVectorInput, path: string): number {

@@ -3,7 +3,7 @@ import type { SparseVector } from '../../heads/index.js';
 import type { PreparedRecord } from '../base/engine.js';
 import { packSparse } from '../base/sparse-bytes.js';
 import type { CollectionInfo, StoreDtype } from '../types.js';
-import { encodeMetadata, METADATA_FIELD } from './metadata.js';
+import { encodeMetadata, METADATA_FIELD, metadataJson } from './metadata.js';
 import { DOCUMENT_FIELD, ID_FIELD, MAX_TEXT_BYTES, VECTOR_FIELD } from './schema.js';
 import { packedVectors, requireFitting } from './vectors.js';
 
@@ -80,7 +80,7 @@ const BYTE_FIELDS = {
 };
 
 function metadataBytes({ id, metadata, document }: PreparedRecord): Buffer {
-  const bytes = Buffer.from(JSON.stringify(encodeMetadata(metadata, document !== undefined)));
+  const bytes = Buffer.from(metadataJson(encodeMetadata(metadata, document !== undefined)));
   if (bytes.length <= MAX_TEXT_BYTES) return bytes;
   throw new EmbedlaneError(
     'ERR_INVALID_ARG',

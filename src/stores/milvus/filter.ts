@@ -1,7 +1,7 @@
 import type { Ordering } from '../filter/expression.js';
 import type { FilterTranslator } from '../filter/translate.js';
 import type { MetadataScalar } from '../types.js';
-import { ELEMENT_KINDS, METADATA_FIELD, SCALAR_KINDS } from './metadata.js';
+import { ELEMENT_KINDS, METADATA_FIELD, numberText, SCALAR_KINDS } from './metadata.js';
 
 /**
  * A string of Milvus' expressions. Templates (`{name}` and values beside them) would need no quoting, but Milvus Lite
@@ -33,7 +33,8 @@ export const MILVUS_FILTER: FilterTranslator<string> = {
     return chain('or', parts);
   },
   contains: (field, value) => {
-    return compare(ELEMENT_KINDS, field, value, (path) => `json_contains(${path}, ${literal(value)})`);
+    // In lists alone Milvus Lite reads negative numbers.
+    return compare(ELEMENT_KINDS, field, value, (path) => `json_contains_any(${path}, [${literal(value)}])`);
   },
   order: (field, ordering, value) => {
     return compare(SCALAR_KINDS, field, value, (path) => `${path} ${OPERATORS[ordering]} ${literal(value)}`);
@@ -68,9 +69,5 @@ function chain(operator: 'and' | 'or', parts: readonly string[]): string {
 
 function literal(value: MetadataScalar): string {
   if (typeof value === 'string') return stringLiteral(value);
-  const text = String(value);
-  // Integers that do not fit into 64 bits have to look like floats.
-  return typeof value === 'boolean' || Number.isSafeInteger(value) || /[.e]/.test(text)
-    ? text
-    : value.toExponential();
+  return typeof value === 'boolean' ? String(value) : numberText(value);
 }

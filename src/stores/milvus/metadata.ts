@@ -29,7 +29,9 @@ export type StoredMetadata = Partial<FieldsByKind> & {
 export function encodeMetadata(metadata: Metadata, hasDocument: boolean): StoredMetadata {
   const stored: StoredMetadata = hasDocument ? {} : { no_document: true };
   const put = <K extends keyof FieldsByKind>(kind: K, field: string, value: FieldsByKind[K][string]) => {
-    stored[kind] = { ...stored[kind], [field]: value } as FieldsByKind[K];
+    const fields: FieldsByKind[K] = stored[kind] ?? ({} as FieldsByKind[K]);
+    fields[field] = value;
+    stored[kind] = fields;
   };
   for (const [field, value] of Object.entries(metadata)) {
     if (!isArray(value)) put(typeof value as ScalarKind, field, value);
@@ -49,12 +51,44 @@ export function encodeMetadata(metadata: Metadata, hasDocument: boolean): Stored
   return stored;
 }
 
+/**
+ * A number as JSON and as a literal of expressions. Integers past 2^53 are written as floats in both: Milvus Lite
+ * compares an integer of any length exactly, and no float is equal to `String(2 ** 60)`.
+ */
+export function numberText(value: number): string {
+  const text = String(value);
+  return Number.isSafeInteger(value) || /[.e]/.test(text) ? text : value.toExponential();
+}
+
+/** What may be an integer past 2^53. */
+const LONG_NUMBER = /\d{16}/;
+
+/** {@link StoredMetadata} as JSON. */
+export function metadataJson(stored: StoredMetadata): string {
+  const json = JSON.stringify(stored);
+  return LONG_NUMBER.test(json) ? written(stored) : json;
+}
+
+function written(value: unknown): string {
+  if (typeof value === 'number') return numberText(value);
+  if (Array.isArray(value)) return `[${value.map(written).join()}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const fields = Object.entries(value).map(
+    ([field, content]) => `${JSON.stringify(field)}:${written(content)}`,
+  );
+  return `{${fields.join()}}`;
+}
+
 export function decodeMetadata({ mixed = {}, no_document: _, ...kinds }: StoredMetadata): Metadata {
   const metadata: Record<string, MetadataValue> = {};
   for (const fields of Object.values(kinds)) Object.assign(metadata, fields);
   for (const [field, order] of Object.entries(mixed)) {
     const rest: Record<string, MetadataScalar[]> = {};
-    for (const kind of Object.values(ELEMENT_KINDS)) rest[kind[0]] = [...(kinds[kind]?.[field] ?? [])];
+    for (const kind of Object.values(ELEMENT_KINDS)) {
+      const fields = kinds[kind] ?? {};
+      // Every object has a 'constructor', which may be a field as well.
+      rest[kind[0]] = Object.hasOwn(fields, field) ? [...fields[field]] : [];
+    }
     metadata[field] = Array.from(order, (kind) => rest[kind].shift() as MetadataScalar);
   }
   return metadata;

@@ -26,11 +26,11 @@ export function encodeQuery(vector: StoreVector, info: CollectionInfo): unknown 
   return dtype === 'f32' || dtype === 'sparse' ? vector : packedVectors([vector as Float32Array], dtype);
 }
 
-/** @throws {EmbedlaneError} `ERR_INVALID_ARG` for a value that the collection's dtype cannot hold */
+/** @throws {EmbedlaneError} `ERR_INVALID_ARG` for a value that a field of the collection's dtype cannot hold */
 export function requireFitting(name: string, vector: StoreVector, { dtype }: CollectionInfo): void {
-  if (dtype !== 'i8' && dtype !== 'f16') return;
-  const values = vector as Float32Array;
+  if (dtype !== 'i8' && dtype !== 'sparse') return;
   const { fits, expected } = RANGES[dtype];
+  const values = 'indices' in vector ? vector.values : (vector as Float32Array);
   const wrong = values.findIndex((value) => !fits(value));
   if (wrong >= 0) throw invalidArgument(`${name}[${wrong}]`, expected, values[wrong]);
 }
@@ -40,11 +40,7 @@ const RANGES = {
     fits: (value: number) => Number.isInteger(value) && value >= -128 && value <= 127,
     expected: 'a whole number in -128 … 127',
   },
-  f16: {
-    // What is smaller rounds to at most the largest half, 65,504.
-    fits: (value: number) => Math.abs(value) < 65_520,
-    expected: 'a number in the range of 16-bit floats',
-  },
+  sparse: { fits: (value: number) => value >= 0, expected: 'a number from 0 on, as Milvus has it,' },
 };
 
 /** What the SDK gives, with the transformers of {@link halfTransformers}. */

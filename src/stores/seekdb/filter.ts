@@ -1,6 +1,6 @@
 import type { Ordering } from '../filter/expression.js';
 import type { FilterTranslator } from '../filter/translate.js';
-import type { MetadataScalar } from '../types.js';
+import { jsonLiteral } from './json.js';
 import { join, raw, type Sql, sql } from './sql.js';
 
 /**
@@ -8,17 +8,17 @@ import { join, raw, type Sql, sql } from './sql.js';
  * byte, which collations of text do not do. COALESCE makes false what is unknown because the field is not there.
  */
 export const SEEKDB_FILTER: FilterTranslator<Sql> = {
-  eq: (field, value) => sql`COALESCE(${extract(field)} = ${json(value)}, FALSE)`,
+  eq: (field, value) => sql`COALESCE(${extract(field)} = ${jsonLiteral(value)}, FALSE)`,
   in: (field, values) => {
-    const isIn = sql`JSON_CONTAINS(${json(values)}, ${extract(field)})`;
+    const isIn = sql`JSON_CONTAINS(${jsonLiteral(values)}, ${extract(field)})`;
     return sql`COALESCE(${type(field)} <> 'ARRAY' AND ${isIn}, FALSE)`;
   },
   contains: (field, value) => {
-    const has = sql`JSON_CONTAINS(metadata, ${json(value)}, ${path(field)})`;
+    const has = sql`JSON_CONTAINS(metadata, ${jsonLiteral(value)}, ${path(field)})`;
     return sql`COALESCE(${type(field)} = 'ARRAY' AND ${has}, FALSE)`;
   },
   order: (field, ordering, value) => {
-    const passes = sql`${extract(field)} ${OPERATORS[ordering]} ${json(value)}`;
+    const passes = sql`${extract(field)} ${OPERATORS[ordering]} ${jsonLiteral(value)}`;
     return sql`COALESCE(${type(field)} IN ${typeof value === 'number' ? NUMBERS : STRINGS} AND ${passes}, FALSE)`;
   },
   and: (parts) => sql`(${join(parts, ' AND ')})`,
@@ -42,8 +42,4 @@ function type(field: string): Sql {
 /** Names of fields have neither quotes nor backslashes. */
 function path(field: string): string {
   return `$."${field}"`;
-}
-
-function json(value: MetadataScalar | readonly MetadataScalar[]): Sql {
-  return sql`CAST(${JSON.stringify(value)} AS JSON)`;
 }

@@ -3,6 +3,7 @@ import type { SparseVector } from '../../heads/index.js';
 import type { Include, PreparedRecord } from '../base/engine.js';
 import { packSparse, unpackSparse } from '../base/sparse-bytes.js';
 import type { CollectionInfo, Metadata, StoredRecord, StoreMetric, StoreVector } from '../types.js';
+import { jsonColumn } from './json.js';
 import { join, raw, type Sql, sql } from './sql.js';
 
 /** The score as {@link StoreMetric} says, from the distance that indexes order by. */
@@ -31,9 +32,10 @@ function encodeVector(vector: StoreVector): Buffer | string {
 export function upsert(table: Sql, records: readonly PreparedRecord[], { dtype }: CollectionInfo): Sql {
   const isSparse = dtype === 'sparse';
   const columns = ['vector', 'document', 'metadata', ...(isSparse ? ['packed'] : [])];
-  const rows = records.map(({ id, vector, document, metadataJson }) => {
+  const rows = records.map(({ id, vector, document, metadata, metadataJson }) => {
     const more = isSparse ? sql`, ${packSparse(vector as SparseVector)}` : raw('');
-    return sql`(${Buffer.from(id)}, ${encodeVector(vector)}, ${document ?? null}, ${metadataJson}${more})`;
+    const json = jsonColumn(metadata, metadataJson);
+    return sql`(${Buffer.from(id)}, ${encodeVector(vector)}, ${document ?? null}, ${json}${more})`;
   });
   const update = columns.map((column) => `${column} = VALUES(${column})`).join(', ');
   return sql`INSERT INTO ${table} (${raw(['id', ...columns].join(', '))}) VALUES ${join(rows, ', ')}

@@ -141,6 +141,22 @@ export function misuse(target: ConformanceTarget): void {
     });
   });
 
+  it.skipIf(target.dtypes.f16 === undefined)('refuses values that 16 bits do not hold', async () => {
+    const half = await target.open(newCollection());
+    await half.create({ dims: 2, dtype: 'f16', metric: target.dtypes.f16?.[0] });
+    const records = [
+      { id: 'good', vector: [1, 65_519] },
+      { id: 'bad', vector: [1, -65_520] },
+    ];
+    const failed = half.upsert(records, { batchSize: 1 });
+    await expect(failed).rejects.toThrow(code('ERR_INVALID_ARG'));
+    await expect(failed).rejects.toThrow(/"bad"\)\[1\]/);
+    expect(await half.count()).toBe(0);
+    await expect(half.search([70_000, 0])).rejects.toThrow(code('ERR_INVALID_ARG'));
+    await half.drop();
+    await half.close();
+  });
+
   it.each(FILTERS)('refuses a filter: %s', async (_, filter) => {
     for (const call of [
       () => store.search(ones(), { filter: filter as never }),
@@ -222,5 +238,27 @@ export function misuse(target: ConformanceTarget): void {
     ];
     for (const call of calls) await expect(call()).rejects.toThrow(code('ERR_CLOSED'));
     await closed[Symbol.asyncDispose]();
+  });
+
+  it('closes after the calls under way, whatever they still have to ask for', async () => {
+    const ids = Array.from({ length: 1500 }, (_, i) => (i === 1400 ? 'there' : `none-${i}`));
+    const calls: ((closing: VectorStore) => Promise<unknown>)[] = [
+      (closing) => closing.count(),
+      async (closing) => (await closing.search(ones())).length,
+      async (closing) => (await closing.get(ids)).filter((found) => found !== undefined).length,
+      async (closing) => 1 + (await closing.delete(['nobody'])),
+    ];
+    for (const call of calls) {
+      const name = newCollection();
+      const made = await target.open(name);
+      await made.create({ dims: DIMS, metric });
+      await made.upsert([{ id: 'there', vector: ones() }]);
+      await made.close();
+      const closing = await target.open(name);
+      const answer = call(closing);
+      await closing.close();
+      expect(await answer).toBe(1);
+      await expect(call(closing)).rejects.toThrow(code('ERR_CLOSED'));
+    }
   });
 }
