@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DTYPES, type Dtype } from '../hub/dtypes.js';
-import type { TextEmbedder } from '../text/index.js';
+import type { LoadOptions, TextEmbedder } from '../text/index.js';
 import { downloadBar } from './output/progress-bar.js';
 
 export const DEFAULT_MODEL = 'all-MiniLM-L6-v2';
@@ -13,6 +13,8 @@ export interface ModelFlags {
   dtype: Dtype;
   threads?: number;
 }
+
+type LoadingOptions = Pick<LoadOptions, 'dtype' | 'threads' | 'signal' | 'onProgress'>;
 
 /** Adds `--model`, `--dtype` and `--threads`. */
 export function withModel(command: Command): Command {
@@ -29,11 +31,19 @@ export function dtypeOption(): Option {
 
 /** Loads the model that the flags name, with a bar if it has to be downloaded. */
 export async function loadModel(flags: ModelFlags, signal: AbortSignal): Promise<TextEmbedder> {
+  const { TextEmbedder } = await import('../text/index.js');
+  return loading(flags, signal, (options) => TextEmbedder.load(flags.model, options));
+}
+
+/** Loads a model of any kind with the options that all of them have; Ctrl-C ends a download. */
+export async function loading<Model>(
+  { dtype, threads }: ModelFlags,
+  signal: AbortSignal,
+  load: (options: LoadingOptions) => Promise<Model>,
+): Promise<Model> {
   const { onProgress, stop } = downloadBar();
   try {
-    const { TextEmbedder } = await import('../text/index.js');
-    const { dtype, threads } = flags;
-    return await TextEmbedder.load(flags.model, { dtype, threads, signal, onProgress });
+    return await load({ dtype, threads, signal, onProgress });
   } finally {
     stop();
   }

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
-import { type FileHandle, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, lstat, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { EmbedlaneError } from './errors.js';
 import { io } from './io.js';
 
@@ -134,8 +134,11 @@ export async function destinationOf(path: string): Promise<Destination> {
     try {
       there = await stat(path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { target: path };
-      throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      // A link to a file that is not there yet says where it is to be, too.
+      const link = await readlink(path).catch(() => undefined);
+      if (link === undefined) return { target: path };
+      return destinationOf(resolve(await realpath(dirname(path)), link));
     }
     if (!there.isFile()) {
       const kind = there.isDirectory() ? 'a folder' : 'a device, pipe or socket';

@@ -39,6 +39,13 @@ describe.skipIf(!hasFfmpeg)('audio through ffmpeg', () => {
     expect(cosine(loudness(samples), loudness(await collect(openAudio(source))))).toBeGreaterThan(0.95);
   });
 
+  it.each(['pcm_alaw', 'pcm_mulaw', 'adpcm_ima_wav'])('decodes a WAV file of %s', async (codec) => {
+    const source = sound('tone_1s_16k_s16.wav');
+    const samples = await collect(openAudio(make(`${codec}.wav`, '-i', source, '-c:a', codec)));
+    const original = (await collect(openAudio(source))).subarray(0, samples.length);
+    expect(cosine(samples.subarray(0, original.length), original)).toBeGreaterThan(0.99);
+  });
+
   it('takes hostile names for names', async () => {
     for (const name of ['-i.m4a', 'a;touch b.m4a', 'concat:x.m4a', '$(id) "x".m4a']) {
       expect(

@@ -1,10 +1,12 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { readVectors } from 'embedlane';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { outcome } from '../outcome.js';
-import { CLI, cli, jsonLines, temporaryFolder } from './support.js';
+import { CLI, cli, jsonLines, startCli, temporaryFolder } from './support.js';
 
 interface Row {
   index: number;
@@ -54,6 +56,31 @@ describe('embedlane embed', () => {
     ]);
     const again = jsonLines<Row>((await cli(['embed', 'three\u2028still three'])).stdout);
     expect(cosine(rows[2].embedding, again[0].embedding)).toBeGreaterThan(0.99999);
+  });
+
+  it.skipIf(process.platform === 'win32')(
+    'reads a pipe that has a name once, on a terminal too',
+    async () => {
+      const pipe = join(folder, 'pipe');
+      await promisify(execFile)('mkfifo', [pipe]);
+      const env = { NODE_OPTIONS: '--import=data:text/javascript,process.stderr.isTTY=true' };
+      const [{ status, stdout }] = await Promise.all([
+        cli(['embed', '--input', pipe, '--no-text'], { env }),
+        writeFile(pipe, 'one\ntwo\n'),
+      ]);
+      expect(status).toBe(0);
+      expect(jsonLines<Row>(stdout).map(({ index }) => index)).toEqual([0, 1]);
+    },
+  );
+
+  it('ends with Ctrl-C while it waits for a line of stdin', async () => {
+    const child = startCli(['embed', '--no-text', '--batch', '1']);
+    const ended = outcome(child);
+    child.stdin.write('one\n');
+    // Its row shows that the next line is waited for.
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 130, signal: null, stderr: 'Interrupted.\n' });
   });
 
   it('embeds a field of JSON lines into a .npy file that holds the same vectors', async () => {

@@ -1,8 +1,12 @@
+import { once } from 'node:events';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { outcome } from '../outcome.js';
 import { fixture } from '../text/goldens.js';
-import { cli, jsonLines, temporaryFolder } from './support.js';
+import { cli, jsonLines, startCli, temporaryFolder } from './support.js';
 
 const TINY_CLIP = fixture('models/tiny-clip');
 const TINY = fixture('models/tiny-imgbeddings');
@@ -52,6 +56,28 @@ describe('embedlane index and search on pictures', () => {
     expect(html.match(/<img src="data:image\/jpeg;base64,/g)).toHaveLength(4);
     expect(html).toContain('coffee &amp; &lt;milk&gt;.jpg');
     expect(html).not.toContain('<milk>');
+  });
+
+  it('refuses a contact sheet in place of a folder before it searches', async () => {
+    const picture = join(photos, 'cat.jpg');
+    const result = await cli(['search', '--index', index, '--image', picture, '--html', folder]);
+    expect(result).toMatchObject({ status: 1, stdout: '' });
+    expect(result.stderr).toMatch(/a folder \[ERR_IO\]/);
+  });
+
+  it('ends with Ctrl-C while its model is on its way', async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const child = startCli(['index', photos, '--index', join(folder, 'never'), '--model', 'org/clip'], {
+      ...{ HF_ENDPOINT: `http://127.0.0.1:${port}`, HF_HOME: join(folder, 'hub'), HF_HUB_OFFLINE: '' },
+    });
+    const ended = outcome(child);
+    await once(silent, 'request');
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 130, stdout: '', stderr: 'Interrupted.\n' });
+    silent.closeAllConnections();
+    silent.close();
   });
 
   it('prints JSON', async () => {

@@ -1,5 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { outcome } from '../outcome.js';
@@ -62,6 +65,21 @@ describe('embedlane serve', () => {
     for (let i = 0; i < 4; i++) expect((await embed(url, 'a text')).status).toBe(200);
     child.kill('SIGTERM');
     expect((await ended).code).toBe(0);
+  });
+
+  it('ends with Ctrl-C while its model is on its way', async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const child = startCli(['serve', '--model', 'org/model', '--port', '0'], {
+      ...{ HF_ENDPOINT: `http://127.0.0.1:${port}`, HF_HOME: join(folder, 'hub'), HF_HUB_OFFLINE: '' },
+    });
+    const ended = outcome(child);
+    await once(silent, 'request');
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 130, stdout: '', stderr: 'Interrupted.\n' });
+    silent.closeAllConnections();
+    silent.close();
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(

@@ -55,6 +55,22 @@ describe('embedlane with --store', () => {
     expect((await ask('parrots', '--hybrid'))[0]).toMatchObject({ file: 'pets.md', line: 5 });
   });
 
+  it('keeps files of two sources that have the same name', async () => {
+    const both = join(folder, 'both');
+    for (const [name, text] of [
+      ['cats', 'Cats sleep most of the day.'],
+      ['banks', 'The central bank raised interest rates.'],
+    ]) {
+      await mkdir(join(folder, name));
+      await writeFile(join(folder, name, 'readme.md'), text);
+      for (let run = 0; run < 2; run++) {
+        expect((await cli(['index', join(folder, name), '--store', both])).status).toBe(0);
+      }
+    }
+    await using records = await LocalStore.open(both, { readOnly: true });
+    expect(await records.count()).toBe(2);
+  });
+
   it('replaces what it indexed before, and copies it elsewhere', async () => {
     await rm(join(notes, 'money.txt'));
     await writeFile(join(notes, 'pets.md'), '# Pets\n\nDogs bark.\n');
@@ -64,7 +80,7 @@ describe('embedlane with --store', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(jsonLines(stdout)[0]).toMatchObject({ from: store, to: copy, records: 1 });
     await using copied = await LocalStore.open(copy, { readOnly: true });
-    expect(await copied.get(['pets.md#0'])).toMatchObject([
+    expect(await copied.get([`${notes}/pets.md#0`])).toMatchObject([
       { document: '# Pets\n\nDogs bark.', metadata: { line: 1 } },
     ]);
     expect(await copied.count()).toBe(1);

@@ -25,6 +25,18 @@ describe('a file that appears when it is complete', () => {
     expect(await readdir(join(folder, 'elsewhere'))).toEqual(['target']);
   });
 
+  it('follows links to what is not there yet', async () => {
+    await mkdir(join(folder, 'elsewhere'));
+    await symlink(join('elsewhere', 'target'), join(folder, 'link'));
+    await symlink('link', join(folder, 'link to link'));
+    await AtomicFile.write(join(folder, 'link to link'), 'new');
+    expect(await readlink(join(folder, 'link to link'))).toBe('link');
+    expect(await readlink(join(folder, 'link'))).toBe(join('elsewhere', 'target'));
+    expect(await readFile(join(folder, 'elsewhere', 'target'), 'utf8')).toBe('new');
+    await symlink('itself', join(folder, 'itself'));
+    await expect(AtomicFile.write(join(folder, 'itself'), 'new')).rejects.toMatchObject({ code: 'ERR_IO' });
+  });
+
   it.skipIf(process.platform === 'win32')('lets nobody read what could not be read before', async () => {
     const path = join(folder, 'private');
     await writeFile(path, 'old', { mode: 0o600 });

@@ -197,6 +197,7 @@ describe.skipIf(!hasFfmpeg)('VideoEmbedder on files', () => {
     expect(await times(film(MP4), { count: 4 })).toEqual([0.36, 1.12, 1.84, 2.6]);
     expect(await times(film(WEBM), { count: 16 })).toHaveLength(16);
     expect(await times(film(MP4), { fps: 2 })).toEqual([0, 0.5, 1, 1.5, 2, 2.5]);
+    expect(await times(film(MP4), { fps: 0.01 })).toEqual([0]);
     const color = (name: string) => ['-f', 'lavfi', '-i', `color=${name}:s=64x48:r=10:d=1`];
     const scenes = makeFilm(
       join(folder, 'scenes.mp4'),

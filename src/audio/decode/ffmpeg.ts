@@ -26,7 +26,7 @@ export async function* decodeWithFfmpeg(
 function refused(error: FfmpegError): Error {
   if (error.reason === 'missing') {
     return audioError(
-      'WAV, FLAC, MP3 or Ogg Vorbis, or ffmpeg on the PATH for other formats',
+      'plain WAV, FLAC, MP3 or Ogg Vorbis, or ffmpeg on the PATH for other formats',
       `neither (${error.message})`,
       error,
     );

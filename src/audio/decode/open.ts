@@ -4,8 +4,9 @@ import { EmbedlaneError } from '../../core/errors.js';
 import type { FfmpegReading } from '../../runtime/ffmpeg.js';
 import { flacDecoder, mp3Decoder, vorbisDecoder } from './compressed.js';
 import { decodeWithFfmpeg } from './ffmpeg.js';
+import { following, skipLeadingTags, withoutTrailingTag } from './id3.js';
 import { audioError, type MonoPcm, type Pcm, type PcmDecoder, toMono } from './pcm.js';
-import { WavDecoder } from './wav.js';
+import { OtherCodec, WavDecoder } from './wav.js';
 
 /** A sound as it comes to the lane: path of a file, its bytes, or samples. */
 export type AudioSource = string | Uint8Array | MonoPcm;
@@ -58,24 +59,29 @@ async function* pieces(source: AudioSource, reading: FfmpegReading): AsyncGenera
 
 async function* decode(source: string | Uint8Array, reading: FfmpegReading): AsyncGenerator<Pcm> {
   const bytes = typeof source === 'string' ? await readPieces(source) : bytePieces(source);
-  const first = await bytes.next();
+  const { tagged, rest } = await skipLeadingTags(bytes);
+  const first = await rest.next();
   if (first.done) throw audioError('at least one byte of audio', 'none');
-  const format = sniff(first.value) ?? 'other';
+  const format = sniff(first.value) ?? (tagged ? 'mp3' : 'other');
   const open = DECODERS[format];
   if (!open) {
-    await bytes.return(undefined);
+    await rest.return(undefined);
     yield* decodeWithFfmpeg(source, reading);
     return;
   }
   const decoder = await open();
   const size = format === 'wav' ? PIECE : COMPRESSED_PIECE;
+  const whole = following(first.value, rest);
   try {
-    for (const piece of split(first.value, size)) yield* some(await decoder.decode(piece));
-    for await (const more of bytes) {
+    for await (const more of format === 'flac' ? withoutTrailingTag(whole) : whole) {
       for (const piece of split(more, size)) yield* some(await decoder.decode(piece));
     }
     yield* some(await decoder.flush());
   } catch (cause) {
+    if (cause instanceof OtherCodec) {
+      yield* decodeWithFfmpeg(source, reading);
+      return;
+    }
     if (cause instanceof EmbedlaneError) throw cause;
     throw audioError('audio that can be decoded', (cause as Error).message, cause);
   } finally {
@@ -99,7 +105,6 @@ export function sniff(bytes: Uint8Array): Format | undefined {
   if (text.startsWith('RIFF') && text.startsWith('WAVE', 8)) return 'wav';
   if (text.startsWith('fLaC')) return 'flac';
   if (text.startsWith('OggS') && text.startsWith('\x01vorbis', 28)) return 'vorbis';
-  if (text.startsWith('ID3')) return 'mp3';
   // A frame header of MPEG audio: eleven set bits, a version, a layer and a bit rate that exist.
   const [a, b, c] = bytes;
   const isFrame = a === 0xff && (b & 0xe0) === 0xe0 && (b & 0x18) !== 0x08 && (b & 0x06) !== 0;

@@ -27,6 +27,9 @@ const READERS: Record<string, SampleReader> = {
 const FORMAT_TAGS: Record<number, string> = { 1: 'pcm', 3: 'float' };
 const EXTENSIBLE = 0xfffe;
 
+/** What a {@link WavDecoder} throws at samples that are compressed (A-law, ADPCM …), of which ffmpeg knows more. */
+export class OtherCodec extends Error {}
+
 /** RIFF/WAVE with integer or float samples, also WAVE_FORMAT_EXTENSIBLE. */
 export class WavDecoder implements PcmDecoder {
   #rest: Uint8Array = new Uint8Array(0);
@@ -98,6 +101,7 @@ function readFormat(chunk: DataView): Format {
   const blockSize = chunk.getUint16(12, true);
   const bits = chunk.getUint16(14, true);
   if (tag === EXTENSIBLE && chunk.byteLength >= 26) tag = chunk.getUint16(24, true);
+  if (!(tag in FORMAT_TAGS)) throw new OtherCodec(`format ${tag}`);
   const read = READERS[`${FORMAT_TAGS[tag]} ${bits}`];
   if (!read) {
     throw audioError(

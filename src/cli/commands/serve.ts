@@ -5,6 +5,7 @@ import { io } from '../../core/io.js';
 import { optionsObject } from '../../core/validate.js';
 import type { ServedModel, ServerOptions } from '../../server/index.js';
 import type { CliContext } from '../context.js';
+import { EXIT } from '../exit.js';
 import { integerOption, type ModelFlags, repeated } from '../options.js';
 
 interface ServeFlags {
@@ -57,10 +58,18 @@ Examples:
 async function serve(flags: ServeFlags, { signal }: CliContext): Promise<void> {
   const { createServer } = await import('../../server/index.js');
   const file = flags.config === undefined ? {} : await readConfig(flags.config);
+  // Before it listens there is nothing to bring to an end, and a download may take long.
+  signal.addEventListener('abort', leave);
   const server = await createServer({ log: true, ...file, ...fromEnvironment(), ...fromFlags(flags, file) });
+  signal.removeEventListener('abort', leave);
   process.stdout.write(`Listening on ${server.url}\n`);
   await ended(signal);
   await server.close();
+}
+
+function leave(): never {
+  process.stderr.write('Interrupted.\n');
+  process.exit(EXIT.interrupted);
 }
 
 /** Resolves with the first Ctrl-C or SIGTERM. */

@@ -36,7 +36,7 @@ export async function indexImages(
   { signal }: CliContext,
 ): Promise<void> {
   const { root, names, others } = files;
-  await using model = await loadImageModel(flags);
+  await using model = await loadImageModel(flags, signal);
   const bar = startProgressBar('Embedding', 'pictures', names.length);
   const started = performance.now();
   const vectors = await model

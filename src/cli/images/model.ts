@@ -1,6 +1,6 @@
 import type { ClipEmbedder } from '../../clip/index.js';
 import { EmbedlaneError } from '../../core/errors.js';
-import { DEFAULT_MODEL, type ModelFlags } from '../options.js';
+import { DEFAULT_MODEL, loading, type ModelFlags } from '../options.js';
 
 export const DEFAULT_IMAGE_MODEL = 'efficientnet-lite0';
 
@@ -13,13 +13,12 @@ export interface ImageModel extends AsyncDisposable {
 }
 
 /** Loads CLIP and its kin, or else a model of pictures alone. */
-export async function loadImageModel(flags: ModelFlags): Promise<ImageModel> {
+export async function loadImageModel(flags: ModelFlags, signal: AbortSignal): Promise<ImageModel> {
   const model = flags.model === DEFAULT_MODEL ? DEFAULT_IMAGE_MODEL : flags.model;
-  const options = { dtype: flags.dtype, threads: flags.threads };
   if (model !== DEFAULT_IMAGE_MODEL) {
     try {
       const { ClipEmbedder } = await import('../../clip/index.js');
-      const clip = await ClipEmbedder.load(model, options);
+      const clip = await loading(flags, signal, (options) => ClipEmbedder.load(model, options));
       return {
         modelId: clip.modelId,
         encodeImage: (images, settings) => clip.encodeImage(images, settings),
@@ -32,7 +31,7 @@ export async function loadImageModel(flags: ModelFlags): Promise<ImageModel> {
     }
   }
   const { ImageEmbedder } = await import('../../image/index.js');
-  const embedder = await ImageEmbedder.load(model, options);
+  const embedder = await loading(flags, signal, (options) => ImageEmbedder.load(model, options));
   return {
     modelId: embedder.modelId,
     encodeImage: (images, settings) => embedder.encode(images, settings),

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { destinationOf } from '../../core/atomic-file.js';
 import type { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { CliContext } from '../context.js';
@@ -37,11 +38,9 @@ export async function searchImages(
   if (questions.length + pictures.length === 0) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected a question or --image <file> but received neither');
   }
-  await using model = await loadImageModel({
-    model: manifest.model.id,
-    dtype: manifest.model.dtype,
-    threads: flags.threads,
-  });
+  if (flags.html !== undefined) await destinationOf(flags.html);
+  const { id, dtype } = manifest.model;
+  await using model = await loadImageModel({ model: id, dtype, threads: flags.threads }, signal);
   const started = performance.now();
   const queries = await embedQuestions(model, questions, pictures, signal);
   const embedded = performance.now();

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { io } from '../../core/io.js';
 import { isJsonl, readJsonlField } from '../../files/jsonl.js';
 import { readLines } from '../../files/lines.js';
 import { countParquetRows, isParquet, readParquetColumn } from '../../files/parquet.js';
@@ -32,9 +34,12 @@ export async function* readTexts(
   }
 }
 
-/** How many texts {@link readTexts} gives at most; 0 (unknown) as soon as stdin is among them. */
+/** How many texts {@link readTexts} gives at most; 0 (unknown) as soon as one of them can be read only once. */
 export async function countTexts(paths: readonly string[]): Promise<number> {
-  if (paths.includes('-')) return 0;
+  for (const path of paths) {
+    // A shell's `<(command)` has a name, too.
+    if (path === '-' || !(await io(path, () => stat(path))).isFile()) return 0;
+  }
   let total = 0;
   for (const path of paths) {
     if (isParquet(path)) total += await countParquetRows(path);

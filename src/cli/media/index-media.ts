@@ -67,7 +67,7 @@ export async function indexMedia(
   flags: ModelFlags & IndexMediaFlags,
   { signal }: CliContext,
 ): Promise<void> {
-  await using model = await loadMediaModel(kind, flags, flags.fps);
+  await using model = await loadMediaModel(kind, flags, { fps: flags.fps, signal });
   const started = performance.now();
   const { vectors, ids, skipped } = await embedFiles(model, kind, root, names, signal);
   const milliseconds = performance.now() - started;

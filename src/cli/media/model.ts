@@ -4,7 +4,7 @@ import type { Embeddings } from '../../core/embeddings.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { VideoEmbedder } from '../../video/index.js';
 import { DEFAULT_IMAGE_MODEL } from '../images/model.js';
-import { DEFAULT_MODEL, type ModelFlags } from '../options.js';
+import { DEFAULT_MODEL, loading, type ModelFlags } from '../options.js';
 import type { Moment } from './moment.js';
 
 export type MediaKind = 'sounds' | 'films';
@@ -24,12 +24,17 @@ export interface MediaModel extends AsyncDisposable {
 }
 
 /** @param fps frames per second of films */
-export function loadMediaModel(kind: MediaKind, flags: ModelFlags, fps: number): Promise<MediaModel> {
-  return kind === 'sounds' ? loadSoundModel(flags) : loadFilmModel(flags, fps);
+export function loadMediaModel(
+  kind: MediaKind,
+  flags: ModelFlags,
+  { fps, signal }: { fps: number; signal: AbortSignal },
+): Promise<MediaModel> {
+  return kind === 'sounds' ? loadSoundModel(flags, signal) : loadFilmModel(flags, fps, signal);
 }
 
 /** CLAP, or else Whisper. No model of sounds is bundled. */
-async function loadSoundModel({ model, dtype, threads }: ModelFlags): Promise<MediaModel> {
+async function loadSoundModel(flags: ModelFlags, signal: AbortSignal): Promise<MediaModel> {
+  const { model } = flags;
   if (model === DEFAULT_MODEL) {
     throw new EmbedlaneError(
       'ERR_INVALID_ARG',
@@ -38,7 +43,7 @@ async function loadSoundModel({ model, dtype, threads }: ModelFlags): Promise<Me
   }
   try {
     const { ClapEmbedder } = await import('../../clap/index.js');
-    const clap = await ClapEmbedder.load(model, { dtype, threads });
+    const clap = await loading(flags, signal, (options) => ClapEmbedder.load(model, options));
     return {
       ...common(clap),
       embedFile: async (path, signal) => timed(await clap.encodeAudioWindows(path, { signal })),
@@ -49,7 +54,7 @@ async function loadSoundModel({ model, dtype, threads }: ModelFlags): Promise<Me
     if (!(error instanceof EmbedlaneError) || !/^ERR_MODEL_/.test(error.code)) throw error;
   }
   const { AudioEmbedder } = await import('../../audio/index.js');
-  const whisper = await AudioEmbedder.load(model, { dtype, threads });
+  const whisper = await loading(flags, signal, (options) => AudioEmbedder.load(model, options));
   return {
     ...common(whisper),
     embedFile: async (path, signal) => timed(await whisper.encodeWindows(path, { signal })),
@@ -58,10 +63,10 @@ async function loadSoundModel({ model, dtype, threads }: ModelFlags): Promise<Me
   };
 }
 
-async function loadFilmModel({ model, dtype, threads }: ModelFlags, fps: number): Promise<MediaModel> {
-  const id = model === DEFAULT_MODEL ? DEFAULT_IMAGE_MODEL : model;
+async function loadFilmModel(flags: ModelFlags, fps: number, signal: AbortSignal): Promise<MediaModel> {
+  const id = flags.model === DEFAULT_MODEL ? DEFAULT_IMAGE_MODEL : flags.model;
   const { VideoEmbedder } = await import('../../video/index.js');
-  const films = await VideoEmbedder.load(id, { dtype, threads });
+  const films = await loading(flags, signal, (options) => VideoEmbedder.load(id, options));
   return {
     ...common(films),
     embedFile: async (path, signal) => {

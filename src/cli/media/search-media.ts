@@ -43,7 +43,7 @@ export async function searchMedia(
   await using model = await loadMediaModel(
     kind as MediaKind,
     { model: id, dtype, threads: flags.threads },
-    1,
+    { fps: 1, signal },
   );
   if (questions.length > 0 && !model.encodeText) {
     throw new EmbedlaneError(

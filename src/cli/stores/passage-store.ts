@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { join, sep } from 'node:path';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { OnProgress } from '../../core/progress.js';
 import { oneOf } from '../../core/validate.js';
@@ -22,7 +23,8 @@ const BATCH = 256;
 
 /**
  * Passages in a store: the document is the passage's text, the metadata says where it is from and which model embedded
- * it. Ids are the file and the passage's number in it, so that indexing again replaces.
+ * it. Ids are the source, the file and the passage's number in it, so that indexing again replaces, and what another source
+ * has under the same name stays.
  */
 export async function storePassages(
   url: string,
@@ -59,14 +61,18 @@ export async function storePassages(
   await store.delete({ filter: outdated }, { signal });
 }
 
-function* toRecords(passages: readonly Passage[], about: Metadata): Generator<StoreRecord> {
+function* toRecords(
+  passages: readonly Passage[],
+  about: Metadata & { source: string },
+): Generator<StoreRecord> {
   const numbers = new Map<string, number>();
   for (const passage of passages) {
     const { file, line, heading, text } = passage;
+    const path = join(about.source, file).split(sep).join('/');
     const number = numbers.get(file) ?? 0;
     numbers.set(file, number + 1);
     const metadata = { ...about, file, line, ...(heading === undefined ? {} : { heading }) };
-    yield { id: `${file}#${number}`, text: passageText(passage), document: text, metadata };
+    yield { id: `${path}#${number}`, text: passageText(passage), document: text, metadata };
   }
 }
 

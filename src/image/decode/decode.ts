@@ -1,9 +1,13 @@
 import type { Metadata, Sharp } from 'sharp';
 import { EmbedlaneError } from '../../core/errors.js';
+import { firstGifFrame, paintGround, withoutTransparency } from './gif.js';
 import { type Channels, toRgb } from './raw.js';
 import { type DecodeSettings, MAX_SIDE, type Pixels } from './settings.js';
 import { loadSharp } from './sharp.js';
 import { type ImageFormat, sniff } from './sniff.js';
+
+/** Place of the colour type in a PNG, whose first chunk is its header. */
+const PNG_COLOUR_TYPE = 25;
 
 /** Allows the decoding of a picture of so many pixels, and waits until there is memory for it. */
 export type Admit = (pixels: number) => () => void;
@@ -56,14 +60,19 @@ export async function decode(
   const sharp = await loadSharp();
   const release = admit(metadata.width * metadata.height);
   try {
-    const image = sharp(bytes, {
+    const frame = metadata.format === 'gif' ? firstGifFrame(bytes) : undefined;
+    const opaque = settings.alpha === 'drop' || frame?.flagsAt === undefined;
+    const image = sharp(frame && opaque ? withoutTransparency(bytes, frame) : bytes, {
       failOn: 'error',
       ignoreIcc: true,
       limitInputPixels: settings.maxPixels,
       sequentialRead: true,
     });
     const oriented = settings.autoOrient ? image.autoOrient() : image;
-    return await told(description, decodeAs(metadata, oriented, settings));
+    const grey16 = isGrey16(bytes, metadata);
+    const pixels = await told(description, decodeAs(metadata, oriented, settings, grey16));
+    if (frame && opaque) paintGround(pixels, frame);
+    return pixels;
   } finally {
     release();
   }
@@ -117,9 +126,20 @@ function checkSize({ width, height }: Metadata, { maxPixels }: DecodeSettings): 
   }
 }
 
-async function decodeAs(metadata: Metadata, image: Sharp, settings: DecodeSettings): Promise<Pixels> {
+/** Also a PNG of one channel whose header makes a level transparent: libvips sees two channels in it, Pillow one. */
+function isGrey16(bytes: Uint8Array, { format, depth, channels }: Metadata): boolean {
+  const greyPng = format === 'png' && bytes[PNG_COLOUR_TYPE] === 0;
+  return depth === 'ushort' && (channels === 1 || greyPng);
+}
+
+async function decodeAs(
+  metadata: Metadata,
+  image: Sharp,
+  settings: DecodeSettings,
+  grey16: boolean,
+): Promise<Pixels> {
   if (metadata.space === 'cmyk') return fromCmyk(image);
-  if (metadata.depth === 'ushort' && metadata.channels === 1) return fromGrey16(image);
+  if (grey16) return fromGrey16(image);
   const rgb = image.toColourspace('srgb');
   const output = settings.alpha === 'drop' ? rgb.removeAlpha() : rgb;
   const { data, info } = await output.raw().toBuffer({ resolveWithObject: true });

@@ -65,7 +65,14 @@ async function* chosen(
   }
   const filter =
     'fps' in sampling ? `fps=${sampling.fps}` : `select=gt(scene\\,${sampling.scenes})+eq(n\\,0)`;
-  for await (const frame of decodeFrames(source, { ...reading, filter })) yield { frame, times: 1 };
+  let none = true;
+  for await (const frame of decodeFrames(source, { ...reading, filter })) {
+    none = false;
+    yield { frame, times: 1 };
+  }
+  // The filter rounds: of a film that is shorter than half of the time between two frames it leaves nothing.
+  if (!none) return;
+  for await (const frame of decodeFrames(source, { ...reading, limit: 1 })) yield { frame, times: 1 };
 }
 
 /** Frames number ⌊(i + ½) n / count⌋ of n. */
