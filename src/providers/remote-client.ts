@@ -65,7 +65,14 @@ export class RemoteClient {
    * @throws {EmbedlaneError} {@link RemoteError}, `ERR_ABORTED`, `ERR_CLOSED`
    */
   post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
-    return this.#limit(() => this.#request(path, JSON.stringify(body), signal));
+    const answer = this.#limit(() => this.#request(path, JSON.stringify(body), signal));
+    return new Promise((resolve, reject) => {
+      // One that waits for its turn would only see it then, after the requests of other calls.
+      const onAbort = () => reject(abortError(signal));
+      if (signal.aborted) onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
+      answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    });
   }
 
   /** Requests in progress and later ones reject with `ERR_CLOSED`. */
@@ -213,11 +220,23 @@ export class RemoteClient {
 }
 
 function dispatcher(proxy: string | undefined): Dispatcher {
-  const options = { maxResponseSize: LARGEST_ANSWER };
+  // An attempt's own timer ends it; undici's would after five minutes, whatever `timeout` says.
+  const options = { maxResponseSize: LARGEST_ANSWER, headersTimeout: 0, bodyTimeout: 0 };
   if (proxy !== undefined) return new ProxyAgent({ uri: proxy, ...options });
+  const httpProxy = proxyVariable('http_proxy');
+  const httpsProxy = proxyVariable('https_proxy');
+  if (httpProxy === '' && httpsProxy === '') return new Agent(options);
+  return new EnvHttpProxyAgent({ httpProxy, httpsProxy, ...options });
+}
+
+/** A proxy of the environment, in whose address `http://` may be missing as in curl's; empty if there is none. */
+function proxyVariable(name: string): string {
   const { env } = process;
-  const fromEnvironment = env.HTTP_PROXY ?? env.http_proxy ?? env.HTTPS_PROXY ?? env.https_proxy;
-  return fromEnvironment ? new EnvHttpProxyAgent(options) : new Agent(options);
+  const value = env[name] || env[name.toUpperCase()] || '';
+  const url = value === '' || value.includes('://') ? value : `http://${value}`;
+  if (url === '' || (URL.canParse(url) && /^(https?|socks5?):/i.test(url))) return url;
+  // Not quoted: it may hold a password.
+  throw new EmbedlaneError('ERR_INVALID_ARG', `Expected an http or https URL in ${name}`);
 }
 
 /** What stands behind fetch's "fetch failed", and whether it is about a certificate, which no retry mends. */
