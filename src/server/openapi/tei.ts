@@ -116,7 +116,10 @@ export const teiPaths: Paths = {
   '/tokenize': {
     post: operation({
       summary: 'Tokens of texts',
-      body: object({ inputs: texts, add_special_tokens: boolean, model: optionalModel }, 'inputs'),
+      body: object(
+        { inputs: texts, add_special_tokens: boolean, prompt_name: string, model: optionalModel },
+        'inputs',
+      ),
       answer: list(list(token)),
     }),
   },
