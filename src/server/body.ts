@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { describe } from '../core/errors.js';
 import { LARGE_JSON, parseLargeJson } from '../core/large-json.js';
 import { Fault, invalid } from './fault.js';
+import { stateOf } from './request.js';
 
 /** Texts, lists and objects of a large body: an input has up to four, an object with two fields in a list. */
 const VALUES_PER_INPUT = 8;
@@ -21,6 +22,7 @@ export function parseBodies(app: FastifyInstance, maxInputs: number): void {
   const maxValues = Math.max(MIN_VALUES, maxInputs * VALUES_PER_INPUT);
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, content, done) => {
     const bytes = content as Buffer;
+    stateOf(request).arrived?.(bytes.length);
     const encoding = request.headers['content-encoding'];
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       done(new Fault('invalid', `Content encoding '${encoding}' is not supported`, { status: 415 }));
