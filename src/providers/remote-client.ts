@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import pRetry from 'p-retry';
@@ -51,6 +52,8 @@ export class RemoteClient {
   constructor(options: RemoteClientOptions) {
     this.#options = options;
     this.#limit = pLimit(options.concurrency);
+    // Each request in progress has one.
+    setMaxListeners(options.concurrency, this.#close.signal);
     this.#dispatcher = dispatcher(options.proxy);
   }
 
@@ -65,14 +68,7 @@ export class RemoteClient {
    * @throws {EmbedlaneError} {@link RemoteError}, `ERR_ABORTED`, `ERR_CLOSED`
    */
   post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
-    const answer = this.#limit(() => this.#request(path, JSON.stringify(body), signal));
-    return new Promise((resolve, reject) => {
-      // One that waits for its turn would only see it then, after the requests of other calls.
-      const onAbort = () => reject(abortError(signal));
-      if (signal.aborted) onAbort();
-      signal.addEventListener('abort', onAbort, { once: true });
-      answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-    });
+    return this.#limit(() => this.#request(path, JSON.stringify(body), signal));
   }
 
   /** Requests in progress and later ones reject with `ERR_CLOSED`. */
@@ -152,10 +148,11 @@ export class RemoteClient {
       if (answer.length > LARGE_JSON) return await parseLargeJson(answer, JSON.parse, MAX_VALUES);
       return JSON.parse(answer.toString());
     } catch (cause) {
-      const shown = JSON.stringify(answer.toString('utf8', 0, 60));
+      const shown = JSON.stringify(this.#redact(answer.toString('utf8', 0, 1000))?.slice(0, 60));
       throw new RemoteError(`Expected JSON from ${this.#name(url)} but received ${shown}`, {
         status: response.status,
-        cause,
+        // It quotes the answer, too.
+        cause: shown.includes('***') ? undefined : cause,
       });
     }
   }

@@ -114,7 +114,8 @@ export function optionalIntegerField(body: Body, name: string, min: number, max:
 
 /** What texts are for: `input_type` of Voyage, Cohere and NVIDIA, `task` of Jina; OpenAI itself makes no difference. */
 export function purposeField(body: Body): 'query' | 'document' | undefined {
-  const type = optionalStringField(body, 'input_type') ?? optionalStringField(body, 'task');
+  const name = given(body, 'input_type') === undefined ? 'task' : 'input_type';
+  const type = optionalStringField(body, name);
   switch (type) {
     case undefined:
     case 'text-matching':
@@ -129,7 +130,7 @@ export function purposeField(body: Body): 'query' | 'document' | undefined {
     case 'retrieval.passage':
       return 'document';
     default:
-      throw wrong('input_type', "'query' or 'document'", type);
+      throw wrong(name, "'query' or 'document'", type);
   }
 }
 

@@ -55,6 +55,28 @@ describe('connections', () => {
     expect(await first).toBe('ERR_CLOSED');
   });
 
+  it('has as many requests at a time as it is told to, and nothing to warn of', async () => {
+    const fine = host.answer;
+    let [active, most] = [0, 0];
+    host.answer = (request, response) => {
+      most = Math.max(most, ++active);
+      setTimeout(() => {
+        active--;
+        fine(request, response);
+      }, 20);
+    };
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    await using model = create({ concurrency: 30, batchSize: 1 });
+    const texts = Array.from({ length: 90 }, (_, i) => 'x'.repeat(i));
+    expect((await model.encode(texts, { signal: new AbortController().signal })).rows).toBe(90);
+    process.off('warning', onWarning);
+    expect(most).toBeGreaterThan(4);
+    expect(most).toBeLessThanOrEqual(30);
+    expect(warnings).toEqual([]);
+  });
+
   it('rejects what is in progress when closed, and what comes later', async () => {
     host.answer = () => {};
     const model = create();

@@ -85,9 +85,30 @@ describe('DashScopeEmbedder', () => {
         tokens: ['x'],
       })),
     );
-    host.answer = (_, response) => json(response, { output: { embeddings: [{ text_index: 0 }] } });
+  });
+
+  it.each([
+    undefined,
+    [{ index: 2 ** 32, value: 1 }],
+    [{ index: 0.5, value: 1 }],
+    [{ index: 1, value: 1e300 }],
+  ])('refuses a sparse vector that is none: %j', async (sparse_embedding) => {
+    host.answer = (_, response) =>
+      json(response, { output: { embeddings: [{ text_index: 0, sparse_embedding }] } });
+    await using model = create();
     await expect(model.encodeSparse('a')).rejects.toMatchObject({ code: 'ERR_REMOTE' });
   });
+
+  it.each([null, { text_type: 'query' }, { textType: 'q' }, { signal: {} }])(
+    'refuses the options %j of sparse vectors',
+    async (options) => {
+      await using model = create();
+      await expect(model.encodeSparse('a', options as never)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG',
+      });
+      expect(host.seen).toHaveLength(0);
+    },
+  );
 
   it.each(['/compatible-mode/v1', '/compatible-mode/v1/embeddings'])(
     'speaks the OpenAI mode at %s',
