@@ -49,6 +49,13 @@ describe('keep_alive', () => {
     expect([status, body.error]).toEqual([400, `time: invalid duration ${shown}`]);
   });
 
+  it('stays what it is when someone only asks about the model', async () => {
+    await embed('1h');
+    expect((await server.post('/api/show', { model: MODEL })).status).toBe(200);
+    expect((await server.get('/info')).status).toBe(200);
+    expect(Date.parse(await expiry())).toBeLessThan(Date.now() + 3_600_001);
+  });
+
   it('is not what too many texts are refused for', async () => {
     const { body } = await server.post('/api/embed', { model: MODEL, input: Array(2049).fill('a') });
     expect(body).toEqual({ error: 'batch size 2049 > maximum allowed batch size 2048' });

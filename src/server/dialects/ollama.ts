@@ -89,7 +89,8 @@ async function show({ engine }: DialectContext, request: FastifyRequest): Promis
   const body = objectBody(request.body, 'missing request body');
   const pooled = await engine.pool.find(optionalStringField(body, 'name') ?? modelOf(body), 'embed');
   const { dimensions, maxTokens } = await pooled.use(
-    engine.limits.keepAlive,
+    // A question about a model is no use of it: what its clients have set stays.
+    pooled.keepAlive ?? engine.limits.keepAlive,
     async ({ model }) => model as Pick<ModelClasses['text' | 'clip'], 'dimensions' | 'maxTokens'>,
   );
   return {

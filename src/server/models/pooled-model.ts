@@ -36,6 +36,7 @@ export class PooledModel {
   #users = 0;
   #timer: NodeJS.Timeout | undefined;
   #expires: number | undefined;
+  #keepAlive: number | undefined;
   #closed = false;
 
   constructor(served: ServedModel) {
@@ -54,6 +55,11 @@ export class PooledModel {
   /** Epoch milliseconds at which an idle model is unloaded; undefined for never. */
   get expires(): number | undefined {
     return this.#expires;
+  }
+
+  /** What the latest request set: milliseconds as for {@link use}. Undefined before the first. */
+  get keepAlive(): number | undefined {
+    return this.#keepAlive;
   }
 
   /** Which kind of model it is; its configuration is read for the question, once. */
@@ -80,6 +86,7 @@ export class PooledModel {
    */
   async use<T>(keepAlive: number, task: (loaded: LoadedModel) => Promise<T>): Promise<T> {
     this.#users++;
+    this.#keepAlive = keepAlive;
     clearTimeout(this.#timer);
     this.#expires = undefined;
     try {
