@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { EmbedlaneError } from '../core/errors.js';
 import { ioError } from '../core/io.js';
 import type { CliContext } from './context.js';
+import { EXIT } from './exit-codes.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
@@ -25,9 +26,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   doctor: async () => (await import('./commands/doctor.js')).registerDoctor,
   bench: async () => (await import('./commands/bench.js')).registerBench,
 };
-
-/** Exit codes of the command line, as `--help` lists them. */
-export const EXIT = { ok: 0, failure: 1, usage: 2, interrupted: 130 } as const;
 
 /**
  * Runs the command line and returns its exit code.

@@ -1,5 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { outcome } from '../outcome.js';
@@ -88,6 +91,27 @@ describe('embedlane serve', () => {
       expect(stderr).not.toContain('some words');
     },
   );
+
+  it('ends with Ctrl-C also while a model is downloaded', async () => {
+    const hub = createServer();
+    const asked = once(hub, 'request');
+    await once(hub.listen(0, '127.0.0.1'), 'listening');
+    const { port } = hub.address() as AddressInfo;
+    const child = startCli(['serve', '--model', 'org/slow', '--port', '0'], {
+      ...{
+        HF_ENDPOINT: `http://127.0.0.1:${port}`,
+        HF_HOME: join(folder, 'hub'),
+        HF_HUB_OFFLINE: '0',
+        NO_PROXY: '127.0.0.1',
+      },
+    });
+    const ended = outcome(child);
+    await Promise.race([asked, ended]);
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(130);
+    hub.closeAllConnections();
+    hub.close();
+  });
 
   it('takes a file, the environment before it and flags before both', async () => {
     const config = join(folder, 'config.json');

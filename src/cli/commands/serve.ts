@@ -5,6 +5,7 @@ import { io } from '../../core/io.js';
 import { optionsObject } from '../../core/validate.js';
 import type { ServedModel, ServerOptions } from '../../server/index.js';
 import type { CliContext } from '../context.js';
+import { EXIT } from '../exit-codes.js';
 import { integerOption, type ModelFlags, repeated } from '../options.js';
 
 interface ServeFlags {
@@ -57,7 +58,11 @@ Examples:
 async function serve(flags: ServeFlags, { signal }: CliContext): Promise<void> {
   const { createServer } = await import('../../server/index.js');
   const file = flags.config === undefined ? {} : await readConfig(flags.config);
+  // While models are loaded, or downloaded, there is nothing to end well; what is half downloaded is gone on with.
+  const stop = () => process.exit(EXIT.interrupted);
+  signal.addEventListener('abort', stop, { once: true });
   const server = await createServer({ log: true, ...file, ...fromEnvironment(), ...fromFlags(flags, file) });
+  signal.removeEventListener('abort', stop);
   process.stdout.write(`Listening on ${server.url}\n`);
   await ended(signal);
   await server.close();
