@@ -39,7 +39,10 @@ export function langChainCompressor(
       const ranked = await model.rank(query, texts, { topK });
       return ranked.map(({ corpusId, score }) => {
         const document = documents[corpusId];
-        return { ...document, metadata: { ...document.metadata, relevanceScore: score } };
+        // A copy of the same class: the caller's own documents stay as they are.
+        const copy = Object.assign(Object.create(Object.getPrototypeOf(document)), document);
+        copy.metadata = { ...document.metadata, relevanceScore: score };
+        return copy;
       });
     },
   };

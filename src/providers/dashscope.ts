@@ -1,6 +1,13 @@
 import { throwIfAborted } from '../core/abort.js';
 import type { EmbedOptions } from '../core/embedder.js';
-import { oneOf, optionalInteger, optionalString, textList } from '../core/validate.js';
+import {
+  oneOf,
+  optionalInteger,
+  optionalSignal,
+  optionalString,
+  optionsObject,
+  textList,
+} from '../core/validate.js';
 import { badAnswer, field, inOrder, listOf, openAIVectors, type Vector, vector } from './answers.js';
 import { dashScopeBatchSize } from './openai.js';
 import { checkRemoteOptions, type RemoteOptions, withoutEnding } from './options.js';
@@ -82,13 +89,15 @@ export class DashScopeEmbedder extends RemoteEmbedder {
   /** Sparse vectors of documents, one per text (native mode, text-embedding-v3 and later). */
   async encodeSparse(
     texts: string | readonly string[],
-    options: Pick<EmbedOptions, 'signal'> & { textType?: 'query' | 'document' } = {},
+    options?: Pick<EmbedOptions, 'signal'> & { textType?: 'query' | 'document' },
   ): Promise<SparseVector[]> {
     const list = textList('texts', texts);
-    const purpose = oneOf('textType', options.textType ?? 'document', ['query', 'document']);
-    throwIfAborted(options.signal);
+    const given = optionsObject<NonNullable<typeof options>>('options', options, ['signal', 'textType']);
+    const purpose = oneOf('textType', given.textType ?? 'document', ['query', 'document']);
+    const signal = optionalSignal('signal', given.signal);
+    throwIfAborted(signal);
     const out = new Array<SparseVector>(list.length);
-    await this.requests(list, options.signal, async (part, start, stop) => {
+    await this.requests(list, signal, async (part, start, stop) => {
       const items = await this.#native(part, purpose, 'sparse', stop);
       items.forEach((item, i) => {
         out[start + i] = sparse(this.provider, field(item, 'sparse_embedding'));
@@ -131,10 +140,12 @@ function sparse(provider: string, value: unknown): SparseVector {
   const tokens = value.map((item, i) => {
     const index = field(item, 'index');
     const weight = field(item, 'value');
-    if (!Number.isInteger(index) || (index as number) < 0) throw badAnswer(provider, 'a token index', index);
-    if (!Number.isFinite(weight)) throw badAnswer(provider, 'a token weight', weight);
-    indices[i] = index as number;
-    values[i] = weight as number;
+    // As the types in which they will be kept.
+    if (typeof index !== 'number' || index !== index >>> 0) throw badAnswer(provider, 'a token index', index);
+    if (typeof weight !== 'number' || !Number.isFinite(Math.fround(weight)))
+      throw badAnswer(provider, 'a token weight', weight);
+    indices[i] = index;
+    values[i] = weight;
     return String(field(item, 'token') ?? '');
   });
   return { indices, values, tokens };

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { oneOf, optionalBoolean, optionalInteger } from '../core/validate.js';
 import { field, plainVectors, type Vector, vector } from './answers.js';
 import { checkRemoteOptions, type RemoteOptions, withoutEnding } from './options.js';
@@ -70,11 +71,20 @@ export class OllamaEmbedder extends RemoteEmbedder {
   }
 }
 
-/** `OLLAMA_HOST` is a URL, a host, or a host and port; a server's own `0.0.0.0` is reached through loopback. */
+/**
+ * `OLLAMA_HOST` as Ollama's own clients read it: a URL, whose port is that of its scheme unless it has one, or a host, a
+ * port with a colon before it, or both. A server's own `0.0.0.0` is reached through loopback.
+ */
 function hostVariable(value: string | undefined): string {
-  if (!value) return 'http://127.0.0.1:11434';
-  const url = new URL(value.includes('://') ? value : `http://${value}`);
-  if (!/:\d+$/.test(value.replace(/\/+$/, '')) && url.protocol === 'http:') url.port = '11434';
+  const given = value?.trim().replace(/^["']+|["']+$/g, '');
+  if (!given) return 'http://127.0.0.1:11434';
+  const isURL = given.includes('://');
+  const host = isIPv6(given) ? `[${given}]` : given.startsWith(':') ? `127.0.0.1${given}` : given;
+  const text = isURL ? given : `http://${host}`;
+  // Reported as any base URL that is none, if nobody gives another one.
+  if (!URL.canParse(text)) return given;
+  const url = new URL(text);
+  if (!isURL && !/^[^/]*:\d+(\/|$)/.test(host)) url.port = '11434';
   if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1';
   return url.href;
 }

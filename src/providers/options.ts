@@ -92,9 +92,10 @@ export function checkRemoteOptions<T extends RemoteOptions>(
 function checkURL(name: string, value: string, credentials = false): URL {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw invalidArgument(name, 'an http or https URL', value);
+    if (!value.includes('@')) throw invalidArgument(name, 'an http or https URL', value);
+    // Not quoted, here and below: it may hold a password.
+    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected an http or https URL for ${name}`);
   }
-  // Not quoted: it may hold a password.
   if (!credentials && (url.username || url.password)) {
     throw new EmbedlaneError('ERR_INVALID_ARG', `Expected a URL without credentials for ${name}; use apiKey`);
   }

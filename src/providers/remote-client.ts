@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import pRetry from 'p-retry';
@@ -51,6 +52,8 @@ export class RemoteClient {
   constructor(options: RemoteClientOptions) {
     this.#options = options;
     this.#limit = pLimit(options.concurrency);
+    // Each request in progress has one.
+    setMaxListeners(options.concurrency, this.#close.signal);
     this.#dispatcher = dispatcher(options.proxy);
   }
 
@@ -145,10 +148,11 @@ export class RemoteClient {
       if (answer.length > LARGE_JSON) return await parseLargeJson(answer, JSON.parse, MAX_VALUES);
       return JSON.parse(answer.toString());
     } catch (cause) {
-      const shown = JSON.stringify(answer.toString('utf8', 0, 60));
+      const shown = JSON.stringify(this.#redact(answer.toString('utf8', 0, 1000))?.slice(0, 60));
       throw new RemoteError(`Expected JSON from ${this.#name(url)} but received ${shown}`, {
         status: response.status,
-        cause,
+        // It quotes the answer, too.
+        cause: shown.includes('***') ? undefined : cause,
       });
     }
   }
@@ -213,11 +217,23 @@ export class RemoteClient {
 }
 
 function dispatcher(proxy: string | undefined): Dispatcher {
-  const options = { maxResponseSize: LARGEST_ANSWER };
+  // An attempt's own timer ends it; undici's would after five minutes, whatever `timeout` says.
+  const options = { maxResponseSize: LARGEST_ANSWER, headersTimeout: 0, bodyTimeout: 0 };
   if (proxy !== undefined) return new ProxyAgent({ uri: proxy, ...options });
+  const httpProxy = proxyVariable('http_proxy');
+  const httpsProxy = proxyVariable('https_proxy');
+  if (httpProxy === '' && httpsProxy === '') return new Agent(options);
+  return new EnvHttpProxyAgent({ httpProxy, httpsProxy, ...options });
+}
+
+/** A proxy of the environment, in whose address `http://` may be missing as in curl's; empty if there is none. */
+function proxyVariable(name: string): string {
   const { env } = process;
-  const fromEnvironment = env.HTTP_PROXY ?? env.http_proxy ?? env.HTTPS_PROXY ?? env.https_proxy;
-  return fromEnvironment ? new EnvHttpProxyAgent(options) : new Agent(options);
+  const value = env[name] || env[name.toUpperCase()] || '';
+  const url = value === '' || value.includes('://') ? value : `http://${value}`;
+  if (url === '' || (URL.canParse(url) && /^(https?|socks5?):/i.test(url))) return url;
+  // Not quoted: it may hold a password.
+  throw new EmbedlaneError('ERR_INVALID_ARG', `Expected an http or https URL in ${name}`);
 }
 
 /** What stands behind fetch's "fetch failed", and whether it is about a certificate, which no retry mends. */

@@ -1,4 +1,5 @@
-import { throwIfAborted } from '../core/abort.js';
+import { setMaxListeners } from 'node:events';
+import { abortError, throwIfAborted } from '../core/abort.js';
 import type { Embedder, EmbedOptions } from '../core/embedder.js';
 import { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
@@ -109,11 +110,21 @@ export abstract class RemoteEmbedder implements Embedder {
     request: (part: string[], start: number, stop: AbortSignal) => Promise<void>,
   ): Promise<void> {
     const stop = new AbortController();
-    const onAbort = () => stop.abort(signal?.reason);
+    // Each of its requests in progress has one, and they come in any number at the old route of Ollama.
+    setMaxListeners(0, stop.signal);
+    let onAbort = () => {};
+    // Requests that wait for their turn would see it only then, after those of other calls.
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => {
+        stop.abort(signal?.reason);
+        reject(abortError(stop.signal));
+      };
+    });
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const parts = Array.from(splitTexts(texts, this.#limits));
-      await Promise.all(parts.map(({ texts: part, start }) => request(part, start, stop.signal)));
+      const done = Promise.all(parts.map(({ texts: part, start }) => request(part, start, stop.signal)));
+      await Promise.race([done, aborted]);
     } catch (error) {
       stop.abort();
       throw error;

@@ -76,6 +76,11 @@ export class Admission {
     return bytes;
   }
 
+  /** Gives back, of what {@link enter} took, what a body did not need that came without its length. */
+  arrived(unused: number): void {
+    this.#bytes -= unused;
+  }
+
   /** @param served whether it was answered with what it asked for; a refusal takes no time */
   leave(bytes: number, served: boolean): void {
     const busy = this.#requests >= Math.min(BUSY, this.#places());

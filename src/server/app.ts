@@ -81,11 +81,23 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
     state.key = keys.check(request.headers);
     if (rates.active) rates.take(state.key ?? request.ip);
     const hasBody = request.method === 'POST' || request.method === 'PUT';
-    const bytes = admission.enter(hasBody ? Number(request.headers['content-length']) : 0);
+    const said = hasBody ? Number(request.headers['content-length']) : 0;
+    let bytes = admission.enter(said);
+    if (Number.isNaN(said)) {
+      state.arrived = (length) => {
+        admission.arrived(bytes - length);
+        bytes = length;
+      };
+    }
     whenEnded(reply.raw, request.raw.socket, () => {
       admission.leave(bytes, hasBody && reply.raw.writableFinished && reply.statusCode === 200);
     });
     done();
+  });
+  app.addHook('onSend', (_, reply, payload, done) => {
+    // Or the client would send its next request while the connection is being closed.
+    if (!context.ready()) reply.header('connection', 'close');
+    done(null, payload);
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { route, model, texts, tokens, key } = stateOf(request);

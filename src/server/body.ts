@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { describe } from '../core/errors.js';
 import { LARGE_JSON, parseLargeJson } from '../core/large-json.js';
 import { Fault, invalid } from './fault.js';
+import { stateOf } from './request.js';
 
 /** Texts, lists and objects of a large body: an input has up to four, an object with two fields in a list. */
 const VALUES_PER_INPUT = 8;
@@ -21,6 +22,7 @@ export function parseBodies(app: FastifyInstance, maxInputs: number): void {
   const maxValues = Math.max(MIN_VALUES, maxInputs * VALUES_PER_INPUT);
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, content, done) => {
     const bytes = content as Buffer;
+    stateOf(request).arrived?.(bytes.length);
     const encoding = request.headers['content-encoding'];
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       done(new Fault('invalid', `Content encoding '${encoding}' is not supported`, { status: 415 }));
@@ -112,7 +114,8 @@ export function optionalIntegerField(body: Body, name: string, min: number, max:
 
 /** What texts are for: `input_type` of Voyage, Cohere and NVIDIA, `task` of Jina; OpenAI itself makes no difference. */
 export function purposeField(body: Body): 'query' | 'document' | undefined {
-  const type = optionalStringField(body, 'input_type') ?? optionalStringField(body, 'task');
+  const name = given(body, 'input_type') === undefined ? 'task' : 'input_type';
+  const type = optionalStringField(body, name);
   switch (type) {
     case undefined:
     case 'text-matching':
@@ -127,7 +130,7 @@ export function purposeField(body: Body): 'query' | 'document' | undefined {
     case 'retrieval.passage':
       return 'document';
     default:
-      throw wrong('input_type', "'query' or 'document'", type);
+      throw wrong(name, "'query' or 'document'", type);
   }
 }
 

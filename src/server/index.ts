@@ -46,7 +46,9 @@ export async function createServer(options?: ServerOptions): Promise<Server> {
   let listening = false;
   const app = buildApp(checked, { engine, version, ready: () => listening });
   try {
-    if (checked.preload) await Promise.all(pool.models.map((model) => model.load()));
+    // As a request would: a model that nobody asks for is idle from here on.
+    const loading = checked.preload ? pool.models : [];
+    await Promise.all(loading.map((model) => model.use(checked.keepAlive, async () => {})));
     await listen(app, checked.host, checked.port);
   } catch (error) {
     await Promise.all([app.close(), pool.close()]);

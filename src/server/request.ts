@@ -11,6 +11,8 @@ interface RequestState {
   tokens: number | undefined;
   /** Which key it came with, as a short digest. */
   key: string | undefined;
+  /** Hears how many bytes the body has, where the client did not say so before. */
+  arrived: ((bytes: number) => void) | undefined;
 }
 
 const STATE = Symbol('state');
@@ -32,6 +34,7 @@ export function stateOf(request: FastifyRequest): RequestState {
     texts: undefined,
     tokens: undefined,
     key: undefined,
+    arrived: undefined,
   };
   return stated[STATE];
 }

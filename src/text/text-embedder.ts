@@ -26,6 +26,8 @@ import {
   type LoadOptions,
   type LoadSettings,
   type ModelSettings,
+  resolvePrompt,
+  TASK_PROMPTS,
 } from './options.js';
 import {
   checkEnoughRows,
@@ -169,6 +171,11 @@ export class TextEmbedder implements Embedder {
   /** The model's prompts by name. */
   get prompts(): Readonly<Record<string, string>> {
     return { ...this.#settings.prompts };
+  }
+
+  /** @internal The prompt that {@link encode}, or the call for a task, puts before each text. */
+  promptFor(task: Task | undefined, promptName: string | undefined): string {
+    return resolvePrompt({ promptName }, this.#settings, task === undefined ? [] : TASK_PROMPTS[task]);
   }
 
   /**

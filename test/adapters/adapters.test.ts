@@ -92,6 +92,23 @@ describe('LangChain.js', () => {
     expect(await langChainCompressor(reranker).compressDocuments(documents, 'q')).toHaveLength(3);
     expect(documents[0].metadata).not.toHaveProperty('relevanceScore');
   });
+
+  it('keeps the class of its documents', async () => {
+    class Page {
+      metadata = {};
+      readonly pageContent: string;
+      constructor(pageContent: string) {
+        this.pageContent = pageContent;
+      }
+      get length() {
+        return this.pageContent.length;
+      }
+    }
+    const [page] = await langChainCompressor(reranker).compressDocuments([new Page('a text')], 'q');
+    expect(page).toBeInstanceOf(Page);
+    expect(page.length).toBe(6);
+    expect(page.metadata).toHaveProperty('relevanceScore');
+  });
 });
 
 describe('LlamaIndex.TS', () => {

@@ -135,6 +135,14 @@ describe('embedlane serve', () => {
     ['an unknown flag', ['--prot', '80'], 2, /unknown option/],
     ['a model that is not there', ['--model', './nowhere', '--port', '0'], 1, /ERR_MODEL_NOT_FOUND/],
     ['a port that is no number', [], 2, /port/, { EMBEDLANE_PORT: 'http' }],
+    ['a port of a space', ['--model', TINY], 2, /port/, { EMBEDLANE_PORT: ' ' }],
+    [
+      'keys that are none',
+      ['--model', TINY, '--port', '0'],
+      2,
+      /EMBEDLANE_API_KEYS/,
+      { EMBEDLANE_API_KEYS: ' ,\n' },
+    ],
     ['a file that is not there', ['--config', './nowhere.json'], 1, /nowhere\.json/],
   ])('refuses %s', async (_, args, status, message, env = {}) => {
     const result = await cli(['serve', ...args], { env });

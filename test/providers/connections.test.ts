@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { json, openAIHost } from './support.js';
 
 const { host, create } = await openAIHost();
@@ -43,6 +43,40 @@ describe('connections', () => {
     expect(host.seen).toHaveLength(1);
   });
 
+  it('stops at once when aborted while requests of other calls have all places', async () => {
+    host.answer = () => {};
+    await using model = create({ concurrency: 1 });
+    const first = model.encode('a').catch(({ code }) => code);
+    const stop = new AbortController();
+    const second = model.encode('b', { signal: stop.signal });
+    stop.abort(new Error('no more'));
+    await expect(second).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: { message: 'no more' } });
+    await model.close();
+    expect(await first).toBe('ERR_CLOSED');
+  });
+
+  it('has as many requests at a time as it is told to, and nothing to warn of', async () => {
+    const fine = host.answer;
+    let [active, most] = [0, 0];
+    host.answer = (request, response) => {
+      most = Math.max(most, ++active);
+      setTimeout(() => {
+        active--;
+        fine(request, response);
+      }, 20);
+    };
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    await using model = create({ concurrency: 30, batchSize: 1 });
+    const texts = Array.from({ length: 90 }, (_, i) => 'x'.repeat(i));
+    expect((await model.encode(texts, { signal: new AbortController().signal })).rows).toBe(90);
+    process.off('warning', onWarning);
+    expect(most).toBeGreaterThan(4);
+    expect(most).toBeLessThanOrEqual(30);
+    expect(warnings).toEqual([]);
+  });
+
   it('rejects what is in progress when closed, and what comes later', async () => {
     host.answer = () => {};
     const model = create();
@@ -75,5 +109,43 @@ describe('connections', () => {
     expect(tunnels).toBe(1);
     await model.close();
     proxy.close();
+  });
+});
+
+describe('proxies of the environment', () => {
+  const names = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'no_proxy', 'NO_PROXY'];
+  const set = (variables: Record<string, string>) => {
+    for (const name of names) vi.stubEnv(name, variables[name]);
+  };
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it.each([
+    [{ http_proxy: '127.0.0.1:1' }, 'http://127.0.0.9:2/v1'],
+    [{ HTTP_PROXY: 'http://127.0.0.1:1' }, 'http://127.0.0.9:2/v1'],
+    [{ HTTP_PROXY: '', HTTPS_PROXY: 'http://127.0.0.1:1' }, 'https://127.0.0.9:2/v1'],
+    [{ http_proxy: '', HTTP_PROXY: 'http://127.0.0.1:1' }, 'http://127.0.0.9:2/v1'],
+  ])('are asked: %j', async (variables: Record<string, string>, baseURL) => {
+    set(variables);
+    await using model = create({ baseURL });
+    await expect(model.encode('a')).rejects.toThrow('ECONNREFUSED 127.0.0.1:1');
+  });
+
+  it('are not asked for what NO_PROXY has', async () => {
+    set({ http_proxy: 'http://127.0.0.1:1', no_proxy: '127.0.0.1' });
+    await using model = create();
+    expect((await model.encode('abc')).rows).toBe(1);
+  });
+
+  it('are reported where they are none, without their passwords', () => {
+    set({ http_proxy: 'ftp://user:secret@host' });
+    expect(() => create()).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARG',
+        message: expect.stringMatching(/^((?!secret).)*http_proxy$/),
+      }),
+    );
+    expect(() => create({ proxy: 'ftp://user:secret@host' })).toThrow(/^((?!secret).)*proxy$/);
   });
 });

@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   CohereEmbedder,
   DashScopeEmbedder,
@@ -17,6 +17,9 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   host.seen.length = 0;
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
 });
 
 const texts = Array.from({ length: 12 }, (_, i) => 'x'.repeat(i + 1));
@@ -82,9 +85,30 @@ describe('DashScopeEmbedder', () => {
         tokens: ['x'],
       })),
     );
-    host.answer = (_, response) => json(response, { output: { embeddings: [{ text_index: 0 }] } });
+  });
+
+  it.each([
+    undefined,
+    [{ index: 2 ** 32, value: 1 }],
+    [{ index: 0.5, value: 1 }],
+    [{ index: 1, value: 1e300 }],
+  ])('refuses a sparse vector that is none: %j', async (sparse_embedding) => {
+    host.answer = (_, response) =>
+      json(response, { output: { embeddings: [{ text_index: 0, sparse_embedding }] } });
+    await using model = create();
     await expect(model.encodeSparse('a')).rejects.toMatchObject({ code: 'ERR_REMOTE' });
   });
+
+  it.each([null, { text_type: 'query' }, { textType: 'q' }, { signal: {} }])(
+    'refuses the options %j of sparse vectors',
+    async (options) => {
+      await using model = create();
+      await expect(model.encodeSparse('a', options as never)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG',
+      });
+      expect(host.seen).toHaveLength(0);
+    },
+  );
 
   it.each(['/compatible-mode/v1', '/compatible-mode/v1/embeddings'])(
     'speaks the OpenAI mode at %s',
@@ -138,6 +162,41 @@ describe('OllamaEmbedder', () => {
       providerMessage: "model 'm' not found",
     });
     expect(host.seen).toHaveLength(1);
+  });
+
+  it.each([
+    ['$', '/api/embed'],
+    ['http://$', '/api/embed'],
+    ['http://$/ollama', '/ollama/api/embed'],
+    ['$/ollama/', '/ollama/api/embed'],
+    [' "$" ', '/api/embed'],
+    [':port', '/api/embed'],
+    ['0.0.0.0:port', '/api/embed'],
+  ])('asks OLLAMA_HOST=%s', async (variable, path) => {
+    const { host: address, port } = new URL(host.url);
+    vi.stubEnv('OLLAMA_HOST', variable.replace('$', address).replace('port', port));
+    host.answer = (_, response) => json(response, { embeddings: [[1, 2]] });
+    await using model = new OllamaEmbedder({ model: 'm', maxRetries: 0 });
+    await model.encode('a');
+    expect(host.seen[0].path).toBe(path);
+  });
+
+  it.each([
+    ['127.0.0.9', 'http://127.0.0.9:11434/api/embed'],
+    ['::1', 'http://[::1]:11434/api/embed'],
+    ['127.0.0.9:80', 'http://127.0.0.9/api/embed'],
+    ['http://127.0.0.9', 'http://127.0.0.9/api/embed'],
+    ['https://127.0.0.9/x', 'https://127.0.0.9/x/api/embed'],
+  ])('takes the port of Ollama for a host, and that of the scheme for a URL: %s', async (variable, url) => {
+    vi.stubEnv('OLLAMA_HOST', variable);
+    await using model = new OllamaEmbedder({ model: 'm', maxRetries: 0, timeout: 1000 });
+    await expect(model.encode('a')).rejects.toThrow(`at ${url} `);
+  });
+
+  it('reports an OLLAMA_HOST that is no address, if it is needed', async () => {
+    vi.stubEnv('OLLAMA_HOST', 'no host');
+    expect(() => new OllamaEmbedder({ model: 'm' })).toThrow(/baseURL .*'?no host/);
+    await new OllamaEmbedder({ model: 'm', baseURL: host.url }).close();
   });
 
   it('needs a model', () => {

@@ -260,10 +260,13 @@ describe('refusals', () => {
     await using model = create();
     const error = await model.encode('a').catch((error) => error);
     expect(error.providerMessage).toBe('Incorrect key ***');
+    host.answer = (_, response) => response.end('no key sk-secret');
+    const other = await model.encode('a').catch((error) => error);
+    expect(other.message).toContain('"no key ***"');
     const { inspect } = await import('node:util');
-    expect(inspect(error, { depth: 9 }) + inspect(model, { depth: 9, showHidden: true })).not.toContain(
-      'sk-secret',
-    );
+    expect(
+      inspect([error, other], { depth: 9 }) + inspect(model, { depth: 9, showHidden: true }),
+    ).not.toContain('sk-secret');
     expect(JSON.stringify(model)).not.toContain('sk-secret');
   });
 

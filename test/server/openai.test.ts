@@ -81,6 +81,7 @@ describe('/v1/embeddings', () => {
     ['no model', { model: undefined }, "Missing required parameter: 'model'"],
     ['a model that is no text', { model: 7 }, "a string for 'model'"],
     ['another purpose', { input_type: 'poem' }, "'input_type'"],
+    ['another task', { task: 'poem' }, "'task'"],
   ])('refuses %s', async (_, body, message) => {
     const answer = await embed(body);
     expect(answer.status).toBe(400);

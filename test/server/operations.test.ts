@@ -216,6 +216,22 @@ describe('overload', () => {
     await until(async () => answers.includes('HTTP/1.1 200 '));
   });
 
+  it('needs no more room for a body without a length than it turns out to have', async () => {
+    await using small = await createServer({ models: [TINY], port: 0, maxTotalBodyBytes: 20 * 2 ** 20 });
+    const stop = new AbortController();
+    const sendInPieces = (input: unknown) => {
+      const body = new Blob([JSON.stringify({ model: MODEL, input })]).stream();
+      const options = { method: 'POST', body, duplex: 'half', signal: stop.signal } as const;
+      return fetch(`${small.url}/v1/embeddings`, options);
+    };
+    const texts = Array.from({ length: 2000 }, (_, i) => `${i} some words of a text`.repeat(10));
+    const long = sendInPieces(texts).catch(() => {});
+    await until(async () => ((await metric(small.url, 'model_batches')) ?? 0) > 0);
+    expect((await sendInPieces('a')).status).toBe(200);
+    stop.abort();
+    await long;
+  });
+
   it('gets back the room of all requests of a client that has gone', async () => {
     const body = JSON.stringify({
       model: MODEL,
@@ -320,6 +336,8 @@ describe('lifetime', () => {
     await inProgress(server.url);
     const [answer] = await Promise.all([pending, server.close()]);
     expect(answer.status).toBe(200);
+    // Its client is not to send another request where nobody will read it.
+    expect(answer.headers.get('connection')).toBe('close');
     expect(((await answer.json()) as { data: unknown[] }).data).toHaveLength(2000);
     await expect(send(server.url, 'a')).rejects.toThrow();
     await server.close();

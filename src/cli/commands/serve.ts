@@ -95,18 +95,22 @@ async function readConfig(path: string): Promise<ServerOptions> {
 function fromEnvironment(): ServerOptions {
   const { EMBEDLANE_MODELS, EMBEDLANE_API_KEYS, EMBEDLANE_HOST, EMBEDLANE_PORT } = process.env;
   return {
-    ...(EMBEDLANE_MODELS && { models: list(EMBEDLANE_MODELS) }),
-    ...(EMBEDLANE_API_KEYS && { apiKeys: list(EMBEDLANE_API_KEYS) }),
+    ...(EMBEDLANE_MODELS && { models: list('EMBEDLANE_MODELS', EMBEDLANE_MODELS) }),
+    ...(EMBEDLANE_API_KEYS && { apiKeys: list('EMBEDLANE_API_KEYS', EMBEDLANE_API_KEYS) }),
     ...(EMBEDLANE_HOST && { host: EMBEDLANE_HOST }),
-    ...(EMBEDLANE_PORT && { port: Number(EMBEDLANE_PORT) }),
+    // A space is zero to Number, which would be any free port.
+    ...(EMBEDLANE_PORT && { port: EMBEDLANE_PORT.trim() === '' ? Number.NaN : Number(EMBEDLANE_PORT) }),
   };
 }
 
-function list(text: string): string[] {
-  return text
+function list(name: string, text: string): string[] {
+  const items = text
     .split(',')
     .map((item) => item.trim())
     .filter(Boolean);
+  // No keys would be a server that is open to everyone, whatever the file says.
+  if (items.length === 0) throw new EmbedlaneError('ERR_INVALID_ARG', `Expected something in ${name}`);
+  return items;
 }
 
 function fromFlags(flags: ServeFlags, file: ServerOptions): ServerOptions {

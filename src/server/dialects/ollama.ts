@@ -19,11 +19,11 @@ const ARCHITECTURE = 'onnx';
 /** Ollama's native API, as far as it is about embeddings. */
 export const ollama: Dialect = {
   name: 'ollama',
-  faultBody: ({ message, code, param }) => {
+  faultBody: ({ message, code }) => {
     if (code === 'model_not_found')
       return { error: message.replace(/^The model (.*) does not exist$/, 'model $1 not found') };
     if (code === 'context_length_exceeded') return { error: 'the input length exceeds the context length' };
-    return { error: param === 'input' ? `invalid input type: ${message}` : message };
+    return { error: message };
   },
   routes(app, context) {
     embed(app, context);
@@ -89,7 +89,8 @@ async function show({ engine }: DialectContext, request: FastifyRequest): Promis
   const body = objectBody(request.body, 'missing request body');
   const pooled = await engine.pool.find(optionalStringField(body, 'name') ?? modelOf(body), 'embed');
   const { dimensions, maxTokens } = await pooled.use(
-    engine.limits.keepAlive,
+    // A question about a model is no use of it: what its clients have set stays.
+    pooled.keepAlive ?? engine.limits.keepAlive,
     async ({ model }) => model as Pick<ModelClasses['text' | 'clip'], 'dimensions' | 'maxTokens'>,
   );
   return {
@@ -159,7 +160,9 @@ function inputsOf(body: Body): string[] {
   if (input === undefined || input === '') return [];
   if (typeof input === 'string') return [input];
   if (Array.isArray(input) && input.every((text) => typeof text === 'string')) return input;
-  throw new Fault('invalid', 'expected a string or a list of strings', { param: 'input' });
+  throw new Fault('invalid', 'invalid input type: expected a string or a list of strings', {
+    param: 'input',
+  });
 }
 
 function dimensionsOf(body: Body): number | undefined {
@@ -169,17 +172,28 @@ function dimensionsOf(body: Body): number | undefined {
   throw new Fault('invalid', 'dimensions must be a positive integer', { param: 'dimensions' });
 }
 
-const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const UNITS: Record<string, number> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+const AMOUNT = '(\\d+\\.?\\d*|\\.\\d+)(ns|us|µs|μs|ms|s|m|h)';
+const DURATION = new RegExp(`^[+-]?(${AMOUNT})+$`);
 
 /** Seconds as a number, or a Go duration such as `5m` or `1h30m`; negative means for ever. */
 function keepAliveOf(body: Body): number | undefined {
   const value = given(body, 'keep_alive');
   if (value === undefined) return undefined;
-  const text = String(value);
-  let milliseconds = Number(text) * 1000;
-  if (Number.isNaN(milliseconds) && /^-?(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  let milliseconds = text.trim() === '' ? Number.NaN : Number(text) * 1000;
+  if (Number.isNaN(milliseconds) && DURATION.test(text)) {
     milliseconds = 0;
-    for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g))
+    for (const [, amount, unit] of text.matchAll(new RegExp(AMOUNT, 'g')))
       milliseconds += Number(amount) * UNITS[unit];
     if (text.startsWith('-')) milliseconds = -1;
   }

@@ -8,7 +8,7 @@ import type { LoadedModel, PooledModel } from '../models/pooled-model.js';
 import { embedM3 } from './m3.js';
 import { embedMedia } from './media.js';
 import { rankByTokens, rankHybrid, rankTogether } from './rank.js';
-import { embedTexts } from './texts.js';
+import { embedTexts, refuseTruncation } from './texts.js';
 import { tokenVectors } from './token-vectors.js';
 
 /** What every request to a model has. */
@@ -40,13 +40,15 @@ export interface EmbedRequest extends ModelRequest {
 
 export interface SparseRequest extends ModelRequest {
   texts: string[];
+  /** Whether texts that are too long are cut: these models always do. Default true. */
+  truncate?: boolean;
   purpose?: 'query' | 'document';
   promptName?: string;
 }
 
 export interface TokenVectorsRequest extends ModelRequest {
   texts: string[];
-  /** Whether texts that are too long are cut; text models always do. Default true. */
+  /** Whether texts that are too long are cut; refused otherwise, by models that always cut in any case. Default true. */
   truncate?: boolean;
   truncationSide?: 'left' | 'right';
   purpose?: 'query' | 'document';
@@ -157,6 +159,7 @@ export class Engine {
         return { model: pooled, count, vectors: sparse, tokens };
       }
       const model = as(loaded, 'sparse');
+      refuseTruncation(request);
       let tokens = 0;
       const onUsage = (usage: { tokens: number }) => (tokens = usage.tokens);
       const options = { signal, onUsage, ...(promptName !== undefined && { promptName }) };

@@ -16,7 +16,7 @@ export async function embedTexts(
   const { inputs } = request;
   // Token ids become the text that they stand for, as in Text Embeddings Inference.
   const texts = 'ids' in inputs ? await model.decode(inputs.ids) : 'texts' in inputs ? inputs.texts : [];
-  if (request.truncate === false) await refuseLong(texts, model, request.param);
+  if (request.truncate === false) await refuseLong(texts, model, request);
   const embeddings = await encode(model, texts, request.purpose, options);
   return { embeddings, tokens };
 }
@@ -31,12 +31,18 @@ export function wantedDimensions(request: EmbedRequest, dimensions: number): num
 }
 
 /** For models of other kinds: what only text models do for a client. */
-export function refuseTextOptions({
-  promptName,
+export function refuseTextOptions(
+  request: Pick<EmbedRequest, 'promptName' | 'truncate' | 'truncationSide'>,
+): void {
+  if (request.promptName !== undefined) throw invalid('prompt_name', 'The model has no prompts');
+  refuseTruncation(request);
+}
+
+/** For models whose tokenizer always cuts, and on one side only. */
+export function refuseTruncation({
   truncate,
   truncationSide,
-}: Pick<EmbedRequest, 'promptName' | 'truncate' | 'truncationSide'>): void {
-  if (promptName !== undefined) throw invalid('prompt_name', 'The model has no prompts');
+}: Pick<EmbedRequest, 'truncate' | 'truncationSide'>): void {
   if (truncate === false) throw invalid('truncate', 'The model always cuts texts that are too long');
   if (truncationSide === 'left') throw invalid('truncation_direction', 'The model cuts on the right');
 }
@@ -71,11 +77,17 @@ function encode(
   return purpose === 'document' ? model.encodeDocument(texts, options) : model.encode(texts, options);
 }
 
-async function refuseLong(texts: string[], model: TextEmbedder, param: string): Promise<void> {
+/** Refuses texts that, with the prompt before them, the model would cut. */
+export async function refuseLong(
+  texts: readonly string[],
+  model: TextEmbedder,
+  { param, promptName, purpose }: Pick<EmbedRequest, 'param' | 'promptName' | 'purpose'>,
+): Promise<void> {
+  const prompt = model.promptFor(purpose, promptName);
   for (const text of texts) {
     // No tokenizer makes more tokens than a text has bytes, special tokens aside.
-    if (Buffer.byteLength(text) + 8 <= model.maxTokens) continue;
-    const tokens = await model.countTokens(text);
+    if (Buffer.byteLength(prompt) + Buffer.byteLength(text) + 8 <= model.maxTokens) continue;
+    const tokens = await model.countTokens(prompt + text);
     if (tokens <= model.maxTokens) continue;
     throw new Fault(
       'invalid',

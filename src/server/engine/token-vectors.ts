@@ -1,8 +1,7 @@
 import type { Embeddings } from '../../core/embeddings.js';
-import { invalid } from '../fault.js';
 import type { LoadedModel } from '../models/pooled-model.js';
 import type { TokenVectorsRequest } from './engine.js';
-import { refuseTextOptions } from './texts.js';
+import { refuseLong, refuseTextOptions, refuseTruncation } from './texts.js';
 
 type TokenModel = Extract<LoadedModel, { kind: 'text' | 'late-interaction' | 'm3' }>;
 
@@ -20,6 +19,7 @@ export async function tokenVectors(
       const side = truncationSide && { truncationSide };
       const encode = { query: 'encodeQuery', document: 'encodeDocument', any: 'encode' } as const;
       const model = loaded.model;
+      if (request.truncate === false) await refuseLong(texts, model, request);
       const matrices = await model[encode[purpose ?? 'any']](texts, {
         ...prompted,
         ...side,
@@ -28,7 +28,7 @@ export async function tokenVectors(
       return { matrices, tokens };
     }
     case 'late-interaction': {
-      if (truncationSide === 'left') throw invalid('truncation_direction', 'The model cuts on the right');
+      refuseTruncation(request);
       const encode = purpose === 'query' ? 'encodeQuery' : 'encodeDocument';
       return { matrices: await loaded.model[encode](texts, prompted), tokens };
     }

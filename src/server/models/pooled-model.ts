@@ -22,6 +22,8 @@ export interface ServedModel extends AnyLoadOptions {
 /** A loaded model, with its class as the tag. */
 export type LoadedModel = { [K in ModelKind]: { kind: K; model: ModelClasses[K] } }[ModelKind];
 
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** One model and the state that it is in. */
 export class PooledModel {
   readonly name: string;
@@ -34,6 +36,7 @@ export class PooledModel {
   #users = 0;
   #timer: NodeJS.Timeout | undefined;
   #expires: number | undefined;
+  #keepAlive: number | undefined;
   #closed = false;
 
   constructor(served: ServedModel) {
@@ -54,6 +57,11 @@ export class PooledModel {
     return this.#expires;
   }
 
+  /** What the latest request set: milliseconds as for {@link use}. Undefined before the first. */
+  get keepAlive(): number | undefined {
+    return this.#keepAlive;
+  }
+
   /** Which kind of model it is; its configuration is read for the question, once. */
   kind(): Promise<ModelKind> {
     if (this.#kind) return this.#kind;
@@ -70,32 +78,34 @@ export class PooledModel {
     return CAPABILITIES[await this.kind()];
   }
 
-  async load(): Promise<LoadedModel> {
-    if (this.#closed) throw new Fault('unavailable', 'The server is shutting down');
-    this.#loading ??= this.#start();
-    return this.#loading;
-  }
-
   /**
    * Runs `task` with the model loaded.
    *
-   * @param keepAlive milliseconds of idleness after which it is unloaded; Infinity for never, 0 for at once
+   * @param keepAlive milliseconds of idleness after which it is unloaded, 0 for at once; what is longer than a timer holds
+   *   (25 days) is for ever
    */
   async use<T>(keepAlive: number, task: (loaded: LoadedModel) => Promise<T>): Promise<T> {
     this.#users++;
+    this.#keepAlive = keepAlive;
     clearTimeout(this.#timer);
     this.#expires = undefined;
     try {
-      return await task(this.#loaded ?? (await this.load()));
+      return await task(this.#loaded ?? (await this.#load()));
     } finally {
       this.#users--;
-      if (this.#users === 0 && Number.isFinite(keepAlive)) this.#unloadAfter(keepAlive);
+      if (this.#users === 0 && keepAlive <= LONGEST_TIMER) this.#unloadAfter(keepAlive);
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await this.#unload();
+  }
+
+  async #load(): Promise<LoadedModel> {
+    if (this.#closed) throw new Fault('unavailable', 'The server is shutting down');
+    this.#loading ??= this.#start();
+    return this.#loading;
   }
 
   async #start(): Promise<LoadedModel> {
@@ -112,8 +122,7 @@ export class PooledModel {
 
   #unloadAfter(milliseconds: number): void {
     this.#expires = Date.now() + milliseconds;
-    // A timer holds at most 2^31 - 1 ms.
-    this.#timer = setTimeout(() => void this.#unload(), Math.min(milliseconds, 2 ** 31 - 1));
+    this.#timer = setTimeout(() => void this.#unload(), milliseconds);
     this.#timer.unref();
   }
 

@@ -1,5 +1,5 @@
 import { operations, type Paths } from './operation.js';
-import { rerankOutput } from './rerank.js';
+import { documents, rerankOutput } from './rerank.js';
 import {
   boolean,
   count,
@@ -62,7 +62,7 @@ export const dashScopePaths: Paths = {
       body: object(
         {
           model,
-          input: object({ query: string, documents: strings }, 'query documents'),
+          input: object({ query: string, documents }, 'query documents'),
           parameters: object({ top_n: count, return_documents: boolean }),
         },
         'model input',

@@ -11,13 +11,12 @@ import {
   optionalModel,
   said,
   string,
-  strings,
 } from './schema.js';
 
 const jina = operations('Reranking', object({ detail: string }, 'detail'));
 const cohere = operations('Reranking', object({ message: string }, 'message'));
 
-const documents = either(strings, list(object({ text: string }, 'text')));
+export const documents = list(either(string, object({ text: string }, 'text')));
 const result = object(
   { index: integer, relevance_score: number, document: object({ text: string }, 'text') },
   'index relevance_score',

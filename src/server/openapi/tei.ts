@@ -109,14 +109,20 @@ export const teiPaths: Paths = {
     post: operation({
       summary: 'Classify texts or pairs of texts',
       description: 'A string is a text, a list of two strings a pair, a list of lists a batch of these.',
-      body: object({ inputs: either(string, strings, list(strings)), raw_scores: raw, ...common }, 'inputs'),
+      body: object(
+        { inputs: either(string, list(either(string, strings))), raw_scores: raw, ...common },
+        'inputs',
+      ),
       answer: either(prediction, list(prediction)),
     }),
   },
   '/tokenize': {
     post: operation({
       summary: 'Tokens of texts',
-      body: object({ inputs: texts, add_special_tokens: boolean, model: optionalModel }, 'inputs'),
+      body: object(
+        { inputs: texts, add_special_tokens: boolean, prompt_name: string, model: optionalModel },
+        'inputs',
+      ),
       answer: list(list(token)),
     }),
   },

@@ -7,7 +7,7 @@ export async function info({ engine, version }: DialectContext): Promise<object>
   const { limits, pool } = engine;
   const [first] = pool.models;
   const { name, served } = first;
-  return first.use(limits.keepAlive, async (loaded) => ({
+  return first.use(first.keepAlive ?? limits.keepAlive, async (loaded) => ({
     model_id: name,
     model_sha: null,
     model_dtype: served.dtype ?? 'auto',

@@ -20,9 +20,14 @@ export function tokens(app: FastifyInstance, { engine }: DialectContext): void {
     refuseEmpty({ texts });
     engine.checkCount('inputs', texts.length);
     const special = booleanField(body, 'add_special_tokens', true);
-    return engine.useText(optionalStringField(body, 'model'), async (model) =>
-      (await model.tokenize(texts)).map((tokenized, i) => describeTokens(texts[i], tokenized, special)),
-    );
+    const promptName = optionalStringField(body, 'prompt_name');
+    return engine.useText(optionalStringField(body, 'model'), async (model) => {
+      const prompt = promptName === undefined ? '' : model.promptFor(undefined, promptName);
+      const whole = prompt === '' ? texts : texts.map((text) => prompt + text);
+      return (await model.tokenize(whole)).map((tokenized, i) =>
+        describeTokens(whole[i], tokenized, special),
+      );
+    });
   });
   app.post('/decode', async (request) => {
     const body = objectBody(request.body);
@@ -41,8 +46,8 @@ export function tokens(app: FastifyInstance, { engine }: DialectContext): void {
 function describeTokens(text: string, { ids, tokens, offsets }: Tokenized, withSpecial: boolean): object[] {
   const described = ids.map((id, i) => {
     const [start, stop] = offsets[i];
-    // Special tokens stand for no part of the text.
-    const special = start === stop;
+    // A token of a space alone may have an empty part, but not before the text begins.
+    const special = stop === 0;
     return special
       ? { id, text: tokens[i], special, start: null, stop: null }
       : { id, text: text.slice(start, stop), special, start, stop };
