@@ -309,6 +309,7 @@ export class TextEmbedder implements Embedder {
    *
    * @param ids one list of token ids, or several
    * @returns one text, or one per list
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG` for ids that the model's vocabulary does not have
    */
   decode(ids: readonly number[], options?: DecodeOptions): Promise<string>;
   decode(ids: readonly (readonly number[])[], options?: DecodeOptions): Promise<string[]>;

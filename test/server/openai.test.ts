@@ -68,6 +68,7 @@ describe('/v1/embeddings', () => {
     ['a list with a number', { input: ['a', 7] }, "'input[1]'"],
     ['token ids that are none', { input: [[1.5]] }, 'a list of token ids'],
     ['negative token ids', { input: [-1] }, 'a list of token ids'],
+    ["token ids of OpenAI's vocabulary", { input: [[1, 100_256]] }, "the model's own vocabulary"],
     ['mixed token ids', { input: [[1], 'a'] }, 'a list of token ids'],
     ['an empty list of token ids', { input: [[]] }, 'a list of token ids'],
     ['null in a list', { input: [null] }, 'a list of token ids'],

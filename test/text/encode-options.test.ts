@@ -252,6 +252,14 @@ describe('decode', () => {
     expect(await bert.decode([[], ids])).toEqual(['', 'hello world']);
   });
 
+  it('refuses ids that the vocabulary does not have, and says how large that is', async () => {
+    const [{ ids }] = await bert.tokenize('hello world');
+    await expect(bert.decode([ids, [...ids, 100_257]])).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG',
+      message: expect.stringMatching(/vocabulary of \d+ tokens but received 100257$/),
+    });
+  });
+
   it.each([['text'], [[1.5]], [[-1]], [[[1], 2]], [[2 ** 32]], [['1']]])('refuses %j', async (ids) => {
     await expect(bert.decode(ids as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
   });

@@ -1,4 +1,5 @@
 import type { Encoding, Tokenizer } from 'tokenizers';
+import { EmbedlaneError } from '../../core/errors.js';
 import { importError } from '../../runtime/dependency-error.js';
 import { laneGarbage } from '../../runtime/lane-garbage.js';
 import type { TokenPlaces } from '../chunking/plan.js';
@@ -139,8 +140,20 @@ export class LibraryTokenizer {
     return { offsets: utf16Offsets(text, encoding.getOffsets()), words: encoding.getWordIds() };
   }
 
-  /** Text of tokens. */
-  decode(ids: number[][], skipSpecialTokens: boolean): Promise<string[]> {
+  /**
+   * Text of tokens.
+   *
+   * @throws {EmbedlaneError} `ERR_INVALID_ARG` for an id of another vocabulary, which the library would leave out
+   */
+  async decode(ids: number[][], skipSpecialTokens: boolean): Promise<string[]> {
+    const size = this.#truncating.getVocabSize();
+    for (const list of ids) {
+      const unknown = list.find((id) => id >= size && this.#truncating.idToToken(id) === null);
+      if (unknown !== undefined) {
+        const expected = `ids of the model's own vocabulary of ${size} tokens`;
+        throw new EmbedlaneError('ERR_INVALID_ARG', `Expected ${expected} but received ${unknown}`);
+      }
+    }
     return this.#truncating.decodeBatch(ids, skipSpecialTokens);
   }
 
