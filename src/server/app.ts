@@ -29,6 +29,9 @@ const DIALECTS: readonly Dialect[] = [openAI, ollama, tei, dashScope, jinaRerank
 /** Open to everyone: load balancers and scrapers have no key. */
 const PUBLIC = new Set(['/health', '/ready', '/ping', '/metrics', '/openapi.json', ...PAGE_ROUTES]);
 
+/** What scripts of other origins may read besides the few headers that browsers always show them. */
+const EXPOSED = ['retry-after', 'retry-after-ms', 'x-request-id'];
+
 /** How often Node looks for clients that are too slow; its own default is half a minute. */
 const SLOW_CLIENT_CHECK = 1000;
 const MAX_HEADERS_TIMEOUT = 10_000;
@@ -66,7 +69,10 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
 
   keepStates(app);
   parseBodies(app, options.maxInputs);
-  if (options.cors) void app.register(cors, { origin: options.cors === true ? '*' : [...options.cors] });
+  if (options.cors) {
+    const origin = options.cors === true ? '*' : [...options.cors];
+    void app.register(cors, { origin, exposedHeaders: EXPOSED });
+  }
 
   // Neither hook is async: under overload they are most of what the server does.
   app.addHook('onRequest', (request, reply, done) => {

@@ -148,6 +148,9 @@ describe('keys', () => {
   it('lets browsers of the listed origins in', async () => {
     const allowed = await server.get('/health', { origin: 'https://app.example' });
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(allowed.headers.get('access-control-expose-headers')).toBe(
+      'retry-after, retry-after-ms, x-request-id',
+    );
     const other = await server.get('/health', { origin: 'https://evil.example' });
     expect(other.headers.get('access-control-allow-origin')).toBeNull();
   });
