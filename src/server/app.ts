@@ -26,7 +26,7 @@ import { whenEnded } from './when-ended.js';
 
 const DIALECTS: readonly Dialect[] = [openAI, ollama, tei, dashScope, jinaRerank, cohereRerank, plainRerank];
 
-/** Open to everyone: load balancers and scrapers have no key. */
+/** Open to everyone who only reads: load balancers and scrapers have no key. */
 const PUBLIC = new Set(['/health', '/ready', '/ping', '/metrics', '/openapi.json', ...PAGE_ROUTES]);
 
 /** What scripts of other origins may read besides the few headers that browsers always show them. */
@@ -80,7 +80,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
     // Bodies are JSON whatever it says; one that is malformed the framework would refuse.
     request.headers['content-type'] = undefined;
     const state = stateOf(request);
-    if (PUBLIC.has(state.route)) {
+    if (PUBLIC.has(state.route) && request.method !== 'POST') {
       done();
       return;
     }

@@ -86,6 +86,12 @@ describe('Text Embeddings Inference', () => {
     expect((await server.post('/embed', { inputs: [ids] })).body).toHaveLength(1);
   });
 
+  it("embeds at the root, where clients of the Hub's inference endpoints ask", async () => {
+    const request = { inputs: ['a cat'], normalize: false };
+    expect((await server.post('/', request)).body).toEqual((await server.post('/embed', request)).body);
+    expect((await server.post('/', { inputs: [] })).body.error_type).toBe('Empty');
+  });
+
   it('cuts the side that it is told to', async () => {
     const inputs = `${'cat '.repeat(300)}${'dog '.repeat(300)}`;
     const { body } = await server.post('/embed', {

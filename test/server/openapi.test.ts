@@ -53,7 +53,8 @@ async function registered(): Promise<string[]> {
     const depth = indent.length / 4;
     parents.splice(depth, parents.length, part.replace('*', '/{model}'));
     const path = parents.join('');
-    if (path === '/' || path === '/docs' || path.startsWith('/assets/')) return [];
+    if (path === '/') return methods.split(', ').includes('POST') ? ['POST /'] : [];
+    if (path === '/docs' || path.startsWith('/assets/')) return [];
     return [`${methods.split(', ')[0]} ${path}`];
   });
 }

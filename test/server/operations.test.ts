@@ -137,6 +137,9 @@ describe('keys', () => {
     const path = '/api/v1/services/embeddings/text-embedding/text-embedding';
     expect((await server.post(path, request)).body.code).toBe('InvalidApiKey');
     expect((await server.get('/nothing')).status).toBe(401);
+    // Whoever may see the page may not embed at the same path.
+    expect((await server.get('/')).status).toBe(200);
+    expect((await server.post('/', { inputs: 'a' })).status).toBe(401);
   });
 
   it('needs none for health and metrics', async () => {

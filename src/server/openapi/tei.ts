@@ -42,14 +42,16 @@ const token = object(
   'id text special start stop',
 );
 
+const embed = {
+  body: object({ inputs, normalize: boolean, dimensions: count, ...common }, 'inputs'),
+  example: { inputs: ['a cat', 'a kitten'] },
+  answer: list(vector),
+};
+
 export const teiPaths: Paths = {
-  '/embed': {
-    post: operation({
-      summary: 'Embed texts',
-      body: object({ inputs, normalize: boolean, dimensions: count, ...common }, 'inputs'),
-      example: { inputs: ['a cat', 'a kitten'] },
-      answer: list(vector),
-    }),
+  '/embed': { post: operation({ summary: 'Embed texts', ...embed }) },
+  '/': {
+    post: operation({ summary: "Embed texts, for clients of the Hub's inference endpoints", ...embed }),
   },
   '/embed_all': {
     post: operation({

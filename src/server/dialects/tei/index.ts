@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { similarity } from '../../../vectors/index.js';
 import {
   booleanField,
@@ -55,8 +55,9 @@ export const tei: Dialect = {
   },
 };
 
+/** Also at the root, where clients of the Hub's inference endpoints send what they have. */
 function embed(app: FastifyInstance, { engine }: DialectContext): void {
-  app.post('/embed', async (request, reply) => {
+  const answer = async (request: FastifyRequest, reply: FastifyReply) => {
     const body = objectBody(request.body);
     const inputs = inputsField(body, 'inputs');
     refuseEmpty(inputs);
@@ -70,7 +71,9 @@ function embed(app: FastifyInstance, { engine }: DialectContext): void {
     });
     note(request, result);
     return sendJson(reply, jsonRows('[', result.embeddings, jsonFloats, ']'));
-  });
+  };
+  app.post('/embed', answer);
+  app.post('/', answer);
 }
 
 /** The vectors of all tokens. `input_type` tells queries from documents, for late-interaction models. */
