@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Dispatcher } from 'undici';
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
+import { proxiesOfEnvironment } from '../core/proxy.js';
 import { Transient } from '../core/retry.js';
 import { isHex, parseTree, type RepositoryFile } from './listing.js';
 import { accessToken, type HubSettings } from './settings.js';
@@ -58,6 +59,7 @@ export class HubClient {
     const { timeout } = settings;
     // HTTP_PROXY, HTTPS_PROXY and NO_PROXY, which Node's own fetch does not look at by default.
     const dispatcher = new EnvHttpProxyAgent({
+      ...proxiesOfEnvironment(),
       connect: { timeout },
       headersTimeout: timeout,
       bodyTimeout: timeout,

@@ -6,6 +6,7 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent, fetch, ProxyAgent, type Resp
 import { abortError } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
 import { LARGE_JSON, parseLargeJson } from '../core/large-json.js';
+import { proxiesOfEnvironment } from '../core/proxy.js';
 import { readRetryAfter } from '../core/retry-after.js';
 import { field } from './answers.js';
 import { RemoteError, readErrorBody } from './remote-error.js';
@@ -220,20 +221,9 @@ function dispatcher(proxy: string | undefined): Dispatcher {
   // An attempt's own timer ends it; undici's would after five minutes, whatever `timeout` says.
   const options = { maxResponseSize: LARGEST_ANSWER, headersTimeout: 0, bodyTimeout: 0 };
   if (proxy !== undefined) return new ProxyAgent({ uri: proxy, ...options });
-  const httpProxy = proxyVariable('http_proxy');
-  const httpsProxy = proxyVariable('https_proxy');
-  if (httpProxy === '' && httpsProxy === '') return new Agent(options);
-  return new EnvHttpProxyAgent({ httpProxy, httpsProxy, ...options });
-}
-
-/** A proxy of the environment, in whose address `http://` may be missing as in curl's; empty if there is none. */
-function proxyVariable(name: string): string {
-  const { env } = process;
-  const value = env[name] || env[name.toUpperCase()] || '';
-  const url = value === '' || value.includes('://') ? value : `http://${value}`;
-  if (url === '' || (URL.canParse(url) && /^(https?|socks5?):/i.test(url))) return url;
-  // Not quoted: it may hold a password.
-  throw new EmbedlaneError('ERR_INVALID_ARG', `Expected an http or https URL in ${name}`);
+  const proxies = proxiesOfEnvironment();
+  if (proxies.httpProxy === '' && proxies.httpsProxy === '') return new Agent(options);
+  return new EnvHttpProxyAgent({ ...proxies, ...options });
 }
 
 /** What stands behind fetch's "fetch failed", and whether it is about a certificate, which no retry mends. */

@@ -280,4 +280,13 @@ describe('a proxy', () => {
       proxy.close();
     }
   });
+
+  it('that is no URL is refused, unread: it may hold a password', async () => {
+    vi.stubEnv('HTTPS_PROXY', 'ftp://me:hidden@proxy');
+    const refusal = await hub.resolve('org/model').catch((error) => error);
+    expect(refusal).toMatchObject({
+      code: 'ERR_INVALID_ARG',
+      message: 'Expected an http or https URL in https_proxy',
+    });
+  });
 });
