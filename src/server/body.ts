@@ -118,7 +118,11 @@ export function purposeField(body: Body): 'query' | 'document' | undefined {
   const type = optionalStringField(body, name);
   switch (type) {
     case undefined:
+    // Jina's and Cohere's words for texts that are compared with their like.
     case 'text-matching':
+    case 'classification':
+    case 'clustering':
+    case 'separation':
       return undefined;
     case 'query':
     case 'search_query':
@@ -130,7 +134,7 @@ export function purposeField(body: Body): 'query' | 'document' | undefined {
     case 'retrieval.passage':
       return 'document';
     default:
-      throw wrong(name, "'query' or 'document'", type);
+      throw wrong(name, "'query', 'document' or another provider's word for a task", type);
   }
 }
 

@@ -109,6 +109,9 @@ describe('/v1/embeddings', () => {
     for (const input_type of ['query', 'document', 'search_query', 'passage']) {
       expect((await embed({ input_type })).status).toBe(200);
     }
+    for (const task of ['text-matching', 'classification', 'clustering', 'separation']) {
+      expect((await embed({ task })).status).toBe(200);
+    }
   });
 });
 
