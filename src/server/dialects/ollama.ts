@@ -182,7 +182,7 @@ const UNITS: Record<string, number> = {
   m: 60_000,
   h: 3_600_000,
 };
-const AMOUNT = '(\\d+\\.?\\d*|\\.\\d+)(ns|us|µs|μs|ms|s|m|h)';
+const AMOUNT = '(\\d+(?:\\.\\d*)?|\\.\\d+)(ns|us|µs|μs|ms|s|m|h)';
 const DURATION = new RegExp(`^[+-]?(${AMOUNT})+$`);
 
 /** Seconds as a number, or a Go duration such as `5m` or `1h30m`; negative means for ever. */
