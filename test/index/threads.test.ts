@@ -8,6 +8,9 @@ import { code, contentsOf, matrixOf, randomMatrix, temporaryFolder } from './sup
 
 const folder = await temporaryFolder();
 
+/** Bytes that are less than what any of many rounds would leave if it left all that it had. */
+const LITTLE = 48 * 2 ** 20;
+
 /** An index and queries that keep a search busy for a good part of a second. */
 const SETUP = `
 const { FlatIndex } = await import('embedlane');
@@ -197,12 +200,19 @@ describe('a process', () => {
       };
       await round(10);
       const before = await round(10);
-      console.log((await round(30)) - before);`,
+      let more = (await round(30)) - before;
+      // On a busy machine the rows of the last index may still be on their way back.
+      for (let i = 0; i < 500 && more >= ${LITTLE}; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        globalThis.gc();
+        more = process.memoryUsage().rss - before;
+      }
+      console.log(more);`,
       {},
       ['--expose-gc'],
     );
     expect(outcome.stderr).toBe('');
-    expect(Number(outcome.stdout)).toBeLessThan(48 * 2 ** 20);
+    expect(Number(outcome.stdout)).toBeLessThan(LITTLE);
   });
 });
 
