@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { EmbedlaneError } from '../core/errors.js';
 import { widenBfloat16, widenFloat16 } from '../core/float16.js';
+import { parseLargeJson } from '../core/large-json.js';
 
 /** Bytes per element of the types that the format knows. */
 const ELEMENT_BYTES = new Map([
@@ -13,6 +14,9 @@ const ELEMENT_BYTES = new Map([
 
 /** The format's own bound on the size of a header. */
 const MAX_HEADER = 100_000_000;
+
+/** Texts, lists and objects in a header, seven a tensor: a hundred megabytes of brackets take five gigabytes. */
+const MAX_HEADER_VALUES = 2 ** 22;
 
 /** Where a tensor is in a file, checked against the file's size. */
 export interface TensorEntry {
@@ -63,7 +67,7 @@ export class Safetensors implements TensorFile {
       if (!(length >= 2 && length <= Math.min(MAX_HEADER, size - 8))) {
         throw invalid(file, `a header within its ${size} bytes`, `one of ${length} bytes`);
       }
-      const header = parseHeader(file, (await read(handle, file, 8, length)).toString('utf8'));
+      const header = await parseHeader(file, await read(handle, file, 8, length));
       return new Safetensors(file, checkEntries(file, header, 8 + length, size));
     });
   }
@@ -90,10 +94,10 @@ export const WIDEN: Record<string, (buffer: ArrayBuffer) => Float32Array> = {
   BF16: (buffer) => widenBfloat16(new Uint16Array(buffer)),
 };
 
-function parseHeader(file: string, text: string): Record<string, unknown> {
+async function parseHeader(file: string, bytes: Buffer): Promise<Record<string, unknown>> {
   let header: unknown;
   try {
-    header = JSON.parse(text);
+    header = await parseLargeJson(bytes, JSON.parse, MAX_HEADER_VALUES);
   } catch (cause) {
     throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected JSON in the header of ${file}`, { cause });
   }

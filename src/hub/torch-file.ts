@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { UnzipFileInfo } from 'fflate';
 import { EmbedlaneError } from '../core/errors.js';
+import { entriesWithin } from '../core/zip.js';
 import { type PickledName, unpickle } from './pickle.js';
 import { type TensorFile, WIDEN } from './safetensors.js';
 
@@ -12,6 +13,9 @@ const STORAGES: Readonly<Record<string, { dtype: string; bytes: number }>> = {
   HalfStorage: { dtype: 'F16', bytes: 2 },
   BFloat16Storage: { dtype: 'BF16', bytes: 2 },
 };
+
+/** PyTorch's own. */
+const MAX_AXES = 64;
 
 interface Tensor {
   dtype: string;
@@ -42,7 +46,8 @@ export class TorchFile implements TensorFile {
       const bytes = await readFile(file);
       // Few models have such a file, and everyone would wait for it.
       const { unzipSync } = await import('fflate');
-      return new TorchFile(file, readTensors(unzipSync(bytes, { filter: isStored }), prefix));
+      const filter = entriesWithin(bytes.length, bytes, isStored);
+      return new TorchFile(file, readTensors(unzipSync(bytes, { filter }), prefix));
     } catch (cause) {
       throw new EmbedlaneError(
         'ERR_MODEL_INVALID',
@@ -80,6 +85,8 @@ function readTensors(files: Record<string, Uint8Array>, prefix: string): Map<str
     persistent(id) {
       const [kind, type, key] = id as [unknown, PickledName, unknown];
       const storage = STORAGES[type?.name];
+      // Tuples of tuples that a few bytes remember twice at each level would become gigabytes of text.
+      if (typeof key !== 'string') throw new Error('A storage has no name');
       const bytes = files[`${folder}data/${key}`];
       if (kind !== 'storage' || type.module !== 'torch' || !storage || !bytes)
         throw new Error('A storage is unknown');
@@ -109,6 +116,7 @@ function reduce({ module, name }: PickledName, args: readonly unknown[]): unknow
 function rebuild([storage, offset, shape, strides]: readonly unknown[]): Tensor {
   const { dtype, bytes, values } = storage as { dtype: string; bytes: number; values: Uint8Array };
   if (!isSizes(shape) || !isSizes(strides) || !isSizes([offset])) throw new Error('A shape is malformed');
+  if (shape.length > MAX_AXES) throw new Error('A tensor has too many axes');
   const length = shape.reduce((product, size) => product * size, 1);
   const rowMajor = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
   if (strides.some((stride, axis) => stride !== rowMajor[axis] && shape[axis] !== 1))

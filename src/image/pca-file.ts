@@ -1,6 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { EmbedlaneError } from '../core/errors.js';
+import { entriesWithin } from '../core/zip.js';
 import { PCA } from '../vectors/index.js';
+
+/** Of both arrays: 11,000 components of as many dimensions as doubles. */
+const MAX_BYTES = 2 ** 30;
 
 /** An array out of a `.npy` file, row-major. */
 interface NpyArray {
@@ -24,7 +28,8 @@ export async function readPca(path: string): Promise<PCA> {
   // Few models have one, and everyone would wait for it.
   const { unzipSync } = await import('fflate');
   try {
-    const files = unzipSync(bytes, { filter: ({ name }) => /^(mean|components)\.npy$/.test(name) });
+    const wanted = ({ name }: { name: string }) => /^(mean|components)\.npy$/.test(name);
+    const files = unzipSync(bytes, { filter: entriesWithin(MAX_BYTES, bytes, wanted) });
     const mean = parseNpy(files['mean.npy']);
     const components = parseNpy(files['components.npy']);
     const [rows, dims] = components.shape;
@@ -58,6 +63,7 @@ function parseNpy(file: Uint8Array | undefined): NpyArray {
   if (type === undefined || !shape || order === undefined || shape.length > 2)
     throw new Error('The type is another');
   const [rows, columns = 1] = shape;
+  if (end + rows * columns * Number(type) > file.length) throw new Error('The array is cut short');
   const data = new Float32Array(rows * columns);
   for (let i = 0; i < data.length; i++) {
     // What scikit-learn computes comes column by column.

@@ -142,7 +142,8 @@ async function fold(
   loadBinding().preferLargePages(out);
   for (let token = 0; token < tokens; token++) {
     const row = mapping ? mapping[token] : token;
-    if (!(row >= 0 && row < rows)) throw invalid(file, `rows below ${rows} in 'mapping'`, `${row}`);
+    if (!(row >= 0 && row < rows && Number.isInteger(row)))
+      throw invalid(file, `rows below ${rows} in 'mapping'`, `${row}`);
     const weight = weights ? weights[token] : 1;
     for (let d = 0; d < dims; d++) out[token * dims + d] = data[row * dims + d] * weight;
     if ((token * dims) % PIECE < dims) await new Promise(setImmediate);

@@ -10,8 +10,8 @@ import type { Pace } from '../core/pace.js';
 const CHUNK = 1024 * 1024;
 /** Longest word or line, and a bound on what a broken file makes us keep. */
 export const MAX_LINE = 4 * 1024 * 1024;
-/** What deflate can make of a byte at most. */
-const MAX_EXPANSION = 1032;
+/** More than gzip makes of a byte of word vectors; the thousand that it can, a header would claim for a lie of its own. */
+const GZIP_EXPANSION = 8;
 
 /**
  * Opens a file of word vectors, which may be compressed with gzip: its first bytes say so.
@@ -28,7 +28,7 @@ export async function openWordFile(path: string, pace: Pace): Promise<WordFile> 
     const raw = handle.createReadStream({ start: 0, highWaterMark: CHUNK });
     // Whoever reads hears of what goes wrong.
     const content = isGzip ? pipeline(raw, createGunzip({ chunkSize: CHUNK }), () => {}) : raw;
-    return new WordFile(path, raw, content, isGzip ? size * MAX_EXPANSION : size, pace);
+    return new WordFile(path, raw, content, isGzip ? size * GZIP_EXPANSION : size, pace);
   } catch (cause) {
     await handle?.close();
     const message = `Expected a readable file of word vectors at ${path}`;
@@ -55,7 +55,7 @@ export class WordFile {
     this.#pace = pace;
   }
 
-  /** How many rows the file can have if each takes so many bytes at least. */
+  /** About how many rows the file can have if each takes so many bytes at least. */
   mostRows(bytes: number): number {
     return Math.ceil(this.#most / bytes);
   }

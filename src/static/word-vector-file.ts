@@ -130,9 +130,10 @@ async function readText(
 ): Promise<WordTable> {
   const rows = new Rows(dims, Math.min(count ?? 0, limit, source.mostRows(2 * dims)));
   let lines = 0;
-  while (lines < limit) {
+  for (let read = 1; lines < limit; read++) {
     const bytes = await source.until(NEWLINE);
     if (bytes === undefined) break;
+    if (read % 256 === 0) await source.breathe();
     const line = bytes.toString('utf8').trimEnd();
     if (line === '') continue;
     lines++;
@@ -143,15 +144,13 @@ async function readText(
     const row = rows.add(fields.slice(0, fields.length - dims).join(' '));
     for (let d = 0; d < dims; d++) {
       const field = fields[fields.length - dims + d];
-      const value = field === '' ? Number.NaN : Number(field);
+      const value = field === '' ? Number.NaN : Math.fround(Number(field));
       if (!Number.isFinite(value))
         throw source.invalid(`finite numbers in line ${lines}`, JSON.stringify(field));
       if (row) row[d] = value;
     }
-    if (lines % 256 === 0) {
-      await source.breathe();
-      if (count !== undefined) onProgress?.({ completed: lines, total: Math.min(count, limit) });
-    }
+    if (lines % 256 === 0 && count !== undefined)
+      onProgress?.({ completed: lines, total: Math.min(count, limit) });
   }
   checkCount(source, lines, count, limit);
   return rows.finish();

@@ -81,6 +81,7 @@ describe('Safetensors', () => {
     ['tensors that overlap', { a: tensor('F32', [2], 0, 8), b: tensor('F32', [2], 4, 12) }, 12],
     ['a hole', { a: tensor('F32', [1], 0, 4), b: tensor('F32', [1], 8, 12) }, 12],
     ['an entry that is null', { a: null }, 0],
+    ['brackets that would take gigabytes', '['.repeat(5_000_000) + ']'.repeat(5_000_000), 0],
   ])('refuses %s', async (_, header, bytes, length) => {
     const path = await file(header, Buffer.alloc(bytes), length);
     await expect(Safetensors.open(path)).rejects.toMatchObject({

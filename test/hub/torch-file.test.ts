@@ -11,6 +11,8 @@ import { fixture } from '../text/goldens.js';
 const torch = (name: string) => fixture(`goldens/torch/${name}.pt`);
 const VALUES = Float32Array.from({ length: 24 }, (_, i) => i / 8);
 
+const chr = (code: number) => String.fromCharCode(code);
+
 describe('TorchFile', () => {
   let folder: string;
   beforeAll(async () => {
@@ -78,6 +80,42 @@ describe('TorchFile', () => {
     expect((await TorchFile.open(path, 'x')).tensors.size).toBe(2);
     writeFileSync(path, zipSync(files, { level: 9 }));
     await expect(TorchFile.open(path, 'x')).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
+  });
+
+  it('refuses entries that share their bytes, each of which would be copied', async () => {
+    const names = Array.from({ length: 64 }, (_, i) => `a/data/${i}`);
+    const archive = Buffer.from(
+      zipSync(Object.fromEntries(names.map((name) => [name, Buffer.alloc(64)])), { level: 0 }),
+    );
+    const path = join(folder, 'shared.pt');
+    // Each entry of the directory now says that its content goes on to the end of the directory.
+    for (let at = archive.indexOf('PK\x01\x02'); at >= 0; at = archive.indexOf('PK\x01\x02', at + 1)) {
+      archive.writeUInt32LE(archive.length - 200, at + 20);
+      archive.writeUInt32LE(archive.length - 200, at + 24);
+      archive.writeUInt32LE(0, at + 42);
+    }
+    writeFileSync(path, archive);
+    await expect(TorchFile.open(path, 'x')).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      cause: { message: expect.stringContaining('more than') as string },
+    });
+  });
+
+  // Tuples that have one another twice, thirty deep; a shape of as many axes as the file has bytes.
+  const twice = Array.from({ length: 30 }, (_, i) => `q${chr(i)}h${chr(i)}\x86`).join('');
+  const tensor = 'ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n';
+  const axes = `(${'K\x01'.repeat(100_000)}t`;
+  it.each([
+    ['a name of a storage that unfolds to gigabytes', `${tensor}K\x01${twice}NK\x01tQ`, 'no name'],
+    ['very many axes', `${tensor}X\x01\0\0\x000NK\x01tQK\0${axes}${axes}tR`, 'axes'],
+  ])('refuses %s in time', async (_, pickle, reason) => {
+    const path = join(folder, 'unfolding.pt');
+    const files = { 'a/data.pkl': Buffer.from(pickle, 'latin1'), 'a/data/0': Buffer.alloc(4) };
+    writeFileSync(path, zipSync(files, { level: 0 }));
+    await expect(TorchFile.open(path, 'x')).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      cause: { message: expect.stringContaining(reason) as string },
+    });
   });
 
   it.each([

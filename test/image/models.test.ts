@@ -1,3 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ImageEmbedder, type ImageInput } from '#dist/image/index.js';
 import { readPca } from '#dist/image/pca-file.js';
@@ -181,5 +185,17 @@ describe('imgbeddings', () => {
     const load = (pca: string) => ImageEmbedder.load(fixture('models/tiny-imgbeddings'), { pca });
     await expect(load(imagePath('png_1x1.png'))).rejects.toMatchObject({ code: 'ERR_CORRUPT' });
     await expect(load(imagePath('none.npz'))).rejects.toMatchObject({ code: 'ERR_IO' });
+  });
+
+  it('refuses an archive that claims gigabytes before it unpacks any', async () => {
+    const archive = Buffer.from(zipSync({ 'mean.npy': Buffer.alloc(1000) }, { level: 9 }));
+    archive.writeUInt32LE(0xf0000000, archive.indexOf('PK\x01\x02') + 24);
+    const folder = await mkdtemp(join(tmpdir(), 'embedlane-pca-'));
+    await writeFile(join(folder, 'pca.npz'), archive);
+    await expect(readPca(join(folder, 'pca.npz'))).rejects.toMatchObject({
+      code: 'ERR_CORRUPT',
+      cause: { message: expect.stringContaining('more than') as string },
+    });
+    await rm(folder, { recursive: true });
   });
 });

@@ -163,12 +163,20 @@ describe('.safetensors', () => {
     ['ERR_CORRUPT', { x: f32([2, 3], -8, 16) }],
     ['ERR_CORRUPT', { x: f32([2, 3], 0, 23) }],
     ['ERR_CORRUPT', { x: f32([2 ** 40, 2 ** 40], 0, 24) }],
+    ['ERR_CORRUPT', { x: f32([-2, -3], 0, 24) }],
+    ['ERR_CORRUPT', { x: f32([-1, 0], 0, 0) }],
     ['ERR_DTYPE', { x: { ...f32([2, 3], 0, 24), dtype: 'I32' } }],
     ['ERR_DTYPE', { x: f32([6], 0, 24) }],
     ['ERR_DTYPE', { x: { ...f32([2, 3], 0, 24), dtype: 'toString' } }],
   ])('refuses with %s: %j', async (expected, header) => {
     await expect(readAll(await tensors(header as object))).rejects.toThrow(code(expected));
   });
+});
+
+it('brackets by the million in the header of a safetensors file are refused', async () => {
+  const json = Buffer.from(`{"x":${'['.repeat(5_000_000)}${']'.repeat(5_000_000)}}`);
+  const path = await file('deep.safetensors', BigUint64Array.of(BigInt(json.length)).buffer, json);
+  await expect(readAll(path)).rejects.toThrow(code('ERR_CORRUPT'));
 });
 
 it('misuse is an error', async () => {

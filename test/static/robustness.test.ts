@@ -109,6 +109,13 @@ describe('StaticEmbedder.load', () => {
       ],
       [
         safetensors({
+          embeddings: { dtype: 'F32', shape: [2, 1], data: new Float32Array(2) },
+          mapping: { dtype: 'F32', shape: [rows], data: new Float32Array(rows).fill(0.5) },
+        }),
+        /'mapping'.* but received 0\.5/,
+      ],
+      [
+        safetensors({
           embeddings: { dtype: 'F32', shape: [rows, 1], data: new Float32Array(rows) },
           weights: { dtype: 'F32', shape: [3], data: new Float32Array(3) },
         }),

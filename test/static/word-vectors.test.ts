@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -113,6 +114,11 @@ describe('WordVectors', () => {
       ['nothing', ''],
       ['no vectors', 'hello'],
       ['more words than memory', '4000000000 300\na '],
+      ['a number beyond float32', 'a 1 1e39\n'],
+      [
+        'more words than memory, compressed',
+        gzipSync(`4000000000 2\na 1 2\n${randomBytes(6_000_000).toString('latin1')}`),
+      ],
       ['half of a compressed one', gzipSync(text).subarray(0, 3000)],
       ['a compressed one that is damaged', gzipSync(text).fill(0x55, 500, 520)],
     ];
@@ -124,6 +130,13 @@ describe('WordVectors', () => {
     for (const none of [join(scratch, 'nothing'), scratch]) {
       await expect(WordVectors.load(none)).rejects.toMatchObject({ code: 'ERR_MODEL_NOT_FOUND' });
     }
+  });
+
+  it('hears of an abort, and lets the event loop turn, among empty lines', async () => {
+    const file = join(scratch, 'empty-lines');
+    await writeFile(file, `a 1 2\n${'\n'.repeat(8_000_000)}`);
+    const signal = AbortSignal.timeout(50);
+    await expect(WordVectors.load(file, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   });
 
   it('refuses misuse', async () => {

@@ -1,4 +1,5 @@
 import { EmbedlaneError } from '../../core/errors.js';
+import { parseLargeJson } from '../../core/large-json.js';
 import type { OpenFile } from '../storage/files.js';
 import { corrupt } from '../storage/format.js';
 import type { FileMatrix } from './matrix-file.js';
@@ -8,6 +9,8 @@ import { readBytes } from './read-bytes.js';
 
 /** As the reference implementation. */
 const MAX_HEADER_BYTES = 100_000_000;
+/** Texts, lists and objects in a header, seven a tensor: a hundred megabytes of brackets take five gigabytes. */
+const MAX_HEADER_VALUES = 2 ** 22;
 const KINDS = { F32: 'float32', F16: 'float16', BF16: 'bfloat16', F64: 'float64' } as const;
 const BYTES = { F32: 4, F16: 2, BF16: 2, F64: 8 } as const;
 
@@ -44,7 +47,8 @@ export async function openSafetensors(file: OpenFile, name: string | undefined):
     throw corrupt(path, 'a safetensors header', 'another beginning');
   let header: Record<string, unknown>;
   try {
-    header = JSON.parse((await readBytes(file, length, 8)).toString('utf8')) as Record<string, unknown>;
+    const bytes = await readBytes(file, length, 8);
+    header = (await parseLargeJson(bytes, JSON.parse, MAX_HEADER_VALUES)) as Record<string, unknown>;
   } catch (cause) {
     throw new EmbedlaneError('ERR_CORRUPT', `Expected a JSON header in ${path} but received something else`, {
       cause,
@@ -65,7 +69,8 @@ export async function openSafetensors(file: OpenFile, name: string | undefined):
   const { dtype, shape, data_offsets: offsets } = found[0][1] as Tensor;
   const [rows, dims] = shape;
   const [start, end] = offsets;
-  if (start < 0 || end > data || end - start !== rows * dims * BYTES[dtype]) {
+  const isNegative = Math.min(rows, dims, start) < 0;
+  if (isNegative || end > data || end - start !== rows * dims * BYTES[dtype]) {
     throw corrupt(
       path,
       `${rows} × ${dims} values inside the file`,
