@@ -2,6 +2,7 @@
 
 #include "../kernels/dispatch.h"
 #include "../pooling/pooling.h"
+#include "../search/score_matrix.h"
 #include "args.h"
 
 namespace embedlane {
@@ -48,8 +49,12 @@ void matrix(const Napi::CallbackInfo& info) {
   if (out.length != product(info.Env(), a_rows, b_rows)) {
     throw_error(info.Env(), "ERR_DIMENSION", "Expected room for every pair of rows");
   }
-  score_matrix(row_kernels(current_kernels(), dtype), dtype, kind, a.data, a_rows, b.data, b_rows, dims,
-               out.data);
+  try {
+    ScoreMatrix scores(current_kernels(), {dtype, kind, a.data, a_rows, b.data, b_rows, dims, out.data});
+    run_job(scores, integer(info, 6, 1, 0xffffffff));
+  } catch (const std::bad_alloc& error) {
+    throw_error(info.Env(), "ERR_RUNTIME", std::string("A matrix could not be computed: ") + error.what());
+  }
 }
 
 void normalize_rows(const Napi::CallbackInfo& info) {

@@ -21,6 +21,9 @@ struct V {
     const __m128i words = _mm_cvtepu16_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
     return _mm256_cvtps_pd(_mm_castsi128_ps(_mm_slli_epi32(words, 16)));
   }
+  static D set_d(double x) { return _mm256_set1_pd(x); }
+  static D load_d(const double* p) { return _mm256_loadu_pd(p); }
+  static void store_d(double* p, D a) { _mm256_storeu_pd(p, a); }
   static D add(D a, D b) { return _mm256_add_pd(a, b); }
   static D sub(D a, D b) { return _mm256_sub_pd(a, b); }
   static D mul(D a, D b) { return _mm256_mul_pd(a, b); }
@@ -39,6 +42,10 @@ struct V {
   }
 
   static constexpr int kRows = 2;
+  static constexpr int kTileB = 3;
+  static void sums(const D (&v)[kTileB], double* out) {
+    for (int j = 0; j < kTileB; j++) out[j] = sum(v[j]);
+  }
 };
 
 struct H {

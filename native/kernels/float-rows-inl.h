@@ -57,14 +57,16 @@ struct L1Op {
   static EMBEDLANE_INLINE double tail(double sum, double a, double b) { return sum + fabs(a - b); }
 };
 
-EMBEDLANE_INLINE double sum_lanes(V::D (&lanes)[kGroups]) {
+EMBEDLANE_INLINE V::D add_groups(V::D (&lanes)[kGroups]) {
   EMBEDLANE_UNROLL
   for (int width = kGroups / 2; width > 0; width /= 2) {
     EMBEDLANE_UNROLL
     for (int i = 0; i < width; i++) lanes[i] = V::add(lanes[i], lanes[i + width]);
   }
-  return V::sum(lanes[0]);
+  return lanes[0];
 }
+
+EMBEDLANE_INLINE double sum_lanes(V::D (&lanes)[kGroups]) { return V::sum(add_groups(lanes)); }
 
 template <class E, class Op, int kRows, bool kSquares>
 EMBEDLANE_INLINE void canonical(const typename E::T* query, const char* rows, size_t stride, size_t dims,

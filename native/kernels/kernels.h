@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "dtype.h"
+#include "wide.h"
 
 namespace embedlane {
 
@@ -63,6 +64,7 @@ struct Conversions {
 struct Kernels {
   RowKernels rows[kDtypeCount];  // by Dtype
   Conversions conversions;
+  WideKernels wide;
 
   // sums[i] += weight * x[i]
   void (*accumulate)(const float* x, double weight, size_t n, double* sums);

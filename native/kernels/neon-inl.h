@@ -27,6 +27,9 @@ struct V {
   static D widen_bf16(const uint16_t* p) {
     return vcvt_f64_f32(vget_low_f32(vreinterpretq_f32_u32(vshll_n_u16(two_halves(p), 16))));
   }
+  static D set_d(double x) { return vdupq_n_f64(x); }
+  static D load_d(const double* p) { return vld1q_f64(p); }
+  static void store_d(double* p, D a) { vst1q_f64(p, a); }
   static D add(D a, D b) { return vaddq_f64(a, b); }
   static D sub(D a, D b) { return vsubq_f64(a, b); }
   static D mul(D a, D b) { return vmulq_f64(a, b); }
@@ -46,6 +49,10 @@ struct V {
   }
 
   static constexpr int kRows = 2;
+  static constexpr int kTileB = 6;
+  static void sums(const D (&v)[kTileB], double* out) {
+    for (int j = 0; j < kTileB; j++) out[j] = sum(v[j]);
+  }
 };
 
 struct H {

@@ -16,6 +16,9 @@ struct V {
   static D widen(const float* p) { return *p; }
   static D widen_f16(const uint16_t* p) { return f16_to_f32(*p); }
   static D widen_bf16(const uint16_t* p) { return bf16_to_f32(*p); }
+  static D set_d(double x) { return x; }
+  static D load_d(const double* p) { return *p; }
+  static void store_d(double* p, D a) { *p = a; }
   static D add(D a, D b) { return a + b; }
   static D sub(D a, D b) { return a - b; }
   static D mul(D a, D b) { return a * b; }
@@ -27,6 +30,10 @@ struct V {
   static void prefetch_far(const void*) {}
 
   static constexpr int kRows = 1;
+  static constexpr int kTileB = 2;
+  static void sums(const D (&v)[kTileB], double* out) {
+    for (int j = 0; j < kTileB; j++) out[j] = sum(v[j]);
+  }
 };
 
 struct H {

@@ -61,9 +61,4 @@ float score_of(Metric metric, const ScoredQuery& query, const ScoredRows& rows, 
 // query·query, the `square` of ScoredQuery.
 double square_of(const RowKernels& kernels, const void* query, size_t dims);
 
-// out[i * b_rows + j] = score of row i of `a` with row j of `b`, rows without gaps. The rows of `b` are taken
-// in blocks that stay in cache while every row of `a` passes over them.
-void score_matrix(const RowKernels& kernels, Dtype dtype, Metric metric, const void* a, size_t a_rows,
-                  const void* b, size_t b_rows, size_t dims, float* out);
-
 }  // namespace embedlane

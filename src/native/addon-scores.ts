@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { DTYPES, type MatrixMetric, type NativeBinding, type VectorData } from './binding.js';
 
 type PairFunction = 'dot' | 'cosine' | 'l2' | 'l1' | 'hamming' | 'jaccard';
@@ -12,10 +13,18 @@ export interface AddonScores
     dims: number,
     out: Float32Array,
     dtype: number,
+    threads: number,
   ): void;
 }
 
 type Guard = <A extends unknown[], R>(call: (...args: A) => R) => (...args: A) => R;
+
+/** Products of values from which a second thread finds something to do. */
+const WORTH_SHARING = 2 ** 23;
+
+function threadsFor(out: Float32Array, dims: number): number {
+  return out.length * dims > WORTH_SHARING ? availableParallelism() : 1;
+}
 
 /** The binary's comparisons as {@link NativeBinding} describes them. */
 export function adaptScores(
@@ -33,9 +42,11 @@ export function adaptScores(
       dtype === undefined ? native.hamming(a, b) : native.hamming(a, b, DTYPES.indexOf(dtype)),
     jaccard: (a, b, dtype) =>
       dtype === undefined ? native.jaccard(a, b) : native.jaccard(a, b, DTYPES.indexOf(dtype)),
-    scores: guard((metric, query, corpus, out) => native.matrix(metric, query, corpus, query.length, out, 0)),
-    matrix: guard((metric, a, b, dims, out, dtype = 'f32') =>
-      native.matrix(metric, a, b, dims, out, DTYPES.indexOf(dtype)),
+    scores: guard((metric, query, corpus, out) =>
+      native.matrix(metric, query, corpus, query.length, out, 0, threadsFor(out, query.length)),
+    ),
+    matrix: guard((metric, a, b, dims, out, dtype = 'f32', threads = threadsFor(out, dims)) =>
+      native.matrix(metric, a, b, dims, out, DTYPES.indexOf(dtype), threads),
     ),
   };
 }

@@ -202,6 +202,7 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
    * Manhattan distance. Rows of bits are whole bytes.
    *
    * @param dtype `'f32'` if left out
+   * @param threads at most so many; if left out, as many as the machine has where there is enough to do
    */
   matrix(
     metric: MatrixMetric,
@@ -210,6 +211,7 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     dims: number,
     out: Float32Array,
     dtype?: Dtype,
+    threads?: number,
   ): void;
   /** Divides each row of `dims` values by max(‖row‖, 1e-12), in place. */
   normalizeRows(data: Float32Array, dims: number): void;

@@ -124,7 +124,8 @@ const ALL_METRICS = { ...NATIVE_METRICS, ...BIT_METRICS };
  * Compares every row of `a` with every row of `b`: the similarity functions of sentence-transformers, for elements of
  * every type. What `quantize` returns is compared as it is: codes as integers, bits as 0 and 1.
  *
- * Works on the calling thread; for the best few of many rows use `topK`.
+ * Works on the calling thread, where others help with large matrices; the caller waits for all of it. For the best few
+ * of many rows use `topK`.
  *
  * @returns a matrix of `a.rows × b.rows` scores; distances are negated
  * @throws {EmbedlaneError} `ERR_DTYPE`, `ERR_DIMENSION` or `ERR_INVALID_ARG` for matrices or options that do

@@ -53,6 +53,26 @@ describe('similarity', () => {
     expect(Object.is(self.data[0], 0)).toBe(true);
   });
 
+  it('has the bits of single pairs, however large the matrix and whoever computes it', () => {
+    const rows = 333;
+    const many = new Embeddings(
+      Float32Array.from({ length: rows * 99 }, (_, i) => Math.sin(i * i)),
+      rows,
+      99,
+    );
+    for (const [metric, pair] of [
+      ['cosine', cosine],
+      ['dot', dot],
+      ['euclidean', (x: Float32Array, y: Float32Array) => 0 - l2(x, y)],
+    ] as const) {
+      const { data } = similarity(many, many, { metric });
+      const wanted = Float32Array.from({ length: rows * rows }, (_, i) =>
+        pair(many.row(Math.floor(i / rows)), many.row(i % rows)),
+      );
+      expect(data).toEqual(wanted);
+    }
+  });
+
   it('is empty for a side without rows', () => {
     const nothing = new Embeddings(new Float32Array(0), 0, 0);
     expect(similarity(nothing, b)).toEqual({ data: new Float32Array(0), rows: 0, cols: 40 });

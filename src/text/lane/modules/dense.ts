@@ -67,7 +67,8 @@ export class Dense {
   #multiply(rows: Float32Array, weight: Float32Array): Float32Array {
     const { inFeatures, outFeatures } = this.#config;
     const out = new Float32Array((rows.length / inFeatures) * outFeatures);
-    this.#binding.matrix('dot', rows, weight, inFeatures, out);
+    // A lane has the threads of its session, and these are waiting for the next batch.
+    this.#binding.matrix('dot', rows, weight, inFeatures, out, 'f32', 1);
     return out;
   }
 }
