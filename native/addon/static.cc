@@ -284,8 +284,8 @@ Napi::Value embed_word_piece(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value prefer_large_pages(const Napi::CallbackInfo& info) {
-  const Span<float> data = floats(info, 0);
-  prefer_large_pages(data.data, data.length * sizeof(float));
+  const Span<uint8_t> data = bytes(info, 0);
+  prefer_large_pages(data.data, data.length);
   return info.Env().Undefined();
 }
 

@@ -143,7 +143,7 @@ Arguments map_table(Make& make) {
           make.number(double(length))};
 }
 
-Arguments large_pages(Make& make) { return {make.f32(make.size(0, 200))}; }
+Arguments large_pages(Make& make) { return {make.u8(make.size(0, 200))}; }
 
 Arguments crc(Make& make) {
   return {make.u8(make.size(0, 300)), make.number(double(make.size(0, 0xffffffff)))};

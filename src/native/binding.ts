@@ -296,8 +296,8 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
    * @throws {EmbedlaneError} `ERR_IO` if the file cannot be mapped
    */
   mapTable?(path: string, begin: number, length: number): TableHandle;
-  /** Hints that megabytes of new memory, not yet written, are better had in large pages. */
-  preferLargePages(data: Float32Array): void;
+  /** Hints that megabytes of memory, best not yet written, are better had in large pages. Changes nothing in them. */
+  preferLargePages(data: ArrayBufferView): void;
 
   /**
    * Measures what this machine can do at most with `threads` threads: operations a second on f32, bf16, i8 and b1, and

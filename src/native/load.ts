@@ -217,7 +217,9 @@ function wrap(native: Addon): NativeBinding {
     ...adaptWordPiece(native, guardAsync),
     bagMeans: guardAsync(native.bagMeans),
     mapTable: native.mapTable && guard(native.mapTable),
-    preferLargePages: guard(native.preferLargePages),
+    preferLargePages: guard(({ buffer, byteOffset, byteLength }) =>
+      native.preferLargePages(new Uint8Array(buffer, byteOffset, byteLength)),
+    ),
     topKSync: guard((...args) => native.topKSync(...addonSearch(args))),
     topK: guard((...args) => translated(native.topK(...addonSearch(args)))),
     measureLimits: guard((...args) => translated(native.measureLimits(...args))),

@@ -14,6 +14,7 @@ import {
 } from '../native/binding.js';
 import { loadBinding } from '../native/load.js';
 import { type CheckedVectors, requireSameDtype, type VectorMatrix, vectorsArgument } from './elements.js';
+import { askForLargePages } from './large-corpus.js';
 import { requireSameDims } from './matrix.js';
 import { MAX_SHARED_QUERIES, passQueue } from './pass-queue.js';
 
@@ -110,6 +111,7 @@ export async function topK(queries: VectorMatrix, corpus: VectorMatrix, options:
   if (search.queries.rows * search.queries.dims > MAX_COPIED_FLOATS)
     markAsUntransferable(search.queries.data.buffer);
   markAsUntransferable(search.corpus.data.buffer);
+  askForLargePages(search.corpus.data);
   const task = startSearch(search);
   signal?.addEventListener('abort', task.cancel, { once: true });
   try {
@@ -137,7 +139,9 @@ function startSearch({ queries, corpus, args }: CheckedSearch): TopKTask {
  */
 export function topKSync(queries: VectorMatrix, corpus: VectorMatrix, options: TopKSyncOptions): TopK {
   const search = checkSearch(queries, corpus, optionsObject('options', options, ['k', 'metric', 'threads']));
-  return search.empty ?? new TopK(search.queries.rows, search.k, loadBinding().topKSync(...search.args));
+  if (search.empty) return search.empty;
+  askForLargePages(search.corpus.data);
+  return new TopK(search.queries.rows, search.k, loadBinding().topKSync(...search.args));
 }
 
 interface CheckedSearch {

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Embeddings, type MatrixLike, similarity, TopK, topK, topKSync } from 'embedlane/vectors';
 import { describe, expect, it } from 'vitest';
@@ -171,6 +172,26 @@ describe('topK', () => {
     // The median, because on a busy machine any process is held up now and then.
     expect(delay.percentile(50) / 1e6).toBeLessThan(5);
   });
+
+  it.skipIf(!existsSync('/sys/kernel/mm/transparent_hugepage'))(
+    'asks for large pages for a corpus of many megabytes, and for no small one',
+    () => {
+      /** Megabytes of this process for which large pages were asked. */
+      const asked = () =>
+        readFileSync('/proc/self/smaps', 'utf8')
+          .split(/^(?=[0-9a-f]+-)/m)
+          .filter((mapping) => /^VmFlags:.* hg /m.test(mapping))
+          .reduce((sum, mapping) => sum + Number(/^Size: +(\d+)/m.exec(mapping)?.[1]) / 1024, 0);
+      const before = asked();
+      topKSync(query, matrix(1000, 2), { k: 1 });
+      expect(asked()).toBe(before);
+      const large = { data: new Float32Array(10 * 2 ** 20).fill(1), rows: 5 * 2 ** 20, dims: 2 };
+      expect(topKSync(query, large, { k: 1 }).get(0)).toEqual([
+        { index: 0, score: Math.fround(Math.SQRT1_2) },
+      ]);
+      expect(asked()).toBeGreaterThan(before + 32);
+    },
+  );
 
   it('runs many searches at once', async () => {
     const queries = matrix(5, 128);
