@@ -1,4 +1,4 @@
-import { kMeans, l2, type MatrixLike, normalize, PCA } from 'embedlane/vectors';
+import { dot, kMeans, l2, type MatrixLike, normalize, PCA } from 'embedlane/vectors';
 import { describe, expect, it } from 'vitest';
 import { createFallback } from '#dist/native/fallback/index.js';
 import { loadBinding } from '#dist/native/load.js';
@@ -43,6 +43,30 @@ describe('PCA', () => {
     // All axes together only turn the rows: no distance changes.
     const turned = await pca.transform(many);
     expect(l2(row(turned, 0), row(turned, 1))).toBeCloseTo(l2(row(many, 0), row(many, 1)), 4);
+  });
+
+  it('has the same axes whether rows or dimensions are fewer', async () => {
+    const few = matrix(30, 12);
+    const wanted = await PCA.fit(few, { components: 12 });
+    // Dimensions of nothing but one value have no variance.
+    const wide = { data: new Float32Array(30 * 40).fill(7), rows: 30, dims: 40 };
+    for (let i = 0; i < 30; i++) wide.data.set(row(few, i), i * 40 + 9);
+    const found = await PCA.fit(wide, { components: 12 });
+    for (let c = 0; c < 12; c++) {
+      expectClose(row(found.components, c).subarray(9, 21), [...row(wanted.components, c)], 1e-5);
+    }
+    expectClose(
+      found.explainedVariance as Float32Array,
+      [...(wanted.explainedVariance as Float32Array)],
+      1e-5,
+    );
+    // One more than have any variance: no axis is missing or doubled.
+    const all = await PCA.fit(wide, { components: 13 });
+    for (let c = 0; c < 13; c++) {
+      for (let other = 0; other <= c; other++) {
+        expect(dot(row(all.components, c), row(all.components, other))).toBeCloseTo(c === other ? 1 : 0, 5);
+      }
+    }
   });
 
   it('keeps rows of less rank than dimensions', async () => {

@@ -5,8 +5,8 @@ import { Pace } from '../../core/pace.js';
 import { float32Array, integer, optionsObject } from '../../core/validate.js';
 import { loadBinding } from '../../native/load.js';
 import { type CheckedMatrix, matrixArgument, requireSameDims } from '../matrix.js';
-import { symmetricEigen } from './eigen.js';
-import { groupSums, scatterMatrix } from './native-work.js';
+import { groupSums } from './native-work.js';
+import { principalAxes } from './principal-axes.js';
 import { rowChunks } from './row-chunks.js';
 import { checkSearch, SEARCH_OPTIONS, type SearchOptions } from './search-options.js';
 
@@ -71,7 +71,7 @@ export class PCA {
 
   /**
    * Finds the axes of largest variance. Sums run on native threads, the decomposition in a worker thread; time grows
-   * with rows × dims² and dims³.
+   * with rows × dims² and dims³, or with rows² × dims and rows³ where there are fewer rows than dimensions.
    *
    * @throws {EmbedlaneError} `ERR_DTYPE`, `ERR_DIMENSION` or `ERR_INVALID_ARG` for arguments that do not fit or values
    * that are not finite, `ERR_ABORTED` if the signal fires
@@ -94,16 +94,13 @@ export class PCA {
         'Expected finite values for embeddings but received NaN or Infinity',
       );
     }
-    const scatter = await scatterMatrix(matrix, mean, search);
-    const { values, vectors } = await symmetricEigen({ matrix: scatter, n: dims }, search.signal);
-
-    const order = values.map((_, i) => i).sort((a, b) => values[b] - values[a]);
+    const { squares, axes } = await principalAxes(matrix, mean, count, search);
     // Rounding leaves eigenvalues of nothing a little below zero.
-    const variances = order.map((i) => Math.max(0, values[i]) / (rows - 1));
+    const variances = squares.map((square) => Math.max(0, square) / (rows - 1));
     const total = variances.reduce((sum, variance) => sum + variance, 0);
     const components = new Float32Array(count * dims);
     for (let c = 0; c < count; c++) {
-      const axis = Float64Array.from({ length: dims }, (_, d) => vectors[d * dims + order[c]]);
+      const axis = axes.subarray(c * dims, (c + 1) * dims);
       const largest = axis.reduce((most, x) => (Math.abs(x) > Math.abs(most) ? x : most), 0);
       components.set(largest < 0 ? axis.map((x) => -x) : axis, c * dims);
     }
