@@ -11,6 +11,7 @@
 
 #include "../index/segment_search.h"
 #include "../kernels/dispatch.h"
+#include "../search/aligned.h"
 #include "args.h"
 #include "environment.h"
 #include "task.h"
@@ -25,7 +26,7 @@ class StoreSearch : public AsyncJob {
               const Span<uint32_t>& allowed)
       : query_count_(input.query_count),
         segments_(store.snapshot(rows)),
-        queries_(input.query_count * row_bytes(input.dtype, input.dims)),
+        queries_(aligned<uint8_t>(input.query_count * row_bytes(input.dtype, input.dims))),
         scales_(store.codec().has_scales() ? input.query_count : 0),
         allowed_(allowed.length / 2 + allowed.length % 2) {
     encode_queries(store.codec(), queries, input.query_count);
@@ -79,13 +80,13 @@ class StoreSearch : public AsyncJob {
     for (size_t q = 0; q < count; q++) {
       float scale;
       codec.encode(kernels, queries + q * codec.dims(), row.data(), &scale);
-      std::memcpy(queries_.data() + q * used, row.data(), used);
+      std::memcpy(queries_.get() + q * used, row.data(), used);
       if (codec.has_scales()) scales_[q] = scale;
     }
   }
 
   SearchInput complete(SearchInput input) const {
-    input.queries = queries_.data();
+    input.queries = queries_.get();
     if (!scales_.empty()) input.query_scales = scales_.data();
     input.allowed = allowed_.empty() ? nullptr : allowed_.data();
     return input;
@@ -93,7 +94,7 @@ class StoreSearch : public AsyncJob {
 
   size_t query_count_;
   std::vector<RowSegment> segments_;
-  std::vector<uint8_t> queries_;
+  Aligned<uint8_t> queries_;
   std::vector<float> scales_;
   std::vector<uint64_t> allowed_;
   std::unique_ptr<Search> search_;
