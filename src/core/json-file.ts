@@ -1,6 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, EmbedlaneError } from './errors.js';
+import { LARGE_JSON, parseLargeJson } from './large-json.js';
+
+/** Bytes of a model's JSON file, of which the largest, with ten thousands of labels, have a few million. */
+const MAX_BYTES = 32 * 2 ** 20;
+
+/** Texts, lists and objects in one. */
+const MAX_VALUES = 2 ** 21;
 
 /** A JSON object from a model's folder, whose fields are read with checks that name file and field. */
 export class JsonObject {
@@ -82,23 +89,35 @@ export function invalidModelFile(
  *
  * @param file path below `folder`
  * @returns the parsed value, or undefined if there is no such file
- * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if it is no JSON, `ERR_IO` if it cannot be read
+ * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if it is no JSON or larger than any model's, `ERR_IO` if it cannot be read
  */
 export async function readJson(folder: string, file: string): Promise<unknown> {
-  let text: string;
+  const bytes = await readConfig(folder, file);
+  if (!bytes) return undefined;
   try {
-    text = await readFile(join(folder, file), 'utf8');
+    if (bytes.length > LARGE_JSON) return await parseLargeJson(bytes, JSON.parse, MAX_VALUES);
+    return JSON.parse(bytes.toString());
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new EmbedlaneError('ERR_IO', `Expected to read ${file} of the model in ${folder} but could not`, {
+    throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected JSON in ${file} of the model in ${folder}`, {
       cause,
     });
   }
+}
+
+async function readConfig(folder: string, file: string): Promise<Buffer | undefined> {
+  const path = join(folder, file);
   try {
-    return JSON.parse(text);
+    const stats = await stat(path);
+    // To open a pipe would wait for ever.
+    if (!stats.isFile()) throw new Error('It is no file');
+    if (stats.size > MAX_BYTES)
+      throw invalidModelFile(file, `at most ${MAX_BYTES} bytes`, 'the size', stats.size);
+    return await readFile(path);
   } catch (cause) {
-    throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected JSON in ${file} of the model in ${folder}`, {
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (cause instanceof EmbedlaneError) throw cause;
+    throw new EmbedlaneError('ERR_IO', `Expected to read ${file} of the model in ${folder} but could not`, {
       cause,
     });
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -60,6 +61,33 @@ describe('weights of a module', () => {
     expect(await refusal(await variant('tiny-bert-dense', wider))).toMatchObject({
       code: 'ERR_MODEL_INVALID',
       message: expect.stringMatching(/\[17, 32\].*\[16, 32\]/) as string,
+    });
+  });
+});
+
+describe('a configuration that is', () => {
+  const kinds: [string, Buffer, string][] = [
+    ['larger than any model’s', Buffer.alloc(33 * 2 ** 20, ' '), 'bytes'],
+    ['millions of brackets', Buffer.alloc(8 * 2 ** 20, '['), 'JSON'],
+    ['millions of values', Buffer.from(`{"a":[${'{},'.repeat(2.5 * 2 ** 20)}0]}`), 'JSON'],
+    ['cut short', Buffer.from('{"model_type": "be'), 'JSON'],
+  ];
+  it.each(kinds)('%s is refused at once', async (_, bytes, word) => {
+    const folder = await variant('tiny-bert-cls', { 'config.json': bytes });
+    const started = performance.now();
+    expect(await refusal(folder)).toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringMatching(new RegExp(`${word}.*config\\.json|config\\.json.*${word}`)) as string,
+    });
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  it.skipIf(process.platform === 'win32')('a pipe that nobody writes to is ERR_IO', async () => {
+    const folder = await variant('tiny-bert-cls', { 'config.json': undefined });
+    execFileSync('mkfifo', [join(folder, 'config.json')]);
+    expect(await refusal(folder)).toMatchObject({
+      code: 'ERR_IO',
+      message: expect.stringContaining('config.json') as string,
     });
   });
 });
