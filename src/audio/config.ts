@@ -1,4 +1,5 @@
 import { readJsonObject } from '../core/json-file.js';
+import { readProcessorPart } from '../core/processor-files.js';
 import type { WhisperFeatureConfig } from './features/whisper.js';
 
 /** What a model's folder says, as far as embedding needs it. */
@@ -12,13 +13,13 @@ export interface AudioModelConfig {
 const DEFAULTS = { mels: 80, sampleRate: 16_000, fftSize: 400, hop: 160, seconds: 30, startToken: 50_257 };
 
 /**
- * Reads `preprocessor_config.json` and `config.json`.
+ * Reads `config.json` and the settings of the feature extractor.
  *
  * @throws {EmbedlaneError} `ERR_MODEL_INVALID` for another kind of model or values that cannot be
  */
 export async function readAudioModelConfig(folder: string): Promise<AudioModelConfig> {
   const [preprocessor, config] = await Promise.all([
-    readJsonObject(folder, 'preprocessor_config.json'),
+    readProcessorPart(folder, ['feature_extractor', 'audio_processor']),
     readJsonObject(folder, 'config.json'),
   ]);
   const type = preprocessor?.string('feature_extractor_type') ?? 'WhisperFeatureExtractor';
@@ -35,7 +36,8 @@ export async function readAudioModelConfig(folder: string): Promise<AudioModelCo
       sampleRate,
       fftSize: preprocessor?.positiveInteger('n_fft') ?? DEFAULTS.fftSize,
       hop: preprocessor?.positiveInteger('hop_length') ?? DEFAULTS.hop,
-      windowSamples: preprocessor?.positiveInteger('n_samples') ?? seconds * sampleRate,
+      // `n_samples` is written, but transformers computes it anew when it reads the file.
+      windowSamples: seconds * sampleRate,
     },
     decoderStartTokenId: config?.number('decoder_start_token_id') ?? DEFAULTS.startToken,
   };

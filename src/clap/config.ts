@@ -4,6 +4,7 @@ import { padToken } from '../clip/config.js';
 import type { ClipTokenizerParams } from '../clip/lane/protocol.js';
 import { EmbedlaneError } from '../core/errors.js';
 import { JsonObject, readJsonObject } from '../core/json-file.js';
+import { readProcessorPart } from '../core/processor-files.js';
 
 /** What the files of a CLAP model say. */
 export interface ClapConfig {
@@ -33,7 +34,7 @@ const TRUNCATIONS = ['fusion', 'rand_trunc'] as const;
 export async function readClapConfig(folder: string): Promise<ClapConfig> {
   const [config, preprocessor, tokenizer] = await Promise.all([
     readJsonObject(folder, 'config.json'),
-    readJsonObject(folder, 'preprocessor_config.json'),
+    readProcessorPart(folder, ['feature_extractor', 'audio_processor']),
     readJsonObject(folder, 'tokenizer_config.json'),
   ]);
   const type = config?.string('model_type');
@@ -63,7 +64,10 @@ export async function readClapConfig(folder: string): Promise<ClapConfig> {
 
 function readFeatures(file: JsonObject | undefined): ClapFeatureConfig {
   if (!file)
-    throw new EmbedlaneError('ERR_MODEL_INVALID', 'Expected preprocessor_config.json of a CLAP model');
+    throw new EmbedlaneError(
+      'ERR_MODEL_INVALID',
+      'Expected preprocessor_config.json, or processor_config.json with a feature_extractor, of a CLAP model',
+    );
   const type = file.string('feature_extractor_type') ?? 'ClapFeatureExtractor';
   if (type !== 'ClapFeatureExtractor') {
     throw file.invalid("'ClapFeatureExtractor'", "'feature_extractor_type'", type);

@@ -62,6 +62,9 @@ function windowStart(resized: number, window: number): number {
 function targetSize(size: TargetSize, width: number, height: number): { width: number; height: number } {
   if (size.kind === 'exact') return size;
   const [short, long] = width <= height ? [width, height] : [height, width];
+  if (size.kind === 'shortest' && size.longest !== undefined) {
+    return limitedSize(size.edge, size.longest, width, height);
+  }
   let newShort: number;
   let newLong: number;
   if (size.kind === 'longest') {
@@ -70,10 +73,26 @@ function targetSize(size: TargetSize, width: number, height: number): { width: n
   } else {
     newShort = size.edge;
     newLong = Math.trunc((size.edge * long) / short);
-    if (size.longest !== undefined && newLong > size.longest) {
-      newShort = Math.max(1, Math.trunc((size.longest * newShort) / newLong));
-      newLong = size.longest;
-    }
   }
   return width <= height ? { width: newShort, height: newLong } : { width: newLong, height: newShort };
+}
+
+/** transformers' get_size_with_aspect_ratio: the shorter side, where it is limited, is rounded before the longer is cut. */
+function limitedSize(edge: number, longest: number, width: number, height: number) {
+  const [short, long] = width <= height ? [width, height] : [height, width];
+  let newShort = edge;
+  let exactShort = edge;
+  if ((long / short) * edge > longest) {
+    exactShort = (longest * short) / long;
+    newShort = Math.max(1, roundHalfToEven(exactShort));
+  }
+  if (short === newShort) return { width, height };
+  const newLong = Math.max(1, Math.trunc((exactShort * long) / short));
+  return width < height ? { width: newShort, height: newLong } : { width: newLong, height: newShort };
+}
+
+/** Python's `round`. */
+function roundHalfToEven(value: number): number {
+  const floor = Math.floor(value);
+  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);
 }

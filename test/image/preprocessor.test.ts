@@ -69,6 +69,34 @@ describe('sizes', () => {
   });
 });
 
+describe('classes', () => {
+  const whole = { size: 32, resample: 3, image_mean: [0, 0, 0], image_std: [1, 1, 1] };
+
+  it('takes one that is not known if its file leaves nothing to guess', () => {
+    const type = { image_processor_type: 'SomeImageProcessor' };
+    expect(parse({ ...type, ...whole }).filter).toBe('bicubic');
+    expect(parse({ ...type, do_resize: false, do_normalize: false }).resize).toBeUndefined();
+    for (const field of Object.keys(whole)) {
+      expect(() => parse({ ...type, ...whole, [field]: undefined })).toThrow(
+        expect.objectContaining({ code: 'ERR_MODEL_INVALID', message: expect.stringContaining(field) }),
+      );
+    }
+  });
+
+  it('refuses those that do something else', () => {
+    for (const type of [
+      'Siglip2ImageProcessor',
+      'BridgeTowerImageProcessorFast',
+      'PerceiverFeatureExtractor',
+    ]) {
+      const config = { feature_extractor_type: type, do_center_crop: true, ...whole };
+      expect(() => parse(config)).toThrow(
+        expect.objectContaining({ code: 'ERR_MODEL_INVALID', message: expect.stringContaining(type) }),
+      );
+    }
+  });
+});
+
 describe('a file that is wrong names the field', () => {
   it.each<[string, Record<string, unknown>]>([
     ['size', { size: { edge: 3 } }],

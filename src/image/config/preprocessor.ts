@@ -1,10 +1,9 @@
 import { EmbedlaneError } from '../../core/errors.js';
-import { JsonObject, readJsonObject } from '../../core/json-file.js';
+import { JsonObject } from '../../core/json-file.js';
+import { readProcessorPart } from '../../core/processor-files.js';
 import { RESAMPLE_FILTERS, type ResampleFilter } from '../../native/image-binding.js';
-import { type FamilyDefaults, familyDefaults } from './families.js';
+import { type Family, processorFamily } from './families.js';
 import { valueTable } from './value-table.js';
-
-const FILE = 'preprocessor_config.json';
 
 /** Size after resizing, before the crop. */
 export type TargetSize =
@@ -26,6 +25,8 @@ export interface Preprocessing {
   table: Float32Array;
 }
 
+type Flag = (field: string, otherwise: boolean) => boolean;
+
 /** What would change the numbers and is not implemented: better an error than other vectors. */
 const UNSUPPORTED = [
   'do_flip_channel_order',
@@ -35,64 +36,114 @@ const UNSUPPORTED = [
   'do_reduce_labels',
 ];
 
+/** What a class that is not known has to say itself, by the step that needs it. */
+const NEEDED = [
+  ['do_resize', ['size', 'resample']],
+  ['do_normalize', ['image_mean', 'image_std']],
+] as const;
+
 /**
- * Reads `preprocessor_config.json` in the forms that transformers has written over the years: `size` and
- * `crop_size` as numbers or objects, processors by their class names (image processors, their fast and slow
- * variants, feature extractors), whose defaults fill what a file leaves out.
+ * Reads `preprocessor_config.json`, or what transformers 5 writes instead of it into `processor_config.json`, in the forms
+ * that transformers has written over the years: `size` and `crop_size` as numbers or objects, processors by their class
+ * names (image processors, their fast and slow variants, feature extractors), whose defaults fill what a file leaves out.
  *
  * @throws {EmbedlaneError} `ERR_MODEL_INVALID` naming the field
  */
 export async function readPreprocessing(folder: string): Promise<Preprocessing> {
-  const config = await readJsonObject(folder, FILE);
-  if (!config)
-    throw new EmbedlaneError('ERR_MODEL_INVALID', `Expected ${FILE} in the model's folder ${folder}`);
+  const config = await readProcessorPart(folder, ['image_processor']);
+  if (!config) {
+    throw new EmbedlaneError(
+      'ERR_MODEL_INVALID',
+      `Expected preprocessor_config.json, or processor_config.json with an image_processor, in the model's folder ${folder}`,
+    );
+  }
   return parsePreprocessing(config);
 }
 
 export function parsePreprocessing(config: JsonObject): Preprocessing {
   const type = config.string('image_processor_type') ?? config.string('feature_extractor_type') ?? '';
-  const defaults = familyDefaults(type);
+  const family = processorFamily(type);
   for (const field of UNSUPPORTED) {
     if (config.boolean(field))
       throw config.invalid(`false (no model of that kind is supported yet)`, `'${field}'`, true);
   }
-  const flag = (field: string, otherwise: boolean) => config.boolean(field) ?? otherwise;
-  const { resize, crop } = geometry(config, defaults, flag);
+  const given = new Set(config.keys());
+  // To transformers a flag that is null is not set, whatever its class has.
+  const flag: Flag = (field, otherwise) => config.boolean(field) ?? (given.has(field) ? false : otherwise);
+  checkFamily(config, family, type, flag);
+  const { resize, crop } = geometry(config, family, flag);
+  const normalizes = flag('do_normalize', true);
+  // transformers reads these two fields for one class only.
+  const efficientNet = family.name === 'EfficientNet' || family.name === '';
+  const again = efficientNet && flag('include_top', family.normalizesTwice);
   return {
     squarePad: flag('square_pad', false),
     resize,
-    filter: filter(config) ?? defaults.filter,
+    filter: filter(config) ?? family.filter,
     crop,
     table: valueTable({
       factor: flag('do_rescale', true) ? (config.number('rescale_factor') ?? 1 / 255) : undefined,
-      offset: flag('rescale_offset', false),
-      mean: flag('do_normalize', true) ? (triple(config, 'image_mean') ?? defaults.mean) : undefined,
-      std: flag('do_normalize', true) ? (triple(config, 'image_std') ?? defaults.std) : undefined,
-      again: flag('include_top', defaults.normalizesTwice),
+      offset: efficientNet && flag('rescale_offset', false),
+      mean: normalizes ? (triple(config, 'image_mean') ?? family.mean) : undefined,
+      std: normalizes || again ? (triple(config, 'image_std') ?? family.std) : undefined,
+      again,
     }),
   };
 }
 
-function geometry(
-  config: JsonObject,
-  defaults: FamilyDefaults,
-  flag: (field: string, otherwise: boolean) => boolean,
-) {
-  const size = readSize(config, 'size', defaults.squareSizes) ?? defaults.size;
-  const cropping = flag('do_center_crop', defaults.crops);
-  const crop = cropping ? (rectangle(config, 'crop_size') ?? defaults.crop) : undefined;
+function checkFamily(config: JsonObject, { kind, name }: Family, type: string, flag: Flag): void {
+  if (kind === 'other' || (name === 'Perceiver' && flag('do_center_crop', false))) {
+    const what =
+      kind === 'other' ? 'a processor that resizes, crops and normalises' : 'one that does not crop first';
+    throw config.invalid(what, "'image_processor_type'", type);
+  }
+  if (kind === 'known') return;
+  for (const [step, fields] of NEEDED) {
+    const missing = flag(step, true) ? fields.find((field) => config.get(field) === undefined) : undefined;
+    if (missing !== undefined) {
+      throw config.invalid(`a value (the defaults of ${type} are not known)`, `'${missing}'`, undefined);
+    }
+  }
+}
+
+function geometry(config: JsonObject, family: Family, flag: Flag) {
+  const squareSizes = flag('default_to_square', family.squareSizes);
+  const size = readSize(config, 'size', squareSizes) ?? family.size;
+  const cropping = flag('do_center_crop', family.crops);
+  const crop = cropping ? (rectangle(config, 'crop_size') ?? family.crop) : undefined;
   if (!flag('do_resize', true)) return { resize: undefined, crop };
-  if (!defaults.cropsByShare) return { resize: size, crop };
+  if (family.enlarges === undefined) return { resize: size, crop };
+  if (family.enlarges !== 'convnext') return { resize: enlarged(config, family.enlarges, size), crop };
   // ConvNeXT and ResNet: below 384 pixels the picture is resized to a larger one, of which crop_pct is kept.
   if (size.kind !== 'shortest') throw config.invalid('a shortest edge', "'size'", config.get('size'));
   const { edge } = size;
   if (edge >= 384) return { resize: { kind: 'exact', width: edge, height: edge } as const, crop: undefined };
-  const share = config.number('crop_pct') ?? 224 / 256;
-  if (!(share > 0)) throw config.invalid('a positive number', "'crop_pct'", share);
   return {
-    resize: { kind: 'shortest', edge: Math.trunc(edge / share), longest: undefined } as const,
+    resize: shortest(edge / (cropShare(config) ?? 224 / 256)),
     crop: { width: edge, height: edge },
   };
+}
+
+/** The size that LeViT and PoolFormer make of theirs. */
+function enlarged(config: JsonObject, how: 'levit' | 'poolformer', size: TargetSize): TargetSize {
+  if (how === 'levit') return size.kind === 'shortest' ? shortest((256 / 224) * size.edge) : size;
+  const share = config.keys().includes('crop_pct') ? cropShare(config) : 0.9;
+  if (share === undefined) return size;
+  if (size.kind === 'shortest') return shortest(size.edge / share);
+  if (size.kind === 'longest') throw config.invalid('a shortest edge', "'size'", config.get('size'));
+  const { width, height } = size;
+  if (width === height) return shortest(height / share);
+  return { kind: 'exact', width: Math.trunc(width / share), height: Math.trunc(height / share) };
+}
+
+function shortest(edge: number): TargetSize {
+  return { kind: 'shortest', edge: Math.trunc(edge), longest: undefined };
+}
+
+function cropShare(config: JsonObject): number | undefined {
+  const share = config.number('crop_pct');
+  if (share !== undefined && !(share > 0)) throw config.invalid('a positive number', "'crop_pct'", share);
+  return share;
 }
 
 function readSize(config: JsonObject, field: string, squareSizes: boolean): TargetSize | undefined {

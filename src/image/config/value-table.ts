@@ -7,7 +7,7 @@ export interface ValueSteps {
   /** Undefined without normalisation. */
   mean: readonly number[] | undefined;
   std: readonly number[] | undefined;
-  /** Divide by `std` a second time. */
+  /** Divide by `std` once more, also where nothing was normalised before. */
   again: boolean;
 }
 
@@ -21,11 +21,9 @@ export function valueTable({ factor, offset, mean, std, again }: ValueSteps): Fl
     for (let byte = 0; byte < 256; byte++) {
       let value = factor === undefined ? byte : Math.fround(byte * factor);
       if (offset && factor !== undefined) value = Math.fround(value - 1);
-      if (mean && std) {
-        // A quotient of two singles rounded twice is the quotient rounded once.
-        value = Math.fround(Math.fround(value - Math.fround(mean[c])) / Math.fround(std[c]));
-        if (again) value = Math.fround(value / Math.fround(std[c]));
-      }
+      // A quotient of two singles rounded twice is the quotient rounded once.
+      if (mean && std) value = Math.fround(Math.fround(value - Math.fround(mean[c])) / Math.fround(std[c]));
+      if (again && std) value = Math.fround(value / Math.fround(std[c]));
       table[256 * c + byte] = value;
     }
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isConvertedClip } from '../../clip/repository.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import { readJsonObject } from '../../core/json-file.js';
+import { readProcessorPart } from '../../core/processor-files.js';
 import { M3_OUTPUTS, m3HeadFiles } from '../../heads/m3-files.js';
 import { graphOutputNames } from '../../hub/graph-outputs.js';
 import {
@@ -66,7 +67,8 @@ export async function detectKind(id: string, options: AnyLoadOptions): Promise<M
     return (await hasM3Outputs(id, options, hub)) ? 'm3' : 'text';
   }
   const pictures =
-    (await exists(folder, 'preprocessor_config.json')) && !(await exists(folder, 'tokenizer.json'));
+    (await readProcessorPart(folder, ['image_processor'])) !== undefined &&
+    !(await exists(folder, 'tokenizer.json'));
   return pictures ? 'image' : 'text';
 }
 

@@ -1,4 +1,5 @@
 import { readJsonObject } from '../../core/json-file.js';
+import { readProcessorPart } from '../../core/processor-files.js';
 import { type Preprocessing, readPreprocessing } from '../../image/config/preprocessor.js';
 
 /** What a multimodal Perceiver's folder says. */
@@ -20,7 +21,7 @@ const DEFAULTS = { frames: 16, samplesPerFrame: 1920, framesPerSecond: 25 };
 export async function readPerceiverConfig(folder: string): Promise<PerceiverConfig> {
   const [config, processor, preprocessing] = await Promise.all([
     readJsonObject(folder, 'config.json'),
-    readJsonObject(folder, 'preprocessor_config.json'),
+    readProcessorPart(folder, ['image_processor']),
     readPreprocessing(folder),
   ]);
   if (processor?.boolean('do_center_crop')) {
