@@ -87,4 +87,30 @@ describe('a GIF, as Pillow sees it', () => {
     expect(await coloursOf({ ...part, transparent: [3, null] })).toEqual([GOLD, BLUE, GOLD]);
     expect(await coloursOf({ ...part, transparent: [3, 1] })).toEqual([GREEN, BLUE, GREEN]);
   });
+
+  // libvips takes the frame's size for the picture's where it is one that writers used to leave in.
+  it.each([
+    [640, 480],
+    [1600, 1200],
+    [2049, 3],
+    [3, 2049],
+    [0, 0],
+  ])('is as large as it says, or as its frame: %i × %i', async (width, height) => {
+    const picture: Gif = { screen: [width, height], frame: [1, 1, 2, 1], pixels: [2, 3] };
+    const bytes = gif(picture);
+    const pixels = await decode(await inspect(bytes, undefined, DECODE), DECODE, () => () => {});
+    expect([pixels.width, pixels.height]).toEqual([Math.max(width, 3), Math.max(height, 2)]);
+    const colours = await coloursOf(picture);
+    const inside = [pixels.width + 1, pixels.width + 2];
+    expect(inside.map((at) => colours[at])).toEqual([BLUE, GOLD]);
+    expect(colours.filter((colour, at) => !inside.includes(at) && colour.join() !== RED.join())).toEqual([]);
+  });
+
+  it('may not claim more pixels than are allowed, whatever its frame has', async () => {
+    const bytes = gif({ screen: [65_535, 65_535], frame: [0, 0, 1, 1], pixels: [2] });
+    await expect(inspect(bytes, undefined, DECODE)).rejects.toMatchObject({
+      code: 'ERR_IMAGE',
+      message: expect.stringContaining('65535 × 65535') as string,
+    });
+  });
 });

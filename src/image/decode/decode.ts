@@ -1,6 +1,6 @@
 import type { Metadata, Sharp } from 'sharp';
 import { EmbedlaneError } from '../../core/errors.js';
-import { firstGifFrame, paintGround, withoutTransparency } from './gif.js';
+import { firstGifFrame, type GifFrame, onScreen, withoutTransparency } from './gif.js';
 import { type Channels, toRgb } from './raw.js';
 import { type DecodeSettings, MAX_SIDE, type Pixels } from './settings.js';
 import { loadSharp } from './sharp.js';
@@ -9,6 +9,8 @@ import { type ImageFormat, sniff } from './sniff.js';
 /** Place of the colour type in a PNG, whose first chunk is its header. */
 const PNG_COLOUR_TYPE = 25;
 
+const WHITE = Uint8Array.of(255, 255, 255);
+
 /** Allows the decoding of a picture of so many pixels, and waits until there is memory for it. */
 export type Admit = (pixels: number) => () => void;
 
@@ -16,6 +18,8 @@ export type Admit = (pixels: number) => () => void;
 export interface Inspected {
   bytes: Uint8Array;
   metadata: Metadata;
+  /** Of GIFs. */
+  frame: GifFrame | undefined;
   /** What the picture is, for messages. */
   description: string;
 }
@@ -40,8 +44,10 @@ export async function inspect(
   const sharp = await loadSharp();
   const metadata = await told(description, sharp(bytes, { limitInputPixels: false }).metadata());
   checkReader(metadata, format);
+  const frame = format === 'gif' ? firstGifFrame(bytes) : undefined;
   checkSize(metadata, settings);
-  return { bytes, metadata, description };
+  if (frame) checkSize(frame.screen, settings);
+  return { bytes, metadata, frame, description };
 }
 
 /**
@@ -53,14 +59,14 @@ export async function inspect(
  * @throws {EmbedlaneError} `ERR_IMAGE` if it is damaged
  */
 export async function decode(
-  { bytes, metadata, description }: Inspected,
+  { bytes, metadata, frame, description }: Inspected,
   settings: DecodeSettings,
   admit: Admit,
 ): Promise<Pixels> {
   const sharp = await loadSharp();
-  const release = admit(metadata.width * metadata.height);
+  const { width, height } = frame?.screen ?? metadata;
+  const release = admit(Math.max(metadata.width * metadata.height, width * height));
   try {
-    const frame = metadata.format === 'gif' ? firstGifFrame(bytes) : undefined;
     const opaque = settings.alpha === 'drop' || frame?.flagsAt === undefined;
     const image = sharp(frame && opaque ? withoutTransparency(bytes, frame) : bytes, {
       failOn: 'error',
@@ -71,8 +77,7 @@ export async function decode(
     const oriented = settings.autoOrient ? image.autoOrient() : image;
     const grey16 = isGrey16(bytes, metadata);
     const pixels = await told(description, decodeAs(metadata, oriented, settings, grey16));
-    if (frame && opaque) paintGround(pixels, frame);
-    return pixels;
+    return frame ? onScreen(pixels, frame, opaque ? frame.ground : WHITE) : pixels;
   } finally {
     release();
   }
@@ -114,7 +119,10 @@ function checkReader({ format }: Metadata, sniffed: ImageFormat): void {
   if (format !== reader) throw badImage(`Expected ${sniffed}`, `bytes that libvips reads as ${format}`);
 }
 
-function checkSize({ width, height }: Metadata, { maxPixels }: DecodeSettings): void {
+function checkSize(
+  { width, height }: { width: number; height: number },
+  { maxPixels }: DecodeSettings,
+): void {
   if (width * height > maxPixels) {
     throw badImage(
       `Expected at most ${maxPixels} pixels`,

@@ -1,7 +1,9 @@
 import type { Pixels } from './settings.js';
 
-/** What the first frame of a GIF says that libvips does not tell. */
+/** What the headers of a GIF and of its first frame say that libvips does not tell. */
 export interface GifFrame {
+  /** Size of the picture in Pillow. libvips does not believe some (640 × 480, beyond 2048, …) and takes that of the frames. */
+  screen: { width: number; height: number };
   left: number;
   top: number;
   width: number;
@@ -40,7 +42,11 @@ export function firstGifFrame(bytes: Uint8Array): GifFrame | undefined {
   const [left, top, width, height] = [1, 3, 5, 7].map((offset) => view.getUint16(at + offset, true));
   const ground = new Uint8Array(3);
   ground.set(colours.subarray(3 * transparent, 3 * transparent + 3));
-  return { left, top, width, height, flagsAt, ground };
+  const screen = {
+    width: Math.max(view.getUint16(6, true), left + width),
+    height: Math.max(view.getUint16(8, true), top + height),
+  };
+  return { screen, left, top, width, height, flagsAt, ground };
 }
 
 /** Bytes of the table of colours that follows, by the flags of a header. */
@@ -56,14 +62,26 @@ export function withoutTransparency(bytes: Uint8Array, { flagsAt }: GifFrame): U
   return copy;
 }
 
-/** Paints what the frame leaves of the picture. */
-export function paintGround({ data, width, height }: Pixels, frame: GifFrame): void {
-  const [right, bottom] = [frame.left + frame.width, frame.top + frame.height];
-  if (frame.left === 0 && frame.top === 0 && right >= width && bottom >= height) return;
-  for (let y = 0; y < height; y++) {
-    const inside = y >= frame.top && y < bottom;
-    for (let x = 0; x < width; x++) {
-      if (!inside || x < frame.left || x >= right) data.set(frame.ground, 3 * (y * width + x));
-    }
+/**
+ * The picture in its size, with a colour where its first frame is not.
+ *
+ * @param pixels what libvips decodes, which has the same top left corner
+ */
+export function onScreen(pixels: Pixels, frame: GifFrame, ground: Uint8Array): Pixels {
+  const { left, top, screen } = frame;
+  const covered = left === 0 && top === 0 && frame.width >= screen.width && frame.height >= screen.height;
+  if (covered && pixels.width === screen.width && pixels.height === screen.height) return pixels;
+  const row = new Uint8Array(3 * screen.width);
+  for (let x = 0; x < row.length; x += 3) row.set(ground, x);
+  const data = new Uint8Array(3 * screen.width * screen.height);
+  const from = 3 * left;
+  const to = 3 * Math.min(left + frame.width, pixels.width);
+  const bottom = Math.min(top + frame.height, pixels.height);
+  for (let y = 0; y < screen.height; y++) {
+    data.set(row, y * row.length);
+    if (y < top || y >= bottom) continue;
+    const start = 3 * y * pixels.width;
+    data.set(pixels.data.subarray(start + from, start + to), y * row.length + from);
   }
+  return { data, ...screen };
 }
