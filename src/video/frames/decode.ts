@@ -14,6 +14,8 @@ export interface VideoFrame extends RawImage {
 export interface FrameQuery extends FfmpegReading {
   /** Second to begin at; 0 is the beginning. */
   start?: number;
+  /** Begins at a key frame before `start`, and gives times as the container has them. */
+  loose?: boolean;
   /** A filter of ffmpeg that chooses among the frames. Default: all. */
   filter?: string;
   /** Most frames. */
@@ -31,10 +33,13 @@ const MAX_PIXELS = 2 ** 27;
  */
 export async function* decodeFrames(
   source: string | Uint8Array,
-  { start = 0, filter, limit, ...reading }: FrameQuery,
+  { start = 0, loose = false, filter, limit, ...reading }: FrameQuery,
 ): AsyncGenerator<VideoFrame> {
   const log = new FrameLog();
-  const before = start > 0 ? ['-ss', start.toFixed(6)] : [];
+  const before = [
+    ...(loose ? ['-noaccurate_seek', '-copyts'] : []),
+    ...(start > 0 ? ['-ss', start.toFixed(6)] : []),
+  ];
   const after = [
     ...['-map', '0:V:0', '-vf', filter === undefined ? 'showinfo' : `${filter},showinfo`],
     ...(limit === undefined ? [] : ['-frames:v', String(limit)]),
@@ -52,7 +57,7 @@ export async function* decodeFrames(
       at += taken.length;
       filled += taken.length;
       if (filled < frame.length) continue;
-      const time = start + (await log.next());
+      const time = (loose ? 0 : start) + (await log.next());
       yield { data: frame, width, height, channels: 3, time };
       frame = undefined;
       filled = 0;

@@ -3,7 +3,7 @@ import { finiteNumber, integer, optionsObject } from '../../core/validate.js';
 import type { FfmpegReading } from '../../runtime/ffmpeg.js';
 import { decodeFrames, type VideoFrame } from './decode.js';
 import { videoError } from './ffmpeg.js';
-import { readTimeline } from './timeline.js';
+import { readOrigin, readTimeline } from './timeline.js';
 
 /**
  * Which frames of a film: `count` spread evenly over it, each from the middle of its part; `fps` a second; or one for
@@ -17,6 +17,8 @@ const MAX_FPS = 240;
 
 /** Frames further apart, in seconds, are looked up one by one and not decoded up to. */
 const SEEK_GAP = 10;
+/** Where looking up leads past a frame, it is tried from so many seconds earlier. */
+const SEEK_MARGIN = 5;
 
 export function checkSampling(value: FrameSampling | undefined): FrameSampling {
   type Given = { count?: number; fps?: number; scenes?: number };
@@ -82,27 +84,55 @@ async function* spreadFrames(
   reading: FfmpegReading,
 ): AsyncGenerator<SampledFrame> {
   const timeline = await readTimeline(source, reading);
-  const n = timeline.length;
+  const { times, exact } = timeline;
+  const n = times.length;
   if (n === 0) return;
   const wanted = new Map<number, number>();
   for (let i = 0; i < count; i++) {
     const index = Math.min(n - 1, Math.floor(((2 * i + 1) * n) / (2 * count)));
     wanted.set(index, (wanted.get(index) ?? 0) + 1);
   }
-  if ((timeline[n - 1] - timeline[0]) / wanted.size > SEEK_GAP) {
-    for (const [index, times] of wanted) {
-      // Half-way from the frame before: times in containers are rounded.
-      const start = index === 0 ? 0 : Math.max(0, (timeline[index - 1] + timeline[index]) / 2);
-      const frames = decodeFrames(source, { ...reading, start, limit: 1 });
-      for await (const frame of frames) yield { frame: { ...frame, time: timeline[index] }, times };
+  let found = 0;
+  if (exact && (times[n - 1] - times[0]) / wanted.size > SEEK_GAP) {
+    const origin = await readOrigin(source, timeline, reading);
+    for (const [index, repeats] of wanted) {
+      const frame = await seekFrame(source, times, index, origin, reading);
+      // Where seeking misses, the whole film is decoded, from which nothing can be missed.
+      if (!frame) break;
+      yield { frame, times: repeats };
+      found++;
     }
-    return;
+    if (found === wanted.size) return;
   }
   // Frame k is wanted if more of the places lie before its end than before its beginning; whole numbers throughout.
   const before = (k: string) => `ceil((${k}*${2 * count}-${n})/${2 * n})`;
   const filter = `select=gt(${before('(n+1)')}\\,${before('n')})`;
-  const repeats = wanted.values();
+  const repeats = [...wanted.values()];
+  let at = 0;
   for await (const frame of decodeFrames(source, { ...reading, filter, limit: wanted.size })) {
-    yield { frame, times: repeats.next().value ?? 1 };
+    if (at >= found) yield { frame, times: repeats[at] ?? 1 };
+    at++;
   }
+}
+
+/** @returns undefined if seeking leads somewhere else, as it does in streams without an index */
+async function seekFrame(
+  source: string | Uint8Array,
+  times: Float64Array,
+  index: number,
+  origin: number,
+  reading: FfmpegReading,
+): Promise<VideoFrame | undefined> {
+  const time = times[index];
+  // Half-way from the frame before: times in containers are rounded.
+  const begin = index === 0 ? time - 1 : (times[index - 1] + time) / 2;
+  const end = index + 1 < times.length ? (time + times[index + 1]) / 2 : Number.POSITIVE_INFINITY;
+  const filter = `select=gte(t\\,${(origin + begin).toFixed(6)})`;
+  for (const earlier of [0, SEEK_MARGIN]) {
+    const query = { ...reading, start: Math.max(0, begin - earlier), loose: true, filter, limit: 1 };
+    for await (const frame of decodeFrames(source, query)) {
+      if (frame.time - origin < end) return { ...frame, time };
+    }
+  }
+  return undefined;
 }

@@ -36,7 +36,7 @@ export async function* readClips(
     yield* decodedClips(source, shape);
     return;
   }
-  const end = every === undefined ? 0 : ((await readTimeline(source, reading)).at(-1) ?? 0);
+  const end = every === undefined ? 0 : ((await readTimeline(source, reading)).times.at(-1) ?? 0);
   for (let start = 0; start === 0 || start < end; start += every ?? 1) {
     const frames: ImageInput[] = [];
     for await (const frame of decodeFrames(source, { ...reading, start, limit: shape.frames })) {
