@@ -187,6 +187,16 @@ describe('a picture that is only unusual', () => {
     expect(model.similarity(e, e).data[1]).toBeGreaterThan(0.99);
   });
 
+  it('knows AVIF whose first brand is the general one of pictures', async () => {
+    const avif = await sharp(imagePath('jpeg_444.jpg')).avif({ quality: 50 }).toBuffer();
+    const general = Buffer.from(avif);
+    general.write('mif1', 8);
+    const e = await model.encode([avif, general]);
+    expect(e.row(1)).toEqual(e.row(0));
+    const heic = Buffer.from('\0\0\0\x18ftypmif1\0\0\0\0mif1heicavif', 'latin1');
+    await expect(model.encode([heic])).rejects.toThrow(/HEIF or a video/);
+  });
+
   it('has more bytes than allowed', async () => {
     await using small = await ImageEmbedder.load(TINY, { maxBytes: 1000 });
     await expect(small.encode(imagePath('jpeg_420.jpg'))).rejects.toThrow(/at most 1000 bytes/);

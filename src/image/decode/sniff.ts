@@ -24,8 +24,6 @@ const SIGNATURES: readonly Signature[] = [
   ['MM\0*', 0, 'TIFF', 'tiff'],
   ['II+\0', 0, 'TIFF', 'tiff'],
   ['MM\0+', 0, 'TIFF', 'tiff'],
-  ['ftypavif', 4, 'AVIF', 'avif'],
-  ['ftypavis', 4, 'AVIF', 'avif'],
   ['ftyp', 4, 'HEIF or a video'],
   ['%PDF', 0, 'a PDF'],
   ['BM', 0, 'BMP'],
@@ -40,10 +38,20 @@ export function sniff(bytes: Uint8Array): Sniffed {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, SNIFF_BYTES)).toString(
     'latin1',
   );
+  if (head.startsWith('ftyp', 4) && /avi[fs]/.test(brands(bytes, head))) {
+    return { format: 'avif', description: 'AVIF' };
+  }
   for (const [magic, offset, description, format] of SIGNATURES) {
     if (head.startsWith(magic, offset)) return { format, description };
   }
   return sniffText(head, bytes.subarray(0, SNIFF_BYTES));
+}
+
+/** Brands of a file of the MP4 kind. The first may be a general one, such as `mif1`, where a later one says AVIF. */
+function brands(bytes: Uint8Array, head: string): string {
+  const size = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0);
+  const list = head.slice(8, Math.min(size, head.length));
+  return (list.match(/[^]{4}/g) ?? []).filter((_, place) => place !== 1).join(' ');
 }
 
 function sniffText(head: string, bytes: Uint8Array): Sniffed {
