@@ -114,6 +114,33 @@ describe('openAudio', () => {
     expect(await collect(openAudio(bytes))).toEqual(Float32Array.from(doubles));
   });
 
+  // As libsndfile reads the same bytes.
+  it('reads numbers of 20 bits in three bytes, and big-endian files', async () => {
+    const plain = readFileSync(sound('chirp_48k_s24.wav'));
+    const expected = await collect(openAudio(plain));
+    const twenty = Buffer.from(plain);
+    twenty.writeUInt16LE(20, 34);
+    expect(await collect(openAudio(twenty))).toEqual(expected);
+
+    for (const [bits, tag, values] of [
+      [16, 1, Int16Array.of(1, -32_768, 12_345)],
+      [24, 1, Uint8Array.of(1, 2, 3, 0xff, 0xfe, 0xfd)],
+      [32, 1, Int32Array.of(1, -(2 ** 31), 123_456_789)],
+      [32, 3, Float32Array.of(0.25, -1, 2 / 3)],
+      [64, 3, Float64Array.of(0.25, -1, 2 / 3)],
+    ] as const) {
+      const data = Buffer.from(values.buffer);
+      const little = Buffer.concat([wav([], { tag, bits, size: data.length }), data]);
+      const big = Buffer.from(little);
+      big.write('RIFX', 0);
+      const width = bits / 8;
+      for (let at = 44; at < big.length; at += width) big.subarray(at, at + width).reverse();
+      for (const at of [4, 16, 24, 28, 40]) big.subarray(at, at + 4).reverse();
+      for (const at of [20, 22, 32, 34]) big.subarray(at, at + 2).reverse();
+      expect(await collect(openAudio(big))).toEqual(await collect(openAudio(little)));
+    }
+  });
+
   it('decodes Ogg Vorbis as libsndfile does', async () => {
     const folder = fixture('goldens/ogg');
     const path = join(folder, 'stereo_22k05.ogg');
@@ -173,7 +200,7 @@ describe('openAudio', () => {
       [wav([1], { rate: 1 }), /sample rate.*1 Hz/],
       [wav([1], { rate: 1_000_000 }), /sample rate/],
       [wav([1], { channels: 0 }), /channels/],
-      [wav([1], { bits: 12 }), /format 1 of 12 bits/],
+      [wav([1], { bits: 40 }), /format 1 of 40 bits/],
       [{ samples: Float32Array.of(0, Number.NaN), sampleRate: 16_000 }, /finite/],
       [{ samples: new Float32Array(0), sampleRate: 16_000 }, /at least one sample/],
     ];

@@ -102,7 +102,7 @@ const DECODERS: Record<Format, (() => Promise<PcmDecoder> | PcmDecoder) | undefi
 /** Tells the format by the first bytes, whatever the file is called. */
 export function sniff(bytes: Uint8Array): Format | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, 64));
-  if (text.startsWith('RIFF') && text.startsWith('WAVE', 8)) return 'wav';
+  if (/^RIF[FX]/.test(text) && text.startsWith('WAVE', 8)) return 'wav';
   if (text.startsWith('fLaC')) return 'flac';
   if (text.startsWith('OggS') && text.startsWith('\x01vorbis', 28)) return 'vorbis';
   // A frame header of MPEG audio: eleven set bits, a version, a layer and a bit rate that exist.
