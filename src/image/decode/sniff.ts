@@ -51,7 +51,7 @@ export function sniff(bytes: Uint8Array): Sniffed {
 function brands(bytes: Uint8Array, head: string): string {
   const size = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0);
   const list = head.slice(8, Math.min(size, head.length));
-  return (list.match(/[^]{4}/g) ?? []).filter((_, place) => place !== 1).join(' ');
+  return (list.match(/.{4}/gs) ?? []).filter((_, place) => place !== 1).join(' ');
 }
 
 function sniffText(head: string, bytes: Uint8Array): Sniffed {
