@@ -7,6 +7,8 @@ const PASS = 1 - 0.05 / ((1.6e-6 * REJECTION - 7.5e-4) * REJECTION + 0.646);
 const MAX_PHASES = 2048;
 /** Input samples per native call: keeps positions within 32 bits. */
 const CHUNK = 32_768;
+/** Weights of the banks that are kept, 64 MB: one for an odd rate has up to 18 million. */
+const MAX_KEPT = 2 ** 24;
 
 /** A bank of low-pass filters for the places between two input samples, `[phases + 1, taps]`. */
 interface FilterBank {
@@ -111,7 +113,8 @@ function filterBank(from: number, to: number, up: number): FilterBank {
   }
   const bank = { phases, taps, filters };
   // Rates are few; a caller with a new one per file must not fill the lane's memory.
-  if (banks.size >= 16) banks.clear();
+  const kept = [...banks.values()].reduce((sum, { filters }) => sum + filters.length, 0);
+  if (kept + bank.filters.length > MAX_KEPT) banks.clear();
   banks.set(key, bank);
   return bank;
 }

@@ -91,19 +91,19 @@ describe('a GIF, as Pillow sees it', () => {
   // libvips takes the frame's size for the picture's where it is one that writers used to leave in.
   it.each([
     [640, 480],
-    [1600, 1200],
+    [1024, 768],
     [2049, 3],
     [3, 2049],
     [0, 0],
-  ])('is as large as it says, or as its frame: %i × %i', async (width, height) => {
-    const picture: Gif = { screen: [width, height], frame: [1, 1, 2, 1], pixels: [2, 3] };
+  ])('is as large as it says, or as its frame: %i × %i', async (screenWidth, screenHeight) => {
+    const picture: Gif = { screen: [screenWidth, screenHeight], frame: [1, 1, 2, 1], pixels: [2, 3] };
     const bytes = gif(picture);
     const pixels = await decode(await inspect(bytes, undefined, DECODE), DECODE, () => () => {});
-    expect([pixels.width, pixels.height]).toEqual([Math.max(width, 3), Math.max(height, 2)]);
-    const colours = await coloursOf(picture);
-    const inside = [pixels.width + 1, pixels.width + 2];
-    expect(inside.map((at) => colours[at])).toEqual([BLUE, GOLD]);
-    expect(colours.filter((colour, at) => !inside.includes(at) && colour.join() !== RED.join())).toEqual([]);
+    const [width, height] = [Math.max(screenWidth, 3), Math.max(screenHeight, 2)];
+    const expected = Buffer.alloc(3 * width * height, Uint8Array.from(RED));
+    expected.set([...BLUE, ...GOLD], 3 * (width + 1));
+    expect([pixels.width, pixels.height]).toEqual([width, height]);
+    expect(expected.equals(pixels.data)).toBe(true);
   });
 
   it('may not claim more pixels than are allowed, whatever its frame has', async () => {
