@@ -31,7 +31,7 @@ export function lanceDbEmbeddingFunction<T>(
 ): new (
   options?: LanceDbOptions,
 ) => T {
-  if (typeof TextEmbeddingFunction !== 'function') {
+  if (typeof TextEmbeddingFunction !== 'function' || !TextEmbeddingFunction.prototype) {
     throw invalidArgument('TextEmbeddingFunction', 'the class of LanceDB', TextEmbeddingFunction);
   }
   const Base = TextEmbeddingFunction as unknown as new () => object;

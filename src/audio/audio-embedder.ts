@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 import { throwIfAborted } from '../core/abort.js';
+import { requireMaker } from '../core/constructed.js';
 import type { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError } from '../core/errors.js';
 import {
@@ -62,6 +64,7 @@ export class AudioEmbedder {
     loaded: Loaded,
     decoder: boolean,
   ) {
+    requireMaker('AudioEmbedder.load', lane);
     this.#lane = lane;
     this.#id = id;
     this.#config = config;

@@ -10,6 +10,7 @@ import type { ZeroShotOptions } from '../clip/options.js';
 import { TwoTowers } from '../clip/two-towers.js';
 import { checkZeroShot } from '../clip/zero-shot.js';
 import { throwIfAborted } from '../core/abort.js';
+import { requireMaker } from '../core/constructed.js';
 import type { Embeddings } from '../core/embeddings.js';
 import {
   type Dtype,
@@ -59,6 +60,7 @@ export class ClapEmbedder extends TwoTowers {
   readonly #model: Model;
 
   private constructor(lane: Lane<unknown>, model: Model) {
+    requireMaker('ClapEmbedder.load', lane);
     super(lane);
     this.#model = model;
   }

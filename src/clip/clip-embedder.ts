@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { throwIfAborted } from '../core/abort.js';
+import { requireMaker } from '../core/constructed.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { listModelFiles, loadRepairing, type ModelLocation } from '../hub/index.js';
 import { type Classification, softmax } from '../image/classify.js';
@@ -52,6 +53,7 @@ export class ClipEmbedder extends TwoTowers {
   readonly #model: Model;
 
   private constructor(lane: Lane<unknown>, model: Model) {
+    requireMaker('ClipEmbedder.load', lane);
     super(lane);
     this.#model = model;
   }

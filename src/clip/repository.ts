@@ -15,7 +15,7 @@ const CONVERTED: Record<string, string> = {
 
 /** Whether a model is known to be CLIP by its name alone. */
 export function isConvertedClip(model: string): boolean {
-  return Object.hasOwn(CONVERTED, model);
+  return typeof model === 'string' && Object.hasOwn(CONVERTED, model);
 }
 
 /** Finds a CLIP model's files: those of its own repository, or of one that is known to hold it as ONNX graphs. */
@@ -29,7 +29,7 @@ export async function resolveClip(
   try {
     return await resolveModel(model, { select, hub, signal });
   } catch (error) {
-    const other = CONVERTED[model];
+    const other = isConvertedClip(model) ? CONVERTED[model] : undefined;
     if (other === undefined || !(error instanceof EmbedlaneError) || error.code !== 'ERR_MODEL_NOT_FOUND')
       throw error;
     const location = await resolveModel(other, { select, hub, signal });

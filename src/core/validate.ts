@@ -32,6 +32,13 @@ export function oneOf<const T extends string>(name: string, value: unknown, allo
   return value as T;
 }
 
+/** Checks that `value` is a string or a URL and returns it as a string. Messages do not quote it: it may hold a password. */
+export function urlText(name: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (value instanceof URL) return value.href;
+  throw invalidArgument(name, 'a string or a URL', value);
+}
+
 /** Checks that `value` is `undefined` or a boolean. */
 export function optionalBoolean(name: string, value: unknown): boolean | undefined {
   if (value !== undefined && typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { requireMaker } from '../core/constructed.js';
 import type { LoadedHead } from './load.js';
 
 /** What models with heads have in common. */
@@ -6,6 +7,7 @@ export abstract class HeadModel<Config> implements AsyncDisposable {
   protected readonly loaded: LoadedHead<Config>;
 
   protected constructor(loaded: LoadedHead<Config>) {
+    requireMaker(`${new.target.name}.load`, loaded?.lane);
     this.loaded = loaded;
   }
 

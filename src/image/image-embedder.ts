@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 import { throwIfAborted } from '../core/abort.js';
+import { requireMaker } from '../core/constructed.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { integer } from '../core/validate.js';
@@ -64,6 +66,7 @@ export class ImageEmbedder implements AsyncDisposable {
   #pca: PCA | undefined;
 
   private constructor(lane: Lane<Loaded>, model: Model, pca: PCA | undefined) {
+    requireMaker('ImageEmbedder.load', lane);
     this.#lane = lane;
     this.#model = model;
     this.#pca = pca;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { throwIfAborted } from '../core/abort.js';
+import { requireMaker } from '../core/constructed.js';
 import { EmbedlaneError } from '../core/errors.js';
 import { optionalBoolean, optionalFunction, optionalSignal, optionsObject } from '../core/validate.js';
 import { withoutPassword } from '../stores/base/url.js';
@@ -31,6 +32,7 @@ export class JobQueue implements AsyncDisposable {
   readonly #ledger: Ledger;
 
   private constructor(redis: Redis, queue: Queue<ShardTask>, ledger: Ledger) {
+    requireMaker('JobQueue.open', ledger);
     this.#redis = redis;
     this.#queue = queue;
     this.#ledger = ledger;

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { urlText } from '../core/validate.js';
 import { optionalPackages } from '../stores/base/package.js';
 
 export type Packages = { bullmq: typeof import('bullmq'); Redis: typeof Redis };
@@ -20,7 +21,8 @@ export interface QueueAddress {
 
 /** Takes a `redis:` or `rediss:` URL apart, whose parameter `prefix` is ours. */
 export function queueAddress(name: string, value: unknown): QueueAddress {
-  const url = URL.canParse(String(value)) ? new URL(String(value)) : undefined;
+  const text = urlText(name, value);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
   // The URL may have a password in it.
   if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
     throw new EmbedlaneError(

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { requireMaker } from '../core/constructed.js';
 import { EmbedlaneError } from '../core/errors.js';
 import { Interruptible } from '../core/interruptible.js';
 import { integer, optionalFunction, optionalString, optionsObject } from '../core/validate.js';
@@ -106,6 +107,7 @@ export class JobWorker implements AsyncDisposable {
     prefix: string,
     settings: JobWorkerOptions & { concurrency: number; takeover: number },
   ) {
+    requireMaker('JobWorker.start', redis);
     const { root, concurrency, takeover, loadModel, onEvent } = settings;
     this.#packages = loaded;
     this.#redis = redis;

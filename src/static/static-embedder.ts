@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 import { throwIfAborted } from '../core/abort.js';
+import { requireMaker } from '../core/constructed.js';
 import type { Embedder } from '../core/embedder.js';
 import { Embeddings, type Matrix, type MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
@@ -41,6 +43,7 @@ export class StaticEmbedder implements Embedder {
   readonly #model: StaticModel;
 
   private constructor(id: string, model: StaticModel) {
+    requireMaker('StaticEmbedder.load', model);
     this.modelId = id;
     this.#model = model;
   }

@@ -1,3 +1,4 @@
+import { requireMaker } from '../core/constructed.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
 import {
@@ -55,7 +56,9 @@ export class WordVectors {
   readonly #data: Float32Array<ArrayBuffer>;
   readonly #places: ReadonlyMap<string, number>;
 
-  private constructor({ words, data, dims }: WordTable) {
+  private constructor(table: WordTable) {
+    requireMaker('WordVectors.load', table?.words);
+    const { words, data, dims } = table;
     this.words = words;
     this.dimensions = dims;
     this.#data = data;

@@ -1,4 +1,5 @@
 import { EmbedlaneError } from '../core/errors.js';
+import { urlText } from '../core/validate.js';
 import { LocalStore } from './local/local-store.js';
 import { MilvusStore } from './milvus/milvus-store.js';
 import { PgVectorStore } from './pg/pg-store.js';
@@ -34,7 +35,7 @@ const STORES: Record<string, Open> = {
  * @throws {EmbedlaneError} `ERR_INVALID_ARG` for another scheme, and what the store throws
  */
 export async function openStore(url: string | URL, options: OpenStoreOptions = {}): Promise<VectorStore> {
-  const text = String(url);
+  const text = urlText('url', url);
   // One letter is a drive of Windows.
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1].toLowerCase() ?? 'file';
   const open = Object.hasOwn(STORES, scheme) ? STORES[scheme] : undefined;

@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 import { throwIfAborted } from '../core/abort.js';
+import { requireMaker } from '../core/constructed.js';
 import { withDeadline } from '../core/deadline.js';
 import type { Embedder } from '../core/embedder.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
@@ -84,6 +86,7 @@ export class TextEmbedder implements Embedder {
   readonly #meter: RuntimeMeter;
 
   private constructor(lane: TextLane, model: Model) {
+    requireMaker('TextEmbedder.load', lane);
     const { prompts, defaultPromptName, truncateDim, routes, routeOf } = model.config;
     const { dimensions, tokenDimensions, specialTokens } = model.loaded;
     this.#lane = lane;

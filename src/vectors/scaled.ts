@@ -1,7 +1,7 @@
 import type { MatrixLike } from '../core/embeddings.js';
 import { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError } from '../core/errors.js';
-import { float32Array, typedArray } from '../core/validate.js';
+import { float32Array, optionsObject, typedArray } from '../core/validate.js';
 import { loadBinding } from '../native/load.js';
 import { allocateArray, allocateFloats } from '../native/memory.js';
 import { embeddingsArgument, matrixArgument } from './matrix.js';
@@ -31,8 +31,9 @@ export function quantizeScaled(embeddings: MatrixLike): ScaledEmbeddings {
 }
 
 /** The floats that {@link quantizeScaled} made codes of: each code times its row's scale, rounded to float32. */
-export function dequantizeScaled({ embeddings, scales }: ScaledEmbeddings): Embeddings {
-  const { rows, dims, ...matrix } = embeddingsArgument('embeddings', embeddings);
+export function dequantizeScaled(scaled: ScaledEmbeddings): Embeddings {
+  const { embeddings, scales } = optionsObject('scaled', scaled, ['embeddings', 'scales']);
+  const { rows, dims, ...matrix } = embeddingsArgument('embeddings', embeddings as Embeddings<'int8'>);
   const data = typedArray('embeddings.data', matrix.data, Int8Array);
   const factors = float32Array('scales', scales);
   if (factors.length !== rows) {

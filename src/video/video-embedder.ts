@@ -2,6 +2,7 @@
 
 import { ClipEmbedder } from '../clip/index.js';
 import { throwIfAborted } from '../core/abort.js';
+import { requireMaker } from '../core/constructed.js';
 import { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors.js';
 import { textList } from '../core/validate.js';
@@ -73,6 +74,7 @@ export class VideoEmbedder implements AsyncDisposable {
   readonly #running = new Set<Promise<unknown>>();
 
   private constructor(model: FrameModel | Perceiver, patience: number | undefined) {
+    requireMaker('VideoEmbedder.load', model);
     this.#model = model;
     this.#patience = patience;
   }

@@ -1,4 +1,5 @@
 import { abortError, throwIfAborted } from '../../core/abort.js';
+import { requireMaker } from '../../core/constructed.js';
 import { EmbedlaneError, invalidArgument, withCallerStack } from '../../core/errors.js';
 import { retry } from '../../core/retry.js';
 import { iterable } from '../../core/stream-parts.js';
@@ -51,6 +52,7 @@ export abstract class CollectionStore implements VectorStore {
 
   /** @param options of the store, of which only those of {@link StoreOptions} are read */
   protected constructor(engine: StoreEngine, options: StoreOptions) {
+    requireMaker(`${new.target.name}.open`, engine);
     this.#engine = engine;
     this.#embedder = embedderArgument('options.embedder', options.embedder);
   }

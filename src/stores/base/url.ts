@@ -1,5 +1,5 @@
 import { EmbedlaneError, invalidArgument } from '../../core/errors.js';
-import { oneOf } from '../../core/validate.js';
+import { oneOf, urlText } from '../../core/validate.js';
 import { collectionName } from './collection.js';
 
 /** The parts of `scheme://user:password@host:port/database/collection?parameter=value`. */
@@ -30,7 +30,8 @@ export function serverUrl(
   parameters: readonly string[],
 ): StoreUrl {
   const form = `${schemes[0]}://user:password@host:port/database/collection`;
-  const url = URL.canParse(String(value)) ? new URL(String(value)) : undefined;
+  const text = urlText(name, value);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
   const scheme = url?.protocol.slice(0, -1) ?? '';
   if (url === undefined || !schemes.includes(scheme) || url.hostname === '') throw malformed(name, form);
   const segments = decoded(name, form, url.pathname.slice(1)).split('/');
