@@ -31,7 +31,8 @@ export function lanceDbEmbeddingFunction<T>(
 ): new (
   options?: LanceDbOptions,
 ) => T {
-  if (typeof TextEmbeddingFunction !== 'function' || !TextEmbeddingFunction.prototype) {
+  const prototype: unknown = (TextEmbeddingFunction as Partial<Abstract<T>> | null | undefined)?.prototype;
+  if (typeof TextEmbeddingFunction !== 'function' || prototype === undefined) {
     throw invalidArgument('TextEmbeddingFunction', 'the class of LanceDB', TextEmbeddingFunction);
   }
   const Base = TextEmbeddingFunction as unknown as new () => object;

@@ -165,13 +165,13 @@ function overlapSeconds(value: unknown, windowSeconds: number): number {
 
 function tokenIds(value: readonly number[]): number[] {
   if (!Array.isArray(value)) throw invalidArgument('decoderInputIds', 'an array of token ids', value);
-  return value.map((id, i) => integer(`decoderInputIds[${i}]`, id, 0, 2 ** 31 - 1));
+  return Array.from(value, (id, i) => integer(`decoderInputIds[${i}]`, id, 0, 2 ** 31 - 1));
 }
 
 /** Checks one sound or a list of them. */
 export function audioList(value: AudioInput | readonly AudioInput[]): AudioSource[] {
   const list = Array.isArray(value) ? value : [value];
-  return list.map((item, i) => audioInput(Array.isArray(value) ? `inputs[${i}]` : 'inputs', item));
+  return Array.from(list, (item, i) => audioInput(Array.isArray(value) ? `inputs[${i}]` : 'inputs', item));
 }
 
 function audioInput(name: string, value: AudioInput): AudioSource {

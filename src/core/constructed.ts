@@ -5,11 +5,12 @@ import { EmbedlaneError } from './errors.js';
  * and what they would get fails at its first use.
  *
  * @param makers such as `TextEmbedder.load`
- * @param part what the maker hands over and nobody else has: an instance of a class
+ * @param part what the maker hands over and nobody else has: anything that can be closed, or a list
  * @throws {EmbedlaneError} `ERR_INVALID_ARG` for anything else
  */
 export function requireMaker(maker: string, part: unknown): void {
-  if (typeof part === 'object' && part !== null && Object.getPrototypeOf(part) !== Object.prototype) return;
+  const { close, disconnect } = (part ?? {}) as { close?: unknown; disconnect?: unknown };
+  if (typeof (close ?? disconnect) === 'function' || Array.isArray(part)) return;
   const [name] = maker.split('.');
   throw new EmbedlaneError(
     'ERR_INVALID_ARG',

@@ -83,11 +83,11 @@ export class CrossEncoder extends HeadModel<Config> {
     const given = optionsObject<PredictOptions>('options', options, ['activation', ...CALL_OPTIONS]);
     if (!Array.isArray(pairs)) throw invalidArgument('pairs', 'an array of pairs of strings', pairs);
     if (typeof pairs[0] === 'string') return this.#scores(textList('pairs', pairs), undefined, given);
-    pairs.forEach((pair, i) => {
+    for (const [i, pair] of pairs.entries()) {
       if (!Array.isArray(pair) || pair.length !== 2 || pair.some((text) => typeof text !== 'string')) {
         throw invalidArgument(`pairs[${i}]`, 'a pair of strings', pair);
       }
-    });
+    }
     return this.#scores(
       pairs.map(([first]) => first),
       pairs.map(([, second]) => second),

@@ -57,11 +57,11 @@ export function tokenMatrices(
   value: Embeddings | readonly Embeddings[],
 ): readonly Embeddings[] {
   const list: readonly Embeddings[] = Array.isArray(value) ? value : [value as Embeddings];
-  list.forEach((matrix, i) => {
+  for (const [i, matrix] of list.entries()) {
     const { data, rows, dims } = (matrix ?? {}) as Partial<Embeddings>;
     if (!(data instanceof Float32Array) || data.length !== (rows as number) * (dims as number)) {
       throw invalidArgument(`${name}[${i}]`, 'a matrix { data, rows, dims } of 32-bit floats', matrix);
     }
-  });
+  }
   return list;
 }

@@ -44,8 +44,8 @@ export function sparseSimilarity(a: readonly SparseVector[], b: readonly SparseV
 /** Checks a vector, or a list of them, and returns a list. */
 export function sparseVectors(name: string, value: unknown): SparseVector[] {
   const list = Array.isArray(value) ? value : [value];
-  list.forEach((vector: Partial<SparseVector> | null | undefined, i) => {
-    const { indices, values } = vector ?? {};
+  for (const [i, vector] of list.entries()) {
+    const { indices, values }: Partial<SparseVector> = vector ?? {};
     const typed = indices instanceof Uint32Array && values instanceof Float32Array;
     const ascending = typed && indices.every((index, at) => at === 0 || index > indices[at - 1]);
     if (!ascending || indices.length !== values.length) {
@@ -55,6 +55,6 @@ export function sparseVectors(name: string, value: unknown): SparseVector[] {
         vector,
       );
     }
-  });
+  }
   return list as SparseVector[];
 }

@@ -3,7 +3,7 @@
 import { throwIfAborted } from '../core/abort.js';
 import { requireMaker } from '../core/constructed.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
-import { EmbedlaneError, withCallerStack } from '../core/errors.js';
+import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors.js';
 import { integer } from '../core/validate.js';
 import {
   chooseOnnxFile,
@@ -198,6 +198,9 @@ export class ImageEmbedder implements AsyncDisposable {
     images: ImageInput | readonly ImageInput[],
     options: ClassifyOptions = {},
   ): Promise<Classification[] | Classification[][]> {
+    if (options === null || typeof options !== 'object') {
+      throw invalidArgument('options', 'an options object', options);
+    }
     const { topK = 5, ...rest } = options;
     integer('topK', topK, 1, Number.MAX_SAFE_INTEGER);
     const { classes } = this.#model.loaded;
@@ -228,6 +231,7 @@ export class ImageEmbedder implements AsyncDisposable {
 
   /** Applies a PCA to every later embedding; `undefined` for none. */
   usePca(pca: PCA | undefined): void {
+    if (pca !== undefined && !(pca instanceof PCA)) throw invalidArgument('pca', 'a PCA', pca);
     const { dimensions } = this.#model.loaded;
     if (pca && pca.mean.length !== dimensions) {
       throw new EmbedlaneError(

@@ -32,7 +32,7 @@ export class JobQueue implements AsyncDisposable {
   readonly #ledger: Ledger;
 
   private constructor(redis: Redis, queue: Queue<ShardTask>, ledger: Ledger) {
-    requireMaker('JobQueue.open', ledger);
+    requireMaker('JobQueue.open', queue);
     this.#redis = redis;
     this.#queue = queue;
     this.#ledger = ledger;

@@ -147,7 +147,7 @@ export function checkVideoSearchOptions(options: VideoSearchOptions | undefined)
 /** Checks one film or a list of them. */
 export function videoList(value: VideoInput | readonly VideoInput[]): VideoSource[] {
   const list = Array.isArray(value) ? value : [value];
-  return list.map((item, i) => videoInput(Array.isArray(value) ? `inputs[${i}]` : 'inputs', item));
+  return Array.from(list, (item, i) => videoInput(Array.isArray(value) ? `inputs[${i}]` : 'inputs', item));
 }
 
 function videoInput(name: string, value: VideoInput): VideoSource {

@@ -187,6 +187,9 @@ export class VideoEmbedder implements AsyncDisposable {
     inputs: VideoInput | readonly VideoInput[],
     options: VideoClassifyOptions = {},
   ): Promise<Classification[][]> {
+    if (options === null || typeof options !== 'object') {
+      throw invalidArgument('options', 'an options object', options);
+    }
     const { topK = 5, ...rest } = options;
     const plan = checkVideoOptions(rest, [], 'clips');
     const { labels, classes } = this.#model instanceof Perceiver ? this.#labels(this.#model) : NO_LABELS;
@@ -240,9 +243,10 @@ export class VideoEmbedder implements AsyncDisposable {
     const texts = textList('questions', questions);
     const { k, signal } = checkVideoSearchOptions(options);
     const films = (Array.isArray(videos) ? videos : [videos]) as VideoFrames[];
-    const places = films.flatMap(({ embeddings, times }, video) => {
-      if (!(embeddings instanceof Embeddings) || embeddings.rows !== times?.length) {
-        throw invalidArgument(`videos[${video}]`, 'what encodeFrames gave', films[video]);
+    const places = Array.from(films).flatMap((film: Partial<VideoFrames> | null | undefined, video) => {
+      const { embeddings, times } = film ?? {};
+      if (!(embeddings instanceof Embeddings) || !times || embeddings.rows !== times.length) {
+        throw invalidArgument(`videos[${video}]`, 'what encodeFrames gave', film);
       }
       if (embeddings.dims !== this.dimensions) {
         throw invalidArgument(

@@ -134,7 +134,15 @@ describe('AudioEmbedder', () => {
   });
 
   it('refuses what does not fit, naming it', async () => {
-    for (const input of [3, null, '', {}, [undefined], { samples: [1], sampleRate: 3 }] as never[]) {
+    for (const input of [
+      3,
+      null,
+      '',
+      {},
+      [undefined],
+      new Array(2),
+      { samples: [1], sampleRate: 3 },
+    ] as never[]) {
       await expect(model.encode(input)).rejects.toThrow(code('ERR_INVALID_ARG'));
     }
     const samples = new Float32Array(3);

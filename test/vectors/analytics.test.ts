@@ -301,7 +301,7 @@ describe('reciprocalRankFusion', () => {
   });
 
   it('refuses what does not fit', () => {
-    for (const rankings of [null, 'ab', [['a'], 3], ['ab']] as never[]) {
+    for (const rankings of [null, 'ab', [['a'], 3], ['ab'], new Array(2)] as never[]) {
       expect(() => reciprocalRankFusion(rankings)).toThrow(code('ERR_INVALID_ARG'));
     }
     for (const options of [{ weights: [1] }, { weights: [1, -1] }, { rankConstant: -1 }, { k: 3 }] as never[])

@@ -128,10 +128,13 @@ describe('VideoEmbedder on frames that are there', () => {
         code('ERR_INVALID_ARG'),
       );
     }
-    await expect(model.search('x', [{} as never])).rejects.toThrow(code('ERR_INVALID_ARG'));
+    for (const films of [undefined, null, [{}], [null], new Array(2)] as never[]) {
+      await expect(model.search('x', films)).rejects.toThrow(code('ERR_INVALID_ARG'));
+    }
     await expect(model.search('x', [], { k: 0 })).rejects.toThrow(code('ERR_INVALID_ARG'));
     await expect(model.encodeLatents([])).rejects.toThrow(code('ERR_INVALID_ARG'));
     await expect(model.classify([])).rejects.toThrow(code('ERR_INVALID_ARG'));
+    await expect(model.classify([], null as never)).rejects.toThrow(code('ERR_INVALID_ARG'));
     await expect(VideoEmbedder.load(3 as never)).rejects.toThrow(code('ERR_INVALID_ARG'));
     await expect(VideoEmbedder.load(clip, { ffmpegTimeout: 0 })).rejects.toThrow(code('ERR_INVALID_ARG'));
     await expect(VideoEmbedder.load(join(folder, 'none'))).rejects.toThrow(code('ERR_MODEL_NOT_FOUND'));

@@ -49,7 +49,7 @@ const EXPECTED = 'a path, URL, data URI, Uint8Array, stream, Blob or { data, wid
 /** A picture or a list of pictures. A list of bytes is one picture, not many. */
 export function checkImages(name: string, value: unknown, settings: DecodeSettings): ImageSource[] {
   if (Array.isArray(value)) {
-    return value.map((item, i) => checkImage(`${name}[${i}]`, item, settings));
+    return Array.from(value, (item, i) => checkImage(`${name}[${i}]`, item, settings));
   }
   return [checkImage(name, value, settings)];
 }

@@ -31,11 +31,11 @@ export function reciprocalRankFusion<Id>(
   options?: RankFusionOptions,
 ): FusedHit<Id>[] {
   if (!Array.isArray(rankings)) throw invalidArgument('rankings', 'an array of rankings', rankings);
-  rankings.forEach((ranking, i) => {
+  for (const [i, ranking] of rankings.entries()) {
     if (ranking === null || typeof ranking !== 'object' || !(Symbol.iterator in ranking)) {
       throw invalidArgument(`rankings[${i}]`, 'a list of ids', ranking);
     }
-  });
+  }
   const { rankConstant = 60, weights } = optionsObject('options', options, ['rankConstant', 'weights']);
   if (finiteNumber('options.rankConstant', rankConstant) < 0) {
     throw invalidArgument('options.rankConstant', 'a number of at least 0', rankConstant);
@@ -61,9 +61,9 @@ function checkWeights(weights: readonly number[] | undefined, count: number): vo
       `Expected ${count} weights, one per ranking, for options.weights but received ${weights.length}`,
     );
   }
-  weights.forEach((weight, i) => {
+  for (const [i, weight] of weights.entries()) {
     if (finiteNumber(`options.weights[${i}]`, weight) < 0) {
       throw invalidArgument(`options.weights[${i}]`, 'a number of at least 0', weight);
     }
-  });
+  }
 }
