@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { TORCH_WEIGHTS } from './module-weights.js';
 
 /** What a selector sees of a repository. */
 export interface Repository {
@@ -20,6 +21,8 @@ export type FileSelector = (repository: Repository) => readonly string[] | Promi
 
 /** Vocabularies that only matter where `tokenizer.json`, which contains them, is missing. */
 const VOCABULARIES = /^(vocab\.(txt|json)|merges\.txt|added_tokens\.json|spiece\.model|.*\.bpe\.model)$/;
+/** Modules whose weights are read from PyTorch's own files too; of others these may be gigabytes. */
+const LAYERS = /(Dense|LayerNorm)$/;
 /** Folders of other runtimes' weights, whose configuration is none of ours. */
 const OTHER_RUNTIMES = /^(openvino|tensorflow|tflite|coreml|flax|gguf|\.[^/]+)\//;
 
@@ -70,13 +73,16 @@ export async function moduleWeights({ files, fetch }: Repository): Promise<strin
   if (!files.includes('modules.json')) return [];
   const modules = parseModules(await readFile(await fetch('modules.json'), 'utf8'));
   return files.filter((file) => {
-    if (!file.endsWith('.safetensors') || file.startsWith('onnx/')) return false;
     const folder = file.slice(0, file.lastIndexOf('/') + 1);
+    const older = file === `${folder}${TORCH_WEIGHTS}` && !files.includes(`${folder}model.safetensors`);
+    if (!(file.endsWith('.safetensors') || older) || file.startsWith('onnx/')) return false;
     return modules.some(({ type, path }) => {
       // A Router keeps its own modules in folders below its own, named after their types.
-      if (type.endsWith('Router'))
-        return folder.startsWith(path) && folder !== '' && !/Transformer\/$/.test(folder);
-      return !type.endsWith('Transformer') && folder === path;
+      if (/(Router|Asym)$/.test(type)) {
+        const inside = folder.startsWith(path) && folder !== '' && !/Transformer\/$/.test(folder);
+        return inside && (!older || LAYERS.test(folder.slice(0, -1)));
+      }
+      return !type.endsWith('Transformer') && folder === path && (!older || LAYERS.test(type));
     });
   });
 }

@@ -38,10 +38,10 @@ export class TorchFile implements TensorFile {
   }
 
   /**
-   * @param prefix of the tensors' names here: in the file of a single module they have none
+   * @param prefix of the tensors' names here, where they have none: in the file of a single layer
    * @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the file is missing, damaged, or has anything but tensors in it
    */
-  static async open(file: string, prefix: string): Promise<TorchFile> {
+  static async open(file: string, prefix?: string): Promise<TorchFile> {
     try {
       const bytes = await readFile(file);
       // Few models have such a file, and everyone would wait for it.
@@ -75,7 +75,7 @@ function isStored({ compression, size, originalSize }: UnzipFileInfo): boolean {
   return compression === 0 && size === originalSize;
 }
 
-function readTensors(files: Record<string, Uint8Array>, prefix: string): Map<string, Tensor> {
+function readTensors(files: Record<string, Uint8Array>, prefix: string | undefined): Map<string, Tensor> {
   const pickle = Object.keys(files).find((name) => /^[^/]+\/data\.pkl$/.test(name));
   if (!pickle) throw new Error('The archive has no data.pkl');
   const folder = pickle.slice(0, -'data.pkl'.length);
@@ -96,7 +96,7 @@ function readTensors(files: Record<string, Uint8Array>, prefix: string): Map<str
   const tensors = new Map<string, Tensor>();
   for (const [name, value] of found as Map<unknown, Tensor>) {
     if (typeof name !== 'string' || !(value?.bytes instanceof Uint8Array)) throw new Error('It is no tensor');
-    tensors.set(`${prefix}.${name}`, value);
+    tensors.set(prefix === undefined ? name : `${prefix}.${name}`, value);
   }
   return tensors;
 }

@@ -56,6 +56,7 @@ export async function openStaticText(
         {
           name: '',
           encoder: 0,
+          taskTokens: { query: undefined, document: undefined },
           modules: normalize ? [{ type: 'normalize', level: 'sentence_embedding' }] : [],
         },
       ],

@@ -265,7 +265,9 @@ export function checkEncodeOptions(
     throw invalidArgument('precision', "'float32' with output 'token'", given.precision);
   }
   const route = resolveRoute(settings, task);
-  const chunking = given.chunking === undefined ? undefined : resolveChunking(given, settings, route);
+  const taskTokens = task && settings.routes[route].taskTokens[task];
+  const ofTask = { ...settings, maxTokens: taskTokens ?? settings.maxTokens };
+  const chunking = given.chunking === undefined ? undefined : resolveChunking(given, ofTask, route);
   // The rows of each text must be comparable with those of the others.
   if (chunking && chunking.pool !== 'mean') checkPartQuantization(quantization);
   return {
@@ -275,7 +277,8 @@ export function checkEncodeOptions(
     prompt: resolvePrompt(given, settings, task === undefined ? [] : TASK_PROMPTS[task]),
     route,
     output,
-    truncation: resolveTruncation(given, settings),
+    // Chunks are cut to size already.
+    truncation: resolveTruncation(given, settings, chunking ? undefined : taskTokens),
     chunking,
     spans: undefined,
     signal: optionalSignal('signal', given.signal),
@@ -325,8 +328,7 @@ function resolveChunking(given: Partial<EncodeOptions>, settings: ModelSettings,
     throw invalidArgument(option, 'nothing, since with chunking no text is cut off,', given[option]);
   }
   if (given.output === 'token') throw invalidArgument('output', "'sentence' with chunking", given.output);
-  const chunking = checkChunking(given.chunking as ChunkingOptions, chunkedModel(settings, route));
-  return chunking;
+  return checkChunking(given.chunking as ChunkingOptions, chunkedModel(settings, route));
 }
 
 /** What chunks of a model's texts are checked against. */
@@ -341,12 +343,15 @@ function chunkedModel(settings: ModelSettings, route: number): ChunkedModel {
   return { maxTokens, specialTokens, lateObstacle };
 }
 
-function resolveTruncation(given: EncodeOptions, settings: ModelSettings): TruncationWish | undefined {
+/** @param taskTokens most tokens that the model keeps for the call's task, unless the call says */
+function resolveTruncation(given: EncodeOptions, settings: ModelSettings, taskTokens: number | undefined) {
   const { specialTokens, maxTokens: limit = MAX_TOKENS } = settings;
-  const maxTokens = optionalInteger('maxTokens', given.maxTokens, specialTokens + 1, limit);
+  const wanted = optionalInteger('maxTokens', given.maxTokens, specialTokens + 1, limit);
+  const maxTokens = wanted ?? (taskTokens && Math.max(taskTokens, specialTokens + 1));
   const side =
     given.truncationSide === undefined ? undefined : oneOf('truncationSide', given.truncationSide, SIDES);
-  return maxTokens === undefined && side === undefined ? undefined : { maxTokens, side };
+  const wish: TruncationWish = { maxTokens, side };
+  return maxTokens === undefined && side === undefined ? undefined : wish;
 }
 
 /**

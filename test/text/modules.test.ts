@@ -70,6 +70,17 @@ describe('modules after the Transformer', () => {
     expectRows(await model.encodeQuery(expected.texts), matrix(expected.encode_query ?? []), EXACT);
   });
 
+  it('are read from the file that PyTorch wrote where there is no other', async () => {
+    await using current = await TextEmbedder.load(fixture('models/tiny-bert-dense'));
+    const texts = ['', 'hello world', 'the quick brown fox'];
+    const folder = await variant('tiny-bert-dense', {
+      '2_Dense/model.safetensors': undefined,
+      '2_Dense/pytorch_model.bin': await readFile(fixture('modules/tiny-bert-dense.bin')),
+    });
+    await using model = await TextEmbedder.load(folder);
+    expectRows(await model.encode(texts), await current.encode(texts), EXACT);
+  });
+
   it.each(Object.keys(ACTIVATION_FUNCTIONS))('%s is that of PyTorch', async (name) => {
     const goldens = JSON.parse(await readFile(fixture('modules/activations.json'), 'utf8')) as Record<
       string,
@@ -173,6 +184,55 @@ describe('modules after the Transformer', () => {
       code: 'ERR_MODEL_INVALID',
       message: expect.stringMatching(message) as string,
     });
+  });
+});
+
+describe('settings of the Transformer', () => {
+  const { variant } = modelFolders();
+  const long = 'the quick brown fox jumps over the lazy dog '.repeat(20);
+  const ids = async (id: string) => {
+    await using model = await TextEmbedder.load(id);
+    return { ids: (await model.tokenize(long))[0].ids, maxTokens: model.maxTokens };
+  };
+
+  it.each([
+    ['tokenizer_args', { max_seq_length: 32, tokenizer_args: { model_max_length: 10 } }, 10, 'right'],
+    ['processor_kwargs', { processor_kwargs: { model_max_length: 9, truncation_side: 'left' } }, 9, 'left'],
+    [
+      'processing_kwargs',
+      { max_seq_length: 32, query_length: 8, processing_kwargs: { text: { max_length: 7 } } },
+      7,
+      'right',
+    ],
+  ] as const)('%s limit texts', async (_, settings, maxTokens, truncationSide) => {
+    const id = await variant('tiny-bert-cls', { 'sentence_bert_config.json': settings });
+    const found = await ids(id);
+    expect(found.maxTokens).toBe(maxTokens);
+    await using plain = await TextEmbedder.load(fixture('models/tiny-bert-cls'));
+    await using model = await TextEmbedder.load(id);
+    const options = { prompt: '', maxTokens, truncationSide };
+    expectRows(await model.encode([long], { prompt: '' }), await plain.encode([long], options), EXACT);
+    expect(found.ids).toHaveLength(maxTokens);
+  });
+
+  it('query_length and document_length limit the texts of their calls only', async () => {
+    const files = { 'sentence_bert_config.json': { query_length: 8, document_length: 12 } };
+    await using model = await TextEmbedder.load(await variant('tiny-bert-cls', files));
+    const usage = async (call: 'encode' | 'encodeQuery' | 'encodeDocument', maxTokens?: number) => {
+      let tokens = 0;
+      const onUsage = (used: { tokens: number }) => {
+        tokens = used.tokens;
+      };
+      await model[call]([long], { maxTokens, onUsage });
+      return tokens;
+    };
+    expect(await usage('encode')).toBe(model.maxTokens);
+    expect(await usage('encodeQuery')).toBe(8);
+    expect(await usage('encodeDocument')).toBe(12);
+    expect(await usage('encodeDocument', 20)).toBe(20);
+    const chunks = await model.encodeDocument([long], { chunking: { pool: 'none' } });
+    expect(chunks[0].chunks.length).toBeGreaterThan(10);
+    for (const { tokens } of chunks[0].chunks) expect(tokens).toBeLessThanOrEqual(12);
   });
 });
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type JsonObject, readJsonObject } from '../../core/json-file.js';
+import { JsonObject, readJsonObject } from '../../core/json-file.js';
 import type { PoolingMode } from '../../native/binding.js';
 import { type ModuleConfig, readPipelines } from './pipeline.js';
 import type { RouterConfig, Task } from './router.js';
@@ -33,6 +33,8 @@ export interface EncoderConfig {
   maxTokens: number | undefined;
   /** Most positions that the graph knows; more tokens cannot be asked for. */
   maxPositions: number | undefined;
+  /** Most tokens of a query and of a document where they are fewer: `query_length` and `document_length`. */
+  taskTokens: Record<Task, number | undefined>;
   /** Whether texts are lowercased before the tokenizer's own normalisation. */
   lowercase: boolean;
   tokenizer: TokenizerFiles;
@@ -43,6 +45,8 @@ export interface RouteConfig {
   name: string;
   /** Index in {@link TextModelConfig.encoders}. */
   encoder: number;
+  /** {@link EncoderConfig.taskTokens} of its Transformer. */
+  taskTokens: EncoderConfig['taskTokens'];
   modules: ModuleConfig[];
 }
 
@@ -85,13 +89,13 @@ export async function readTextModelConfig(folder: string, pooling?: PoolingMode[
   ]);
   const names = [...pipelines.routes.keys()];
   const transformers = [...new Set([...pipelines.routes.values()].map(({ transformer }) => transformer))];
+  const encoders = await Promise.all(transformers.map((path) => readEncoder(folder, path)));
   return {
-    encoders: await Promise.all(transformers.map((path) => readEncoder(folder, path))),
-    routes: [...pipelines.routes].map(([name, { transformer, modules }]) => ({
-      name,
-      encoder: transformers.indexOf(transformer),
-      modules,
-    })),
+    encoders,
+    routes: [...pipelines.routes].map(([name, { transformer, modules }]) => {
+      const encoder = transformers.indexOf(transformer);
+      return { name, encoder, taskTokens: encoders[encoder].taskTokens, modules };
+    }),
     routeOf: indexRoutes(pipelines.routeOf, names),
     ...sentenceSettings(sentence),
   };
@@ -115,15 +119,23 @@ export async function readEncoder(modelFolder: string, path: string): Promise<En
     readJsonObject(folder, 'tokenizer_config.json'),
   ]);
   const maxPositions = positions(model);
+  // How the tokenizer is opened and how it is called: newer models keep their limits there.
+  const opened = nested(settings, 'tokenizer_args') ?? nested(settings, 'processor_kwargs');
+  const called = nested(nested(settings, 'processing_kwargs'), 'text')?.positiveInteger('max_length');
+  const own = maxLength(opened) ?? settings?.positiveInteger('max_seq_length');
+  const maxTokens = called ?? own ?? lower(maxLength(tokenizer), maxPositions);
+  const ofTask = (field: string) =>
+    called === undefined ? lower(settings?.positiveInteger(field), maxTokens) : undefined;
   return {
     path,
-    maxTokens: settings?.positiveInteger('max_seq_length') ?? lower(maxLength(tokenizer), maxPositions),
+    maxTokens,
     maxPositions,
+    taskTokens: { query: ofTask('query_length'), document: ofTask('document_length') },
     lowercase: settings?.boolean('do_lower_case') ?? false,
     tokenizer: {
       file: join(folder, 'tokenizer.json'),
-      truncationSide: side(tokenizer, 'truncation_side'),
-      paddingSide: side(tokenizer, 'padding_side'),
+      truncationSide: side(opened, 'truncation_side') ?? side(tokenizer, 'truncation_side'),
+      paddingSide: side(opened, 'padding_side') ?? side(tokenizer, 'padding_side'),
       padToken: tokenContent(tokenizer, 'pad_token'),
       padId: model?.number('pad_token_id'),
     },
@@ -163,6 +175,12 @@ async function readFirst(folder: string, files: readonly string[]): Promise<Json
     if (config) return config;
   }
   return undefined;
+}
+
+/** The object in a field; undefined where there is none. */
+function nested(config: JsonObject | undefined, field: string): JsonObject | undefined {
+  const value = config?.get(field);
+  return config && value !== undefined ? new JsonObject(`${config.file} (${field})`, value) : undefined;
 }
 
 /** transformers writes 10^30 where a tokenizer has no limit. */

@@ -20,6 +20,14 @@ export const ACTIVATIONS = [
   'SiLU',
   'Mish',
   'Softplus',
+  'CELU',
+  'Hardsigmoid',
+  'Hardswish',
+  'Hardtanh',
+  'LogSigmoid',
+  'SELU',
+  'Softsign',
+  'Tanhshrink',
 ] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
 
@@ -32,7 +40,7 @@ export interface DenseConfig {
   bias: boolean;
   activation: Activation;
   residual: boolean;
-  /** Absolute path of the safetensors file. */
+  /** Absolute path of the safetensors file; older models have `pytorch_model.bin` beside it instead. */
   weights: string;
 }
 

@@ -1,5 +1,9 @@
 import type { Activation } from '../../config/index.js';
 
+/** Klambauer et al., Self-Normalizing Neural Networks. */
+const SELU_ALPHA = 1.6732632423543772;
+const SELU_SCALE = 1.0507009873554805;
+
 /** PyTorch's activation functions with the parameters that their constructors default to, in float64. */
 export const ACTIVATION_FUNCTIONS: Record<Activation, (x: number) => number> = {
   Identity: (x) => x,
@@ -13,7 +17,19 @@ export const ACTIVATION_FUNCTIONS: Record<Activation, (x: number) => number> = {
   SiLU: (x) => x * sigmoid(x),
   Mish: (x) => x * Math.tanh(softplus(x)),
   Softplus: softplus,
+  CELU: (x) => (x > 0 ? x : Math.expm1(x)),
+  Hardsigmoid: hardSigmoid,
+  Hardswish: (x) => x * hardSigmoid(x),
+  Hardtanh: (x) => Math.min(Math.max(x, -1), 1),
+  LogSigmoid: (x) => -softplus(-x),
+  SELU: (x) => SELU_SCALE * (x > 0 ? x : SELU_ALPHA * Math.expm1(x)),
+  Softsign: (x) => x / (1 + Math.abs(x)),
+  Tanhshrink: (x) => x - Math.tanh(x),
 };
+
+function hardSigmoid(x: number): number {
+  return Math.min(Math.max(x + 3, 0), 6) / 6;
+}
 
 function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));

@@ -1,4 +1,5 @@
-import { Safetensors, type TensorFile } from '../../../hub/safetensors.js';
+import { openModuleWeights } from '../../../hub/module-weights.js';
+import type { TensorFile } from '../../../hub/safetensors.js';
 import type { NativeBinding } from '../../../native/binding.js';
 import type { OutputVectors } from '../../../runtime/session.js';
 import type { DenseConfig } from '../../config/index.js';
@@ -39,7 +40,7 @@ export class Dense {
     tensors?: TensorFile,
   ): Promise<Dense> {
     const { inFeatures, outFeatures, bias, residual, weights } = config;
-    const file = tensors ?? (await Safetensors.open(weights));
+    const file = tensors ?? (await openModuleWeights(weights));
     return new Dense(
       config,
       binding,

@@ -1,4 +1,4 @@
-import { Safetensors } from '../../../hub/safetensors.js';
+import { openModuleWeights } from '../../../hub/module-weights.js';
 import type { OutputVectors } from '../../../runtime/session.js';
 import type { LayerNormConfig } from '../../config/index.js';
 
@@ -17,7 +17,7 @@ export class LayerNorm {
 
   /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the weights are missing, damaged or of other shapes */
   static async open({ weights, dims }: LayerNormConfig): Promise<LayerNorm> {
-    const file = await Safetensors.open(weights);
+    const file = await openModuleWeights(weights);
     return new LayerNorm(await file.floats('norm.weight', [dims]), await file.floats('norm.bias', [dims]));
   }
 
