@@ -2,7 +2,9 @@ import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { readJsonObject } from '../core/json-file.js';
 import { readLabels } from '../core/model-labels.js';
 import { oneOf, optionsObject, textList } from '../core/validate.js';
+import { type SentenceSettings, sentenceSettings } from '../text/config/index.js';
 import { lastSegment, readModules } from '../text/config/modules.js';
+import { resolvePrompt } from '../text/options.js';
 import { HeadModel } from './head-model.js';
 import type { HeadParams } from './lane/protocol.js';
 import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
@@ -22,12 +24,18 @@ export type CrossEncoderActivation = (typeof ACTIVATIONS)[number];
 export interface PredictOptions extends CallOptions {
   /** Default: the model's own; without one, sigmoid for one label and identity for several. */
   activation?: CrossEncoderActivation;
+  /** Text put before the first text of each pair, instead of the model's default prompt; `''` for none. */
+  prompt?: string;
+  /** Name of one of the model's prompts. `prompt` has precedence. */
+  promptName?: string;
 }
+
+const PREDICT_OPTIONS = ['activation', 'prompt', 'promptName', ...CALL_OPTIONS] as const;
 
 /** Options of `rank`. */
 export interface RankOptions extends PredictOptions, RankingOptions {}
 
-interface Config {
+interface Config extends Pick<SentenceSettings, 'prompts' | 'defaultPromptName'> {
   path: string;
   head: HeadParams;
   activation: CrossEncoderActivation | undefined;
@@ -80,7 +88,7 @@ export class CrossEncoder extends HeadModel<Config> {
     pairs: readonly (readonly [string, string])[] | readonly string[],
     options?: PredictOptions,
   ): Promise<Float32Array> {
-    const given = optionsObject<PredictOptions>('options', options, ['activation', ...CALL_OPTIONS]);
+    const given = optionsObject<PredictOptions>('options', options, PREDICT_OPTIONS);
     if (!Array.isArray(pairs)) throw invalidArgument('pairs', 'an array of pairs of strings', pairs);
     if (typeof pairs[0] === 'string') return this.#scores(textList('pairs', pairs), undefined, given);
     for (const [i, pair] of pairs.entries()) {
@@ -101,11 +109,7 @@ export class CrossEncoder extends HeadModel<Config> {
    * @throws {EmbedlaneError} as {@link predict}; `ERR_INVALID_ARG` for a model with several labels
    */
   async rank(query: string, documents: readonly string[], options?: RankOptions): Promise<RankedDocument[]> {
-    const given = optionsObject<RankOptions>('options', options, [
-      'activation',
-      ...RANKING_OPTIONS,
-      ...CALL_OPTIONS,
-    ]);
+    const given = optionsObject<RankOptions>('options', options, [...RANKING_OPTIONS, ...PREDICT_OPTIONS]);
     const ranking = checkRanking(query, documents, given);
     const { texts } = ranking;
     if (this.labels !== 1) {
@@ -127,7 +131,9 @@ export class CrossEncoder extends HeadModel<Config> {
     const wanted =
       options.activation === undefined ? undefined : oneOf('activation', options.activation, ACTIVATIONS);
     const activation = wanted ?? this.loaded.config.activation ?? (labels === 1 ? 'sigmoid' : 'identity');
-    const rows = await this.loaded.lane.run(texts, seconds, checkCallOptions(options));
+    const prompt = resolvePrompt(options, this.loaded.config, []);
+    const prompted = prompt === '' ? texts : texts.map((text) => prompt + text);
+    const rows = await this.loaded.lane.run(prompted, seconds, checkCallOptions(options));
     const out = new Float32Array(texts.length * labels);
     rows.forEach(({ scores }, i) => {
       out.set(activate(scores.values, activation), i * labels);
@@ -172,5 +178,7 @@ async function readConfig(folder: string): Promise<Config> {
     );
   }
   const labelNames = model && readLabels(model);
-  return { path: modules?.[0]?.path ?? '', head: { kind: 'scores' }, activation, labelNames };
+  const { prompts, defaultPromptName } = sentenceSettings(sentence);
+  const path = modules?.[0]?.path ?? '';
+  return { path, head: { kind: 'scores' }, activation, labelNames, prompts, defaultPromptName };
 }

@@ -29,7 +29,7 @@ import {
   RUNTIME_OPTIONS,
   type RuntimeOptions,
 } from '../runtime/index.js';
-import { readEncoder } from '../text/config/index.js';
+import { type EncoderConfig, readEncoder } from '../text/config/index.js';
 import { HeadLane } from './head-lane.js';
 import type { HeadParams, Loaded } from './lane/protocol.js';
 
@@ -88,6 +88,7 @@ export interface LoadedHead<Config> {
   id: string;
   config: Config;
   maxTokens: number | undefined;
+  taskTokens: EncoderConfig['taskTokens'];
   lane: HeadLane;
   widths: Loaded['widths'];
 }
@@ -125,7 +126,7 @@ export async function loadHead<Config extends { path: string; head: HeadParams }
     if (wanted !== undefined) integer('maxTokens', wanted, 1, encoder.maxPositions ?? wanted);
     const maxTokens = wanted ?? encoder.maxTokens;
     const file = await chooseOnnxFile(location.folder, dtype, { modelFile, subfolder: config.path });
-    const { tokenizer, lowercase } = encoder;
+    const { tokenizer, lowercase, taskTokens } = encoder;
     const params = {
       encoder: { modelFile: file, tokenizer, lowercase, maxTokens },
       head: config.head,
@@ -133,6 +134,6 @@ export async function loadHead<Config extends { path: string; head: HeadParams }
       tokenBudget,
     };
     const { lane, loaded } = await HeadLane.load(params, await graphBytes(file), lanes, signal);
-    return { id: location.id, config, maxTokens, lane, widths: loaded.widths };
+    return { id: location.id, config, maxTokens, taskTokens, lane, widths: loaded.widths };
   });
 }

@@ -8,7 +8,7 @@ import { resolvePrompt, TASK_PROMPTS } from '../text/options.js';
 import { HeadModel } from './head-model.js';
 import type { HeadParams } from './lane/protocol.js';
 import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
-import { largestWeights, type SparseVector, sparseSimilarity, sparseVectors } from './sparse.js';
+import { largestWeights, type SparseVector, sparseSimilarity, sparseVectors, unitVector } from './sparse.js';
 
 /** Options of `encode`. */
 export interface SparseEncodeOptions extends CallOptions {
@@ -24,6 +24,8 @@ interface Config extends Omit<SentenceSettings, 'similarity' | 'truncateDim'> {
   path: string;
   head: HeadParams & { kind: 'sparse' };
   maxActiveDims: number | undefined;
+  /** Whether similarity is the cosine: here the default is the dot product. */
+  byCosine: boolean;
 }
 
 const MAX_DIMS = 2 ** 32 - 1;
@@ -83,9 +85,12 @@ export class SparseEmbedder extends HeadModel<Config> {
     return this.#encode(texts, options, 'document');
   }
 
-  /** Dot product of every vector of `a` with every vector of `b`. */
+  /** Dot product of every vector of `a` with every vector of `b`; cosine if the model's `similarity_fn_name` says so. */
   similarity(a: SparseVector | readonly SparseVector[], b: SparseVector | readonly SparseVector[]): Matrix {
-    return sparseSimilarity(sparseVectors('a', a), sparseVectors('b', b));
+    const [left, right] = [sparseVectors('a', a), sparseVectors('b', b)];
+    return this.loaded.config.byCosine
+      ? sparseSimilarity(left.map(unitVector), right.map(unitVector))
+      : sparseSimilarity(left, right);
   }
 
   /**
@@ -112,7 +117,7 @@ export class SparseEmbedder extends HeadModel<Config> {
     options: SparseEncodeOptions | undefined,
     task?: Task,
   ): Promise<SparseVector[]> {
-    const { config, lane } = this.loaded;
+    const { config, lane, taskTokens } = this.loaded;
     const list = textList('texts', texts);
     const given = optionsObject<SparseEncodeOptions>('options', options, [
       'maxActiveDims',
@@ -124,7 +129,8 @@ export class SparseEmbedder extends HeadModel<Config> {
       optionalInteger('maxActiveDims', given.maxActiveDims, 1, MAX_DIMS) ?? config.maxActiveDims ?? MAX_DIMS;
     const prompt = resolvePrompt(given, config, task === undefined ? [] : TASK_PROMPTS[task]);
     const prompted = prompt === '' ? list : list.map((text) => prompt + text);
-    const rows = await lane.run(prompted, undefined, checkCallOptions(given));
+    const tokens = { maxTokens: task && taskTokens[task] };
+    const rows = await lane.run(prompted, undefined, { tokens, ...checkCallOptions(given) });
     return rows.map(({ sparse: { values, indices } }) =>
       largestWeights({ values, indices: indices as Uint32Array }, most),
     );
@@ -166,5 +172,6 @@ async function readConfig(folder: string): Promise<Config> {
     prompts,
     defaultPromptName,
     maxActiveDims: sentence?.positiveInteger('max_active_dims'),
+    byCosine: sentence?.string('similarity_fn_name') === 'cosine',
   };
 }

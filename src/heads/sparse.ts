@@ -30,6 +30,12 @@ export function sparseDot(a: SparseVector, b: SparseVector): number {
   return sum;
 }
 
+/** A vector of the same direction and length 1; that of no length stays. */
+export function unitVector(vector: SparseVector): SparseVector {
+  const length = Math.sqrt(sparseDot(vector, vector));
+  return length === 0 ? vector : { ...vector, values: vector.values.map((value) => value / length) };
+}
+
 /** {@link sparseDot} of every vector of `a` with every vector of `b`. */
 export function sparseSimilarity(a: readonly SparseVector[], b: readonly SparseVector[]): Matrix {
   const data = new Float32Array(a.length * b.length);

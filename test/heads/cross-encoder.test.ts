@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CrossEncoder } from '#dist/index.js';
 import { fixture, readGolden } from '../text/goldens.js';
+import { modelFolders } from '../text/model-folders.js';
 
 interface Golden {
   pairs: [string, string][];
@@ -119,6 +120,34 @@ describe('CrossEncoder', () => {
     await expect(CrossEncoder.load(fixture('models/tiny-bert-cls'))).rejects.toMatchObject({
       code: 'ERR_MODEL_INVALID',
       message: expect.stringMatching(/logits of rank 2/),
+    });
+  });
+});
+
+describe('prompts of a CrossEncoder', () => {
+  const { variant } = modelFolders();
+
+  it("come before the first text of each pair, the model's default unless the call says", async () => {
+    const pairs: [string, string][] = [
+      ['hello', 'world'],
+      ['', 'the quick brown fox'],
+    ];
+    const withPrompt = pairs.map(([first, second]): [string, string] => [`find this: ${first}`, second]);
+    await using plain = await CrossEncoder.load(fixture('models/tiny-crossencoder'));
+    const id = await variant('tiny-crossencoder', {
+      'config_sentence_transformers.json': { prompts: { q: 'find this: ' }, default_prompt_name: 'q' },
+    });
+    await using model = await CrossEncoder.load(id);
+    const expected = Array.from(await plain.predict(withPrompt));
+    const bare = Array.from(await plain.predict(pairs));
+    expect(Math.abs(expected[0] - bare[0])).toBeGreaterThan(0.01);
+    expectClose(await model.predict(pairs), expected, 1e-5);
+    expectClose(await plain.predict(pairs, { prompt: 'find this: ' }), expected, 1e-5);
+    expectClose(await model.predict(pairs, { prompt: '' }), bare, 1e-5);
+    const [{ score }] = await model.rank('hello', ['world']);
+    expect(score).toBeCloseTo(expected[0], 5);
+    await expect(model.predict(pairs, { promptName: 'p' })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG',
     });
   });
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SparseEmbedder, type SparseVector } from '#dist/index.js';
 import { fixture, readGolden } from '../text/goldens.js';
+import { modelFolders } from '../text/model-folders.js';
 
 interface Sparse {
   indices: number[];
@@ -82,5 +83,30 @@ describe('SparseEmbedder', () => {
       code: 'ERR_MODEL_INVALID',
       message: expect.stringMatching(/SpladePooling/),
     });
+  });
+});
+
+describe('what the files of a SparseEmbedder say', () => {
+  const { variant } = modelFolders();
+
+  it('of the lengths of queries and documents, and of similarity, holds', async () => {
+    const files = {
+      'sentence_bert_config.json': { query_length: 5, document_length: 9 },
+      'config_sentence_transformers.json': { similarity_fn_name: 'cosine' },
+    };
+    await using model = await SparseEmbedder.load(await variant('tiny-splade', files));
+    const long = 'the quick brown fox jumps over the lazy dog '.repeat(3);
+    const counts: number[] = [];
+    const onUsage = ({ tokens }: { tokens: number }) => void counts.push(tokens);
+    await model.encodeQuery(long, { onUsage });
+    await model.encodeDocument(long, { onUsage });
+    const [vector] = await model.encode(long, { onUsage });
+    expect(counts.slice(0, 2)).toEqual([5, 9]);
+    expect(counts[2]).toBeGreaterThan(20);
+    const half = { ...vector, values: vector.values.map((value) => value / 2) };
+    const none = { indices: new Uint32Array(), values: new Float32Array() };
+    const { data } = model.similarity(vector, [half, none]);
+    expect(data[0]).toBeCloseTo(1, 6);
+    expect(data[1]).toBe(0);
   });
 });
