@@ -215,6 +215,15 @@ describe('settings of the Transformer', () => {
     expect(found.ids).toHaveLength(maxTokens);
   });
 
+  it('are refused where they leave out special tokens', async () => {
+    const settings = { processing_kwargs: { text: { add_special_tokens: false } } };
+    const id = await variant('tiny-bert-cls', { 'sentence_bert_config.json': settings });
+    await expect(TextEmbedder.load(id)).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringMatching(/'add_special_tokens' of .*processing_kwargs/) as string,
+    });
+  });
+
   it('query_length and document_length limit the texts of their calls only', async () => {
     const files = { 'sentence_bert_config.json': { query_length: 8, document_length: 12 } };
     await using model = await TextEmbedder.load(await variant('tiny-bert-cls', files));

@@ -121,7 +121,11 @@ export async function readEncoder(modelFolder: string, path: string): Promise<En
   const maxPositions = positions(model);
   // How the tokenizer is opened and how it is called: newer models keep their limits there.
   const opened = nested(settings, 'tokenizer_args') ?? nested(settings, 'processor_kwargs');
-  const called = nested(nested(settings, 'processing_kwargs'), 'text')?.positiveInteger('max_length');
+  const calls = nested(nested(settings, 'processing_kwargs'), 'text');
+  const called = calls?.positiveInteger('max_length');
+  if (calls?.boolean('add_special_tokens') === false) {
+    throw calls.invalid('true', "'add_special_tokens'", false);
+  }
   const own = maxLength(opened) ?? settings?.positiveInteger('max_seq_length');
   const maxTokens = called ?? own ?? lower(maxLength(tokenizer), maxPositions);
   const ofTask = (field: string) =>
