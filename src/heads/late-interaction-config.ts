@@ -49,22 +49,28 @@ export async function readLateInteraction(folder: string): Promise<LateInteracti
     transformer?.positiveInteger('document_length') ??
     colbert?.positiveInteger('doc_maxlen');
   const maskToken = tokenText(tokenizer) ?? '[MASK]';
+  const skipped = readSkiplist(sentence, colbert, mask);
+  const skipTasks = readTasks(mask);
   const expansion = readExpansion(sentence, transformer, colbert, maskToken, queryLength);
   return {
     path,
     head: {
       kind: 'tokens',
       dense: dense.map((layer): DenseConfig => ({ ...layer, level: 'token_embeddings' })),
+      // PyLate and Stanford's ColBERT always do it, without a module.
+      normalize: !maskEntry || modules.some(({ type }) => type === 'Normalize'),
     },
     query: {
       maxTokens: expansion?.length ?? queryLength,
       marker: sentence?.string('query_prefix') ?? (colbert ? '[unused0]' : undefined),
+      skipped: skipTasks.includes('query') ? skipped : [],
       expansion,
     },
     document: {
       maxTokens: documentLength,
       marker: sentence?.string('document_prefix') ?? (colbert ? '[unused1]' : undefined),
-      skipped: readSkiplist(sentence, colbert, mask),
+      skipped: skipTasks.includes('document') ? skipped : [],
+      only: readIds(mask, 'keep_only_token_ids'),
     },
     prompts,
     defaultPromptName,
@@ -92,6 +98,20 @@ function readExpansion(
   const pylate = sentence?.string('query_prefix') !== undefined;
   if (!pylate || sentence?.boolean('do_query_expansion') === false) return undefined;
   return { token, length, attend: sentence?.boolean('attend_to_expansion_tokens') ?? false };
+}
+
+/** Kinds of texts for which the skip list counts. */
+function readTasks(mask: JsonObject | undefined): readonly string[] {
+  const tasks = mask?.get('skiplist_tasks') ?? 'document';
+  const list: unknown[] = Array.isArray(tasks) ? tasks : [tasks];
+  if (list.every((task) => typeof task === 'string')) return list as string[];
+  throw (mask as JsonObject).invalid('a list of strings', "'skiplist_tasks'", tasks);
+}
+
+function readIds(config: JsonObject | undefined, field: string): readonly number[] {
+  const ids = config?.get(field) ?? [];
+  if (Array.isArray(ids) && ids.every((id) => Number.isSafeInteger(id) && id >= 0)) return ids as number[];
+  throw (config as JsonObject).invalid('a list of token ids', `'${field}'`, ids);
 }
 
 function readSkiplist(

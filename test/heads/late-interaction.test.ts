@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Embeddings, LateInteractionEmbedder } from '#dist/index.js';
 import { expectRows, fixture, readGolden, readMatrix } from '../text/goldens.js';
+import { modelFolders } from '../text/model-folders.js';
 
 interface Golden {
   texts: string[];
@@ -108,5 +109,56 @@ describe('LateInteractionEmbedder', () => {
     }
     expect(await model.encodeQuery([])).toEqual([]);
     expect(await model.rank('a', [])).toEqual([]);
+  });
+});
+
+describe('modules of a LateInteractionEmbedder', () => {
+  const { variant } = modelFolders();
+  const load = async (files: Record<string, unknown>) =>
+    LateInteractionEmbedder.load(await variant('tiny-colbert', files));
+  const mask = async (settings: Record<string, unknown>) => {
+    const own = await readFile(fixture('models/tiny-colbert/3_MultiVectorMask/config.json'), 'utf8');
+    const config = { ...(JSON.parse(own) as Record<string, unknown>), ...settings };
+    return load({ '3_MultiVectorMask/config.json': config });
+  };
+  const text = 'hello, world!';
+
+  it('leave vectors as long as they are where there is no Normalize', async () => {
+    const modules = ['Transformer', 'Dense', 'MultiVectorMask'];
+    await using plain = await LateInteractionEmbedder.load(fixture('models/tiny-colbert'));
+    await using model = await load({
+      'modules.json': modules.map((type, i) => ({ type, path: ['', '1_Dense', '3_MultiVectorMask'][i] })),
+    });
+    const [document] = await model.encodeDocument(text);
+    const [normalised] = await plain.encodeDocument(text);
+    expect(document.rows).toBe(normalised.rows);
+    for (let row = 0; row < document.rows; row++) {
+      const length = Math.hypot(...document.row(row));
+      expect(Math.abs(length - 1)).toBeGreaterThan(1e-3);
+      normalised.row(row).forEach((value, d) => {
+        expect(document.row(row)[d] / length).toBeCloseTo(value, 5);
+      });
+    }
+  });
+
+  it('say for which texts the skip list is, and which tokens alone are kept', async () => {
+    await using plain = await LateInteractionEmbedder.load(fixture('models/tiny-colbert'));
+    const rows = async (model: LateInteractionEmbedder) => {
+      const [query] = await model.encodeQuery(text);
+      const [document] = await model.encodeDocument(text);
+      return [query.rows, document.rows];
+    };
+    const [query, document] = await rows(plain);
+    await using queries = await mask({ skiplist_tasks: ['query'] });
+    // The colon of each prompt, the comma and the exclamation mark.
+    expect(await rows(queries)).toEqual([query - 3, document + 3]);
+    await using both = await mask({ skiplist_tasks: ['query', 'document'] });
+    expect(await rows(both)).toEqual([query - 3, document]);
+    await using first = await mask({ keep_only_token_ids: [2] });
+    expect(await rows(first)).toEqual([query, 1]);
+    await using none = await mask({ keep_only_token_ids: [0] });
+    expect(await rows(none)).toEqual([query, 0]);
+    expect(await none.rank(text, [text])).toHaveLength(1);
+    await expect(mask({ keep_only_token_ids: ['a'] })).rejects.toMatchObject({ code: 'ERR_MODEL_INVALID' });
   });
 });

@@ -43,6 +43,7 @@ export async function openHead(
       return tokensHead(
         await Promise.all(params.dense.map((dense) => Dense.open(dense, binding))),
         output,
+        params.normalize,
         binding,
       );
     }
@@ -133,7 +134,12 @@ function nonZero(rows: Float32Array, dims: number): Field {
   return { lengths, indices: Uint32Array.from(indices), values: Float32Array.from(values) };
 }
 
-function tokensHead(layers: readonly Dense[], output: string, binding: NativeBinding): Head {
+function tokensHead(
+  layers: readonly Dense[],
+  output: string,
+  normalize: boolean,
+  binding: NativeBinding,
+): Head {
   const widths: Record<string, number> = {};
   return {
     outputs: [output],
@@ -141,7 +147,7 @@ function tokensHead(layers: readonly Dense[], output: string, binding: NativeBin
     fields(batch, outputs, kept) {
       const vectors = keptRows(outputs.tokenVectors(output), kept);
       const { data, dims } = layers.reduce((rows, layer) => layer.apply(rows), vectors);
-      binding.normalizeRows(data, dims);
+      if (normalize) binding.normalizeRows(data, dims);
       widths.tokens = dims;
       return { tokens: { lengths: keptLengths(batch, kept).map((count) => count * dims), values: data } };
     },

@@ -124,7 +124,8 @@ export class HeadModel {
       typeIds.splice(1, 0, 0);
     }
     const skipped = new Set(options.skipped?.map((token) => this.library.tokenId(token)));
-    const kept = ids.map((id) => (skipped.has(id) ? 0 : 1));
+    const only = options.only?.length ? new Set(options.only) : undefined;
+    const kept = ids.map((id) => (skipped.has(id) || only?.has(id) === false ? 0 : 1));
     let attended = ids.length;
     if (options.expansion) {
       const { token, length, attend } = options.expansion;

@@ -8,8 +8,8 @@ export type HeadParams =
   | { kind: 'scores' }
   /** Logits per token over the vocabulary, pooled to `sparse`. */
   | { kind: 'sparse'; strategy: 'max' | 'sum'; activation: 'relu' | 'log1p_relu' }
-  /** Vectors per token, projected and normalised: `tokens`. */
-  | { kind: 'tokens'; dense: DenseConfig[] }
+  /** Vectors per token, projected and, unless the model leaves that out, normalised: `tokens`. */
+  | { kind: 'tokens'; dense: DenseConfig[]; normalize: boolean }
   /** The three outputs of bge-m3: `dense`, `sparse`, `tokens`; the layers' files, for graphs without them. */
   | { kind: 'm3'; weights: { sparse: string; colbert: string }; ignored: string[] };
 
@@ -36,6 +36,8 @@ export interface TokenOptions {
   expansion?: { token: string; length: number; attend: boolean };
   /** Spellings of tokens whose vectors are left out. */
   skipped?: readonly string[];
+  /** The only tokens whose vectors are kept, by id; all if it is empty. */
+  only?: readonly number[];
 }
 
 /** Parameters of `run`, which reports {@link HeadRows} batch by batch. */
