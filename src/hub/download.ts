@@ -1,4 +1,4 @@
-import type { Hash } from 'node:crypto';
+import { type Hash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EmbedlaneError } from '../core/errors.js';
@@ -22,7 +22,7 @@ export interface DownloadContext {
 const DISK_FULL = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
 /**
- * Brings a file into a snapshot of the cache: under a lock, resumed where an earlier attempt ended, checked for
+ * Brings a file into a snapshot of the cache: under a lock where there are any, resumed where an earlier attempt ended, checked for
  * size and hash before it gets its name.
  *
  * @throws {EmbedlaneError} `ERR_DOWNLOAD`, `ERR_CHECKSUM` if the content is not what the hub lists, `ERR_IO`
@@ -33,10 +33,10 @@ export async function downloadFile(file: RepositoryFile, context: DownloadContex
   const etag = etagOf(file);
   try {
     await mkdir(dirname(cache.blob(etag)), { recursive: true });
-    await withLock(cache.lock(etag), signal, async () => {
+    await withLock(cache.lock(etag), signal, async (held) => {
       // Another process may have been faster.
       if (!(await cache.has(commit, file))) {
-        if (!(await isBlob(cache.blob(etag), file.size))) await fetchBlob(file, context);
+        if (!(await isBlob(cache.blob(etag), file.size))) await fetchBlob(file, held, context);
         await cache.link(commit, file);
       }
     });
@@ -66,36 +66,60 @@ async function isBlob(path: string, size: number): Promise<boolean> {
   return found?.isFile() === true && found.size === size;
 }
 
-/** Fetches a blob until it is whole; a content with a wrong hash gets one more chance, from its first byte. */
-async function fetchBlob(file: RepositoryFile, context: DownloadContext): Promise<void> {
-  const { cache, signal } = context;
+/** Fetches a blob, in a file of its own where others may be at the same: they would cut or rename one that they share. */
+async function fetchBlob(file: RepositoryFile, locked: boolean, context: DownloadContext): Promise<void> {
+  const { cache } = context;
   const etag = etagOf(file);
-  const partial = cache.partial(etag);
+  const shared = cache.partial(etag);
+  if (locked) {
+    await fetchPartial(file, shared, context);
+    await rename(shared, cache.blob(etag));
+    return;
+  }
+  const own = cache.blob(`${etag}.${randomUUID().slice(0, 8)}.incomplete`);
+  // What an interrupted download left is continued by whoever takes it.
+  await rename(shared, own).catch(() => {});
+  try {
+    await fetchPartial(file, own, context);
+    await rename(own, cache.blob(etag));
+  } catch (error) {
+    await rename(own, shared).catch(() => {});
+    throw error;
+  }
+}
+
+/** Fetches a content until it is whole; one with a wrong hash gets one more chance, from its first byte. */
+async function fetchPartial(file: RepositoryFile, partial: string, context: DownloadContext): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    if (await retry(() => continuePartial(file, partial, context), signal)) break;
+    const reached = { bytes: 0 };
+    if (await retry(() => continuePartial(file, partial, reached, context), context.signal)) return;
     await rm(partial, { force: true });
     if (attempt === 2) {
       throw new EmbedlaneError(
         'ERR_CHECKSUM',
-        `Expected ${file.path} of ${cache.name} to have the hash ${etag} but what arrived, twice, has another; ` +
-          'it was thrown away',
+        `Expected ${file.path} of ${context.cache.name} to have the hash ${etagOf(file)} but what arrived, twice, ` +
+          'has another; it was thrown away',
       );
     }
   }
-  await rename(partial, cache.blob(etag));
 }
 
-/** One request's worth of a download. Returns whether the whole content has the right hash. */
+/**
+ * One request's worth of a download. Returns whether the whole content has the right hash.
+ *
+ * @param reached how far an earlier request came
+ */
 async function continuePartial(
   file: RepositoryFile,
   partial: string,
+  reached: { bytes: number },
   context: DownloadContext,
 ): Promise<boolean> {
   // Not 'a': positions are ours to choose, so that a process that lost its lock writes the same bytes again.
   const handle = await open(partial, 'r+').catch(() => open(partial, 'w+'));
   try {
     const download = await PartialFile.open(handle, partial, file);
-    if (download.length < file.size) await receive(download, file, context);
+    if (download.length < file.size) await receive(download, file, reached, context);
     if (!download.matches()) return false;
     await handle.sync();
     return true;
@@ -107,6 +131,7 @@ async function continuePartial(
 async function receive(
   download: PartialFile,
   file: RepositoryFile,
+  reached: { bytes: number },
   { cache, client, commit, report }: DownloadContext,
 ): Promise<void> {
   const response = await client.openFile(cache.name, commit, file.path, download.length);
@@ -114,7 +139,7 @@ async function receive(
     // A server that knows no ranges, or a proxy that has dropped ours, sends everything again.
     if (download.length > 0 && !continuesAt(response, download.length)) await download.restart();
     if (response.status === 416) throw new Transient(incomplete(file, cache, 0));
-    const start = download.length;
+    reached.bytes = Math.max(reached.bytes, download.length);
     try {
       for await (const chunk of client.read(response)) {
         await download.append(chunk);
@@ -122,8 +147,10 @@ async function receive(
       }
       if (download.length < file.size) throw new Transient(incomplete(file, cache, download.length));
     } catch (error) {
-      // What arrived before the connection broke is progress: as long as there is some, it goes on.
-      if (!(error instanceof Transient) || download.length === start) throw error;
+      // What arrived before the connection broke is progress: as long as there is some, it goes on. The same bytes again,
+      // from a server that knows no ranges, are none.
+      if (!(error instanceof Transient) || download.length <= reached.bytes) throw error;
+      reached.bytes = download.length;
       throw new Transient(error.failure, { progressed: true });
     }
   } finally {

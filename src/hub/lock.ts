@@ -12,15 +12,15 @@ const POLL = 100;
  * Runs `work` while holding a lock that other processes see, Python's huggingface_hub among them, so that a file
  * is downloaded once and not once per process. It is `flock`'s, so it ends with its holder, however that ends.
  *
- * Nothing but bandwidth depends on it. Where there is none (the TypeScript fallback, some network file systems),
- * everyone writes the same checked bytes.
+ * Where there is none (the TypeScript fallback, some network file systems), nobody waits.
  *
+ * @param work told whether the lock is held: without it, others may be at the same
  * @throws {EmbedlaneError} `ERR_ABORTED` if `signal` fires during the wait
  */
 export async function withLock<T>(
   path: string,
   signal: AbortSignal | undefined,
-  work: () => Promise<T>,
+  work: (held: boolean) => Promise<T>,
 ): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
   let release = tryLock(path);
@@ -30,19 +30,20 @@ export async function withLock<T>(
     release = tryLock(path);
   }
   try {
-    return await work();
+    return await work(release !== undefined);
   } finally {
-    release();
+    release?.();
   }
 }
 
-function tryLock(path: string): (() => void) | null {
+/** What ends the lock; null if somebody else has it, undefined where there are no locks. */
+function tryLock(path: string): (() => void) | null | undefined {
   const binding = loadBinding();
-  if (binding.backend !== 'native') return () => {};
+  if (binding.backend !== 'native') return undefined;
   try {
     return binding.lockFile(path);
   } catch (error) {
-    if (error instanceof EmbedlaneError && error.code === 'ERR_IO') return () => {};
+    if (error instanceof EmbedlaneError && error.code === 'ERR_IO') return undefined;
     throw error;
   }
 }

@@ -174,6 +174,13 @@ describe('a broken connection', () => {
     await expectModel((await hub.resolve('org/model')).folder);
   });
 
+  it('gives up on a server that sends the same beginning again and again', { timeout: 20_000 }, async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    hub.server.fault = ({ path, host }) =>
+      host === 'cdn' && path.endsWith('/model.onnx') ? { cutAfter: 10_000, ignoreRange: true } : undefined;
+    await expect(hub.resolve('org/model')).rejects.toMatchObject({ code: 'ERR_DOWNLOAD' });
+  });
+
   it('survives a slow server', async () => {
     hub.server.fault = ({ host }) => (host === 'cdn' ? { slow: { bytes: 20_000, pause: 5 } } : undefined);
     expect(await filesOf((await hub.resolve('org/model')).folder)).toEqual(NEEDED);

@@ -11,10 +11,10 @@ const SCRIPT = fileURLToPath(new URL('resolve-process.mjs', import.meta.url));
 const MODEL = FILES['onnx/model.onnx'];
 const hub = startHub();
 
-function start(prefix: string[] = []): ChildProcess {
+function start(prefix: string[] = [], env: NodeJS.ProcessEnv = {}): ChildProcess {
   const options = JSON.stringify({ endpoint: hub.server.url, cacheDir: hub.cacheDir });
   const [command, ...args] = [...prefix, process.execPath, SCRIPT, 'org/model', options];
-  return spawn(command, args, { stdio: 'pipe' });
+  return spawn(command, args, { stdio: 'pipe', env: { ...process.env, ...env } });
 }
 
 async function result(child: ChildProcess): Promise<{ folder?: string; code?: string; message?: string }> {
@@ -38,6 +38,24 @@ describe('several processes', () => {
       .filter(({ host, path }) => host === 'cdn' || !/\.(onnx|onnx_data|safetensors)$/.test(path));
     expect(contents.map(({ path }) => path.split('/').slice(-2).join('/')).length).toBe(NEEDED.length);
     expect((await blobs()).length).toBe(NEEDED.length);
+  });
+
+  // Without the addon there are no locks, as on some network file systems.
+  it('that cannot lock do no harm to each other', async () => {
+    let requests = 0;
+    hub.server.fault = ({ host, path }) =>
+      host === 'cdn' && path.endsWith('/model.onnx')
+        ? { ignoreRange: true, slow: { bytes: 30_000, pause: 20 + 40 * requests++ } }
+        : undefined;
+    const others = Array.from({ length: 3 }, async (_, index) => {
+      await pause(100 * index);
+      const { folder, message } = await result(start([], { EMBEDLANE_BACKEND: 'typescript' }));
+      expect(folder, message).toBeDefined();
+      // At once: the others are not done yet.
+      return (await readFile(join(folder as string, 'onnx/model.onnx'))).equals(MODEL);
+    });
+    expect(await Promise.all(others)).toEqual([true, true, true]);
+    expect((await blobs()).filter((name) => name.endsWith('.incomplete'))).toEqual([]);
   });
 
   it('take over the work of one that is killed', async () => {
