@@ -94,7 +94,9 @@ export class HubClient {
     while (url) {
       const page: Answer = await this.#json(url, name);
       files.push(...parseTree(page.value, this.#settings.endpoint));
-      url = nextPage(page.link, url);
+      const next: URL | undefined = nextPage(page.link, url);
+      if (next?.href === url.href) throw this.#unexpected('another page after each', name);
+      url = next;
     }
     return files;
   }
@@ -222,10 +224,16 @@ function redirect(from: URL, location: string, subject: string): URL {
   );
 }
 
-/** The `Link: <…>; rel="next"` header of a listing in pages; only within the same origin. */
+/**
+ * The `Link: <…>; rel="next"` header of a listing in pages. Mirrors and proxies pass on the origin of what is behind them:
+ * the page is asked for where the one before it was.
+ */
 function nextPage(link: string, current: URL): URL | undefined {
   const target = /<([^>]+)>\s*;\s*rel="?next"?/.exec(link)?.[1];
   if (target === undefined || !URL.canParse(target, current.href)) return undefined;
   const url = new URL(target, current);
-  return url.origin === current.origin ? url : undefined;
+  if (url.origin === current.origin) return url;
+  const here = new URL(current);
+  here.search = url.search;
+  return here;
 }

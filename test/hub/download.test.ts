@@ -72,6 +72,19 @@ describe('a download', () => {
     expect(await filesOf((await hub.resolve('org/model')).folder)).toEqual(NEEDED);
   });
 
+  it('reads all pages of a mirror that passes on where the hub has them', async () => {
+    hub.server.pageSize = 3;
+    hub.server.pageOrigin = 'https://hub.invalid';
+    expect(await filesOf((await hub.resolve('org/model')).folder)).toEqual(NEEDED);
+  });
+
+  it('gives up on a listing whose next page is the same again', async () => {
+    const headers = { link: '<?cursor=1>; rel="next"' };
+    hub.server.fault = ({ path }) =>
+      path.includes('/tree/') ? { status: 200, headers, body: Buffer.from('[]') } : undefined;
+    await expect(hub.resolve('org/model')).rejects.toMatchObject({ code: 'ERR_DOWNLOAD' });
+  });
+
   it.each(['org/model@v1.0', 'org/model@COMMIT'])('takes the revision of %s', async (template) => {
     const commit = hub.server.commit('org/model');
     const id = template.replace('COMMIT', commit);

@@ -45,6 +45,8 @@ export class HubServer {
   fault: (request: Seen) => Fault | undefined = () => undefined;
   /** Files per page of a listing. */
   pageSize = 1000;
+  /** Where a listing's next page is said to be, if not here. */
+  pageOrigin: string | undefined;
   readonly #hub: Server;
   readonly #cdn: Server;
 
@@ -173,7 +175,7 @@ export class HubServer {
     ];
     if (start + this.pageSize < entries.length) {
       url.searchParams.set('cursor', String(start + this.pageSize));
-      headers.link = `<${this.url}${url.pathname}${url.search}>; rel="next"`;
+      headers.link = `<${this.pageOrigin ?? this.url}${url.pathname}${url.search}>; rel="next"`;
     }
     const page = entries.slice(start, start + this.pageSize);
     response.writeHead(200, headers).end(fault.body ?? JSON.stringify(page));

@@ -78,6 +78,7 @@ export function startHub(): Hub {
     hub.server.seen.length = 0;
     hub.server.fault = () => undefined;
     hub.server.pageSize = 1000;
+    hub.server.pageOrigin = undefined;
   });
   afterEach(() => vi.unstubAllEnvs());
   hub.resolve = (id, options, request) =>
