@@ -27,6 +27,7 @@ export { Embeddings, type Matrix, type MatrixLike, type Precision } from './core
 export { EmbedlaneError, type ErrorCode } from './core/errors.js';
 export type { OnProgress, Progress } from './core/progress.js';
 export {
+  type CallOptions,
   CrossEncoder,
   type CrossEncoderActivation,
   type HeadLoadOptions,
@@ -84,7 +85,7 @@ export {
   writeVectors,
 } from './index/index.js';
 export type { PoolingMode } from './native/binding.js';
-export type { Priority, RuntimeStats } from './runtime/index.js';
+export type { CacheStats, Device, Priority, RuntimeStats } from './runtime/index.js';
 export {
   type MostSimilarQuery,
   type SimilarWord,

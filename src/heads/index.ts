@@ -9,7 +9,7 @@ export {
   type LateInteractionEncodeOptions,
   type LateInteractionRankOptions,
 } from './late-interaction-embedder.js';
-export type { HeadLoadOptions } from './load.js';
+export type { CallOptions, HeadLoadOptions } from './load.js';
 export { M3Embedder, type M3Embeddings, type M3Scores, type M3Weights } from './m3-embedder.js';
 export type { RankedDocument } from './ranking.js';
 export type { SparseVector } from './sparse.js';

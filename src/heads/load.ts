@@ -47,7 +47,7 @@ export interface HeadLoadOptions extends HubOptions, RuntimeOptions {
   signal?: AbortSignal;
 }
 
-/** Options of a call. */
+/** Options of a call of the models of `CrossEncoder`, `SparseEmbedder`, `LateInteractionEmbedder` and `M3Embedder`. */
 export interface CallOptions {
   /** Aborts the call, which then rejects with `ERR_ABORTED`; batches not yet started are not computed. */
   signal?: AbortSignal;

@@ -36,6 +36,7 @@ export interface QueueStats {
   shared: number;
 }
 
+/** What the cache of vectors has done and holds. */
 export interface CacheStats {
   /** Texts that were there, and those that were not. */
   hits: number;

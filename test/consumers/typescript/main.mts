@@ -1,4 +1,11 @@
-import { type Embeddings, type EmbedlaneError, FlatIndex, TextEmbedder } from 'embedlane';
+import {
+  type CallOptions,
+  type Device,
+  type Embeddings,
+  type EmbedlaneError,
+  FlatIndex,
+  TextEmbedder,
+} from 'embedlane';
 import { OpenAIEmbedder } from 'embedlane/providers';
 import { createServer } from 'embedlane/server';
 import { simd, type TopK, topKSync } from 'embedlane/vectors';
@@ -11,3 +18,8 @@ const code: EmbedlaneError['code'] = 'ERR_INVALID_ARG';
 // @ts-expect-error a metric that does not exist
 topKSync(e, e, { k: 1, metric: 'hamster' });
 console.log(top.indices, level, code, FlatIndex, OpenAIEmbedder, createServer);
+// Emitting declarations fails (TS2742) where an inferred type has a name that the package does not export.
+export const stats = model.stats();
+export const { cache } = stats;
+export const device: Device = 'cpu';
+export const call: CallOptions = { timeout: 1000 };
