@@ -8,6 +8,14 @@ const PACKAGES: Record<string, string> = {
   libsql: 'Linux (x64, arm64), macOS (x64, arm64) and Windows (x64)',
 };
 
+/** The one whose install script downloads something, CUDA's libraries, without which it works on a CPU. */
+const SCRIPTED = 'onnxruntime-node';
+
+/** What installs one of the packages where it can be had at all. */
+export function installCommand(name: string): string {
+  return `${name === SCRIPTED ? 'ONNXRUNTIME_NODE_INSTALL=skip ' : ''}npm install ${name}`;
+}
+
 /** {@link dependencyError} for an import that failed, by what Node would have printed of it. */
 export function importError(cause: unknown): EmbedlaneError | undefined {
   return cause instanceof Error ? dependencyError(new Error(cause.stack, { cause })) : undefined;
@@ -23,8 +31,9 @@ export function dependencyError(died: Error): EmbedlaneError | undefined {
     if (printed.includes(`Cannot find package '${name}'`)) {
       return new EmbedlaneError(
         'ERR_NATIVE_LOAD',
-        `Expected the package '${name}' but it is not installed (it is left out by --omit=optional); ` +
-          `run: npm install ${name}`,
+        `Expected the package '${name}' but it is not installed (it is left out by --omit=optional` +
+          (name === SCRIPTED ? ', and by npm where the download of its install script fails)' : ')') +
+          `; run: ${installCommand(name)}`,
         { cause: died },
       );
     }

@@ -5,8 +5,13 @@ import { dependencyError } from '#dist/runtime/dependency-error.js';
 const PRINTED = {
   'left out by --omit=optional': [
     "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'onnxruntime-node' imported from /app/node_modules/embedlane/dist/runtime/open-session.js",
-    "Expected the package 'onnxruntime-node' but it is not installed",
-    'npm install onnxruntime-node',
+    "Expected the package 'onnxruntime-node' but it is not installed (it is left out by --omit=optional, and by npm where",
+    'run: ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node',
+  ],
+  'tokenizers left out': [
+    "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'tokenizers' imported from /app/node_modules/embedlane/dist/text/lane.js",
+    "Expected the package 'tokenizers' but it is not installed (it is left out by --omit=optional)",
+    'run: npm install tokenizers',
   ],
   'onnxruntime on musl': [
     `node:internal/modules/cjs/loader:1460

@@ -3,6 +3,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { bundledModels, cachedModels, checkHubOptions, hubAccess } from '../../hub/index.js';
 import { ImageEmbedder } from '../../image/index.js';
 import { addonReport } from '../../native/load.js';
+import { installCommand } from '../../runtime/dependency-error.js';
 import { ffmpegVersion } from '../../runtime/ffmpeg.js';
 import { disableTelemetry } from '../../runtime/telemetry.js';
 import { TextEmbedder } from '../../text/index.js';
@@ -87,7 +88,7 @@ function dependency(name: string): Finding {
     return { name, value: version, ok: true };
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    return { name, value: `does not load: ${reason}`, ok: false, fix: `npm install ${name}` };
+    return { name, value: `does not load: ${reason}`, ok: false, fix: installCommand(name) };
   }
 }
 
