@@ -165,6 +165,36 @@ describe.skipIf(!CHROMIUM)('in a browser', () => {
     expect((await texts('.heat tbody th'))[2]).toBe('3. <b>stocks</b>');
   });
 
+  it('shows scores on a narrow screen, and says where there are more texts than it compares', async () => {
+    await page.setViewport({ width: 340, height: 800 });
+    await page.goto(server.url);
+    await page.waitForSelector('.heat tbody tr:nth-child(6)');
+    // The first two columns can be seen without scrolling; the rest by mouse or keyboard.
+    const [region, column] = await page.evaluate(() => {
+      const edges = (selector: string) => {
+        const node = (
+          globalThis as unknown as {
+            document: { querySelector(name: string): { getBoundingClientRect(): { right: number } } };
+          }
+        ).document.querySelector(selector);
+        return node.getBoundingClientRect().right;
+      };
+      return [edges('#heat-map'), edges('.heat tbody tr:first-child td:nth-of-type(2)')];
+    });
+    expect(column).toBeLessThanOrEqual(region);
+    expect(await page.$eval('#heat-map', (node) => (node as unknown as { tabIndex: number }).tabIndex)).toBe(
+      0,
+    );
+    await page.$eval('#texts-input', (input) => {
+      const field = input as unknown as { value: string; dispatchEvent(event: Event): void };
+      field.value = Array.from({ length: 43 }, (_, i) => `text ${i}`).join('\n');
+      field.dispatchEvent(new Event('input'));
+    });
+    await page.waitForFunction("document.querySelectorAll('.heat tbody tr').length === 40");
+    expect((await texts('#texts-status'))[0]).toMatch(/^The first 40 of 43 texts, /);
+    await page.setViewport({ width: 1200, height: 900 });
+  });
+
   it('pairs and maps pictures, and finds them by words', async () => {
     const input = await page.$('#files');
     await (input as unknown as { uploadFile(...paths: string[]): Promise<void> }).uploadFile(...pictures);

@@ -21,6 +21,8 @@ export function startTexts() {
   input.value = EXAMPLES.join('\n');
   input.addEventListener('input', debounced(compareTexts, PAUSE));
   byId('texts-model').addEventListener('change', compareTexts);
+  // What is beyond its edge is reached by arrow keys.
+  byId('heat-map').tabIndex = 0;
 }
 
 export async function compareTexts() {
@@ -28,11 +30,11 @@ export async function compareTexts() {
   last = new AbortController();
   const { signal } = last;
   const model = byId('texts-model').value;
-  const texts = byId('texts-input')
+  const lines = byId('texts-input')
     .value.split('\n')
     .map((line) => line.trim())
-    .filter(Boolean)
-    .slice(0, MOST);
+    .filter(Boolean);
+  const texts = lines.slice(0, MOST);
   if (model === '') return say('texts-status', 'No model of this server embeds texts.', true);
   if (texts.length === 0) {
     byId('heat-map').replaceChildren();
@@ -44,12 +46,17 @@ export async function compareTexts() {
     const ms = Math.round(performance.now() - start);
     say(
       'texts-status',
-      `${texts.length} texts, ${vectors[0].length} dimensions, ${ms} ms. Cosine similarity:`,
+      `${count(texts.length, lines.length)}, ${vectors[0].length} dimensions, ${ms} ms. Cosine similarity; the best match of each row has a frame:`,
     );
     byId('heat-map').replaceChildren(heatMap(texts, vectors));
   } catch (error) {
     if (!signal.aborted) say('texts-status', error.message, true);
   }
+}
+
+function count(compared, given) {
+  if (compared < given) return `The first ${compared} of ${given} texts`;
+  return compared === 1 ? '1 text' : `${compared} texts`;
 }
 
 /** A table, so that it can be read without seeing the colours. */
@@ -62,8 +69,7 @@ function heatMap(texts, vectors) {
     const cells = row.map((score, j) => cell(score, texts[i], texts[j], i !== j && score === best));
     return element('tr', {}, header(`${i + 1}. ${texts[i]}`, texts[i], 'row'), ...cells);
   });
-  const caption = element('caption.note', {}, 'The best match of each row has a frame.');
-  return element('table.heat', {}, caption, element('thead', {}, head), element('tbody', {}, ...rows));
+  return element('table.heat', {}, element('thead', {}, head), element('tbody', {}, ...rows));
 }
 
 function header(label, text, scope) {
