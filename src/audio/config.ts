@@ -1,5 +1,6 @@
 import { readJsonObject } from '../core/json-file.js';
 import { readProcessorPart } from '../core/processor-files.js';
+import { FEATURE_LIMITS, requireWindow } from './features/limits.js';
 import type { WhisperFeatureConfig } from './features/whisper.js';
 
 /** What a model's folder says, as far as embedding needs it. */
@@ -28,17 +29,18 @@ export async function readAudioModelConfig(folder: string): Promise<AudioModelCo
   }
   const kind = config?.string('model_type');
   if (config && kind !== 'whisper') throw config.invalid("'whisper'", 'model_type', kind);
-  const sampleRate = preprocessor?.positiveInteger('sampling_rate') ?? DEFAULTS.sampleRate;
-  const seconds = preprocessor?.positiveInteger('chunk_length') ?? DEFAULTS.seconds;
+  const sampleRate =
+    preprocessor?.positiveInteger('sampling_rate', FEATURE_LIMITS.sampleRate) ?? DEFAULTS.sampleRate;
+  const seconds = preprocessor?.positiveInteger('chunk_length', FEATURE_LIMITS.seconds) ?? DEFAULTS.seconds;
   return {
-    features: {
-      mels: preprocessor?.positiveInteger('feature_size') ?? DEFAULTS.mels,
+    features: requireWindow(preprocessor, {
+      mels: preprocessor?.positiveInteger('feature_size', FEATURE_LIMITS.mels) ?? DEFAULTS.mels,
       sampleRate,
-      fftSize: preprocessor?.positiveInteger('n_fft') ?? DEFAULTS.fftSize,
+      fftSize: preprocessor?.positiveInteger('n_fft', FEATURE_LIMITS.fftSize) ?? DEFAULTS.fftSize,
       hop: preprocessor?.positiveInteger('hop_length') ?? DEFAULTS.hop,
       // `n_samples` is written, but transformers computes it anew when it reads the file.
       windowSamples: seconds * sampleRate,
-    },
+    }),
     decoderStartTokenId: config?.number('decoder_start_token_id') ?? DEFAULTS.startToken,
   };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ClapFeatureConfig } from '../audio/features/clap.js';
+import { FEATURE_LIMITS, requireWindow } from '../audio/features/limits.js';
 import { padToken } from '../clip/config.js';
 import type { ClipTokenizerParams } from '../clip/lane/protocol.js';
 import { EmbedlaneError } from '../core/errors.js';
@@ -78,16 +79,17 @@ function readFeatures(file: JsonObject | undefined): ClapFeatureConfig {
     if (value === undefined) throw file.invalid(values.join(' or '), `'${name}'`, given);
     return value;
   };
-  const sampleRate = file.positiveInteger('sampling_rate') ?? DEFAULTS.sampleRate;
-  return {
-    mels: file.positiveInteger('feature_size') ?? DEFAULTS.mels,
+  const sampleRate = file.positiveInteger('sampling_rate', FEATURE_LIMITS.sampleRate) ?? DEFAULTS.sampleRate;
+  return requireWindow(file, {
+    mels: file.positiveInteger('feature_size', FEATURE_LIMITS.mels) ?? DEFAULTS.mels,
     sampleRate,
-    fftSize: file.positiveInteger('fft_window_size') ?? DEFAULTS.fftSize,
+    fftSize: file.positiveInteger('fft_window_size', FEATURE_LIMITS.fftSize) ?? DEFAULTS.fftSize,
     hop: file.positiveInteger('hop_length') ?? DEFAULTS.hop,
-    windowSamples: (file.positiveInteger('max_length_s') ?? DEFAULTS.seconds) * sampleRate,
+    windowSamples:
+      (file.positiveInteger('max_length_s', FEATURE_LIMITS.seconds) ?? DEFAULTS.seconds) * sampleRate,
     minFrequency: file.number('frequency_min') ?? DEFAULTS.minFrequency,
     maxFrequency: file.number('frequency_max') ?? DEFAULTS.maxFrequency,
     padding: choice('padding', PADDINGS, 'repeatpad'),
     fusion: choice('truncation', TRUNCATIONS, 'fusion') === 'fusion',
-  };
+  });
 }

@@ -44,11 +44,12 @@ export class JsonObject {
     return this.#typed(field, 'a number', (value) => typeof value === 'number');
   }
 
-  positiveInteger(field: string): number | undefined {
+  /** @param max of what memory is taken for */
+  positiveInteger(field: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
     return this.#typed(
       field,
-      'a positive integer',
-      (value) => Number.isSafeInteger(value) && (value as number) > 0,
+      max === Number.MAX_SAFE_INTEGER ? 'a positive integer' : `an integer between 1 and ${max}`,
+      (value) => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= max,
     );
   }
 

@@ -183,6 +183,20 @@ describe('AudioEmbedder', () => {
       await expect(AudioEmbedder.load(folder, { decoder: true })).rejects.toThrow(
         code('ERR_MODEL_NOT_FOUND'),
       );
+      for (const [field, value] of [
+        ['chunk_length', 2 ** 31],
+        ['feature_size', 2 ** 31],
+        ['n_fft', 2 ** 31],
+        ['sampling_rate', 2 ** 53],
+        ['hop_length', 0],
+      ] as const) {
+        await writeFile(join(folder, 'preprocessor_config.json'), JSON.stringify({ [field]: value }));
+        await expect(AudioEmbedder.load(folder)).rejects.toThrow(new RegExp(`${field}.*preprocessor_config`));
+      }
+      const long = { chunk_length: 3600, sampling_rate: 768_000 };
+      await writeFile(join(folder, 'preprocessor_config.json'), JSON.stringify(long));
+      await expect(AudioEmbedder.load(folder)).rejects.toThrow(code('ERR_MODEL_INVALID'));
+      await rm(join(folder, 'preprocessor_config.json'));
       await writeFile(join(folder, 'config.json'), '{"model_type":"bert"}');
       await expect(AudioEmbedder.load(folder)).rejects.toThrow(code('ERR_MODEL_INVALID'));
       await writeFile(join(folder, 'config.json'), '{}');
