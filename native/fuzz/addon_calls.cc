@@ -23,13 +23,14 @@ Arguments pair(Make& make) {
 }
 
 Arguments matrix(Make& make) {
-  const size_t dtype = make.size(0, 5), a = make.size(0, 4), b = make.size(0, 9), dims = dims_of(make);
+  const size_t dtype = make.size(0, 5), a = make.size(0, 6), b = make.size(0, 9), dims = dims_of(make);
   return {make.one_of({"dot", "cosine", "l2", "l1", "jaccard"}),
           make.rows(dtype, a, dims),
           make.rows(dtype, b, dims),
           make.number(double(dims)),
           make.f32(a * b),
-          make.number(double(dtype))};
+          make.number(double(dtype)),
+          make.number(double(make.size(1, 3)))};
 }
 
 Arguments top_k(Make& make) {

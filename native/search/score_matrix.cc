@@ -15,8 +15,9 @@ constexpr size_t kMaxBlockRows = 256;
 constexpr size_t kPanelRows = 96;  // a multiple of every tile's rows
 // Pairs of values in a unit of work: about 0.2 ms.
 constexpr size_t kUnitProducts = size_t(1) << 23;
-// Fewer rows of `a` than this read `b` faster as it is.
+// Fewer rows of `a` than this read `b` faster as it is, and a tile of longer ones would take megabytes.
 constexpr size_t kMinWidened = 3;
+constexpr size_t kMaxWidened = size_t(1) << 16;
 
 size_t divided_up(size_t n, size_t by) { return (n + by - 1) / by; }
 size_t rounded_up(size_t n, size_t to) { return divided_up(n, to) * to; }
@@ -34,7 +35,8 @@ ScoreMatrix::ScoreMatrix(const Kernels& kernels, const MatrixInput& input)
     : wide_(kernels.wide),
       rows_(row_kernels(kernels, input.dtype)),
       input_(input),
-      widens_(is_float(input.dtype) && input.a_rows >= kMinWidened && input.b_rows >= wide_.tile_b),
+      widens_(is_float(input.dtype) && input.dims <= kMaxWidened && input.a_rows >= kMinWidened &&
+              input.b_rows >= wide_.tile_b),
       row_bytes_(row_bytes(input.dtype, input.dims)),
       stride_(odd_lines(input.dims)) {
   const size_t kept = widens_ ? stride_ * sizeof(double) : row_bytes_;

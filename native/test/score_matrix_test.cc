@@ -113,6 +113,7 @@ TEST(a_matrix_of_many_blocks_and_runs_has_the_scores_of_its_pairs) {
   compare(random, Dtype::kF32, Metric::kCosine, 301, 1201, 50);
   compare(random, Dtype::kF32, Metric::kL2, 13, 300, 4099);
   compare(random, Dtype::kBf16, Metric::kDot, 2, 20000, 33);
+  compare(random, Dtype::kF16, Metric::kCosine, 5, 9, 70001);
   compare(random, Dtype::kI8, Metric::kCosine, 700, 97, 70);
 }
 

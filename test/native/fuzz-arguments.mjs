@@ -161,10 +161,11 @@ const RIGHT = {
   matrix() {
     const number = below(6);
     const [Type, bits] = DTYPES[number];
-    const [width, a, b] = [size(), below(4), below(9)];
+    const [width, a, b] = [size(), below(7), below(9)];
     const dims = width * bits - (bits > 1 ? below(8) : 0);
     const metric = pick(['dot', 'cosine', 'l2', 'l1', 'jaccard']);
-    return [metric, array(Type, a * width), array(Type, b * width), dims, floats(a * b), number];
+    const rows = [array(Type, a * width), array(Type, b * width)];
+    return [metric, ...rows, dims, floats(a * b), number, 1 + below(3)];
   },
   normalizeRows: () => {
     const dims = size();
