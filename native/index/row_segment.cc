@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../search/rounding.h"
 #include "../storage/large_pages.h"
 
 namespace embedlane {
 namespace {
 
 constexpr size_t kAlignment = 64;
-
-size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "aligned.h"
+#include "rounding.h"
 
 namespace embedlane {
 namespace {
@@ -19,11 +20,8 @@ constexpr size_t kUnitProducts = size_t(1) << 23;
 constexpr size_t kMinWidened = 3;
 constexpr size_t kMaxWidened = size_t(1) << 16;
 
-size_t divided_up(size_t n, size_t by) { return (n + by - 1) / by; }
-size_t rounded_up(size_t n, size_t to) { return divided_up(n, to) * to; }
-
 // An odd number of cache lines: rows a multiple of 4 kB apart would share a few of the nearest cache's sets.
-size_t odd_lines(size_t doubles) { return (divided_up(doubles, 8) | 1) * 8; }
+size_t odd_lines(size_t doubles) { return (divide_up(doubles, 8) | 1) * 8; }
 
 bool is_float(Dtype dtype) { return dtype == Dtype::kF32 || dtype == Dtype::kF16 || dtype == Dtype::kBf16; }
 
@@ -43,12 +41,11 @@ ScoreMatrix::ScoreMatrix(const Kernels& kernels, const MatrixInput& input)
   const size_t most = std::clamp<size_t>(kBlockBytes / kept, WideKernels::kTileA, kMaxBlockRows);
   panel_ = widens_ ? kPanelRows : most;
   // Blocks of like size, of whole tiles.
-  a_block_ =
-      divided_up(std::max<size_t>(input.a_rows, 1), divided_up(std::max<size_t>(input.a_rows, 1), most));
-  a_block_ = rounded_up(a_block_, WideKernels::kTileA);
-  a_blocks_ = divided_up(input.a_rows, a_block_);
-  b_run_ = rounded_up(std::clamp<size_t>(kUnitProducts / a_block_ / input.dims, 1, input.b_rows + 1), panel_);
-  b_runs_ = divided_up(input.b_rows, b_run_);
+  a_block_ = divide_up(std::max<size_t>(input.a_rows, 1), divide_up(std::max<size_t>(input.a_rows, 1), most));
+  a_block_ = round_up(a_block_, WideKernels::kTileA);
+  a_blocks_ = divide_up(input.a_rows, a_block_);
+  b_run_ = round_up(std::clamp<size_t>(kUnitProducts / a_block_ / input.dims, 1, input.b_rows + 1), panel_);
+  b_runs_ = divide_up(input.b_rows, b_run_);
 }
 
 // What a thread needs: a block of `a` and a panel of `b`, with what their scores are made of.
@@ -105,7 +102,7 @@ class ScoreMatrix::Desk {
   // The sums of all of the block with rows of `b`, and these rows' squares.
   void sum_tiles(size_t panel, size_t count) {
     const MatrixInput& input = job_.input_;
-    const size_t tile = job_.wide_.tile_b, a_rows = rounded_up(a_count_, WideKernels::kTileA);
+    const size_t tile = job_.wide_.tile_b, a_rows = round_up(a_count_, WideKernels::kTileA);
     const auto sums = input.metric == Metric::kL2   ? job_.wide_.squared_l2
                       : input.metric == Metric::kL1 ? job_.wide_.l1
                                                     : job_.wide_.dots;

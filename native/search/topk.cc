@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 
+#include "rounding.h"
 #include "worker.h"
 
 namespace embedlane {
@@ -29,8 +30,6 @@ constexpr size_t kPanelBytes = 384 * 1024;
 // the rows of the next.
 constexpr size_t kMaxRun = 8;
 constexpr size_t kLeastRuns = 64;
-
-size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 size_t rows_of(const std::vector<RowBlock>& blocks) {
   size_t rows = 0;

@@ -6,6 +6,8 @@
 #include <functional>
 #include <limits>
 
+#include "rounding.h"
+
 namespace embedlane {
 namespace {
 
@@ -16,8 +18,6 @@ constexpr size_t kMostSurvivors = 1024;
 // The errors and the scales of rows that have none.
 constexpr float kZeros[kMaxTileRows] = {};
 constexpr float kOnes[kMaxTileRows] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-
-size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
 // Keeps the best k in front, the k-th itself at k - 1.
 void select_best(std::vector<Key>& keys, size_t k) {
