@@ -4,9 +4,7 @@
  *
  *   node bench/similarity.mjs [--rounds 7] [--dims 384] [--sizes 32x100000,1000x10000,4000x4000] [--quick] [--no-peers]
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import { Contender } from './lib/contender.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
 import { peer, pythonPeer, reportMissing } from './lib/peers.mjs';
@@ -15,6 +13,7 @@ import { options, reportNoise, save } from './lib/report.mjs';
 import { SAMPLE } from './lib/serve-similarity.mjs';
 import { median, medianRatio, min } from './lib/stats.mjs';
 import { heading, megabytes, number, table, times } from './lib/table.mjs';
+import { floatFiles } from './lib/vector-files.mjs';
 import { clusteredVectors } from './lib/vectors.mjs';
 
 const chosen = options({ dims: { type: 'string' }, sizes: { type: 'string' } });
@@ -51,7 +50,7 @@ if (python) list.push({ name: 'sentence-transformers', file: 'peers/similarity_t
 
 /** The matrices in files of float32, for contenders in other languages. */
 function matrixFiles() {
-  const folder = mkdtempSync(join(tmpdir(), 'embedlane-bench-'));
+  const { write, remove } = floatFiles();
   const files = {};
   const dims = {};
   for (const job of jobs) {
@@ -60,12 +59,11 @@ function matrixFiles() {
       [job.b, 2],
     ]) {
       const key = `${rows} ${job.dims} ${seed}`;
-      files[key] = join(folder, `${key}.f32`);
       dims[key] = job.dims;
-      writeFileSync(files[key], Buffer.from(clusteredVectors(rows, job.dims, seed).buffer));
+      files[key] = write(key, clusteredVectors(rows, job.dims, seed));
     }
   }
-  return { files, dims, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return { files, dims, remove };
 }
 
 function requireSame(name, found, expected, metric) {

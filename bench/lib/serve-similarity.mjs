@@ -1,3 +1,4 @@
+import { repeat } from './repeat.mjs';
 import { serve } from './serve.mjs';
 import { clusteredVectors } from './vectors.mjs';
 
@@ -24,17 +25,7 @@ export function serveSimilarity(similarity) {
   serve({
     init: () => ({}),
     sample: (job) => Float32Array.from(compute(job)).filter((_, i) => i % SAMPLE === 0),
-    round({ seconds, ...job }) {
-      const times = [];
-      const started = performance.now();
-      do {
-        const before = performance.now();
-        compute(job);
-        times.push((performance.now() - before) / 1000);
-      } while (performance.now() - started < 1000 * seconds);
-      times.sort((x, y) => x - y);
-      return { seconds: times[times.length >> 1], best: times[0], calls: times.length };
-    },
+    round: ({ seconds, ...job }) => repeat(seconds, () => compute(job)),
   });
 }
 

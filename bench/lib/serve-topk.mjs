@@ -1,4 +1,5 @@
 import { watchLoop } from './loop.mjs';
+import { repeat } from './repeat.mjs';
 import { serve } from './serve.mjs';
 import { clusteredVectors } from './vectors.mjs';
 
@@ -33,22 +34,10 @@ export function serveTopK({ prepare, search, about }) {
       const { indices, scores } = await search(job(options));
       return { indices: Uint32Array.from(indices, Number), scores: Float32Array.from(scores) };
     },
-    /** Repeats the search for at least `seconds`, so that a call of 5 ms is not judged by one call. */
-    async round({ seconds: least, ...options }) {
+    async round({ seconds, ...options }) {
       const task = job(options);
-      const times = [];
-      const { loop } = await watchLoop(async () => {
-        const started = performance.now();
-        do {
-          const before = performance.now();
-          await search(task);
-          times.push((performance.now() - before) / 1000);
-          // Lets the event loop turn, so that its delay shows one blocking call and not the whole round.
-          await new Promise(setImmediate);
-        } while (performance.now() - started < 1000 * least);
-      });
-      times.sort((a, b) => a - b);
-      return { seconds: times[times.length >> 1], best: times[0], calls: times.length, loop };
+      const { value, loop } = await watchLoop(() => repeat(seconds, () => search(task)));
+      return { ...value, loop };
     },
   });
 }

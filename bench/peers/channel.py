@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import time
 import traceback
 
 
@@ -18,3 +19,15 @@ def serve(contender):
             except Exception:
                 answer = {"error": traceback.format_exc()}
             channel.sendall((json.dumps({"id": request["id"], **answer}) + "\n").encode())
+
+
+def repeat(least, call):
+    """Repeats a call for at least so many seconds, as bench/lib/repeat.mjs does."""
+    times = []
+    started = time.perf_counter()
+    while not times or time.perf_counter() - started < least:
+        before = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - before)
+    times.sort()
+    return {"seconds": times[len(times) // 2], "best": times[0], "calls": len(times)}

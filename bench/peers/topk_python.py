@@ -4,11 +4,9 @@ init() says which; vectors come in files of float32, because two languages would
 """
 
 import base64
-import json
 import os
-import socket
-import time
-import traceback
+
+from channel import repeat, serve
 
 
 class Contender:
@@ -61,30 +59,7 @@ class Contender:
         return {"base64": {"indices": encode(indices, "<u4"), "scores": encode(scores, "<f4")}}
 
     def round(self, argument):
-        """Repeats the search for at least `seconds`, as bench/lib/serve-topk.mjs does."""
-        times = []
-        started = time.perf_counter()
-        while not times or time.perf_counter() - started < argument["seconds"]:
-            before = time.perf_counter()
-            self.search(argument)
-            times.append(time.perf_counter() - before)
-        times.sort()
-        return {"seconds": times[len(times) // 2], "best": times[0], "calls": len(times)}
+        return repeat(argument["seconds"], lambda: self.search(argument))
 
 
-def main():
-    channel = socket.socket(fileno=int(os.environ["NODE_CHANNEL_FD"]))
-    contender = Contender()
-    with channel.makefile("r", encoding="utf-8") as lines:
-        for line in lines:
-            request = json.loads(line)
-            if "method" not in request:
-                continue  # Node's own messages on the channel
-            try:
-                answer = {"value": getattr(contender, request["method"])(request.get("argument"))}
-            except Exception:
-                answer = {"error": traceback.format_exc()}
-            channel.sendall((json.dumps({"id": request["id"], **answer}) + "\n").encode())
-
-
-main()
+serve(Contender())
