@@ -5,6 +5,7 @@ import { oneOf, optionsObject, textList } from '../core/validate.js';
 import { type SentenceSettings, sentenceSettings } from '../text/config/index.js';
 import { lastSegment, readModules } from '../text/config/modules.js';
 import { resolvePrompt } from '../text/options.js';
+import { prompted } from '../text/prompted.js';
 import { HeadModel } from './head-model.js';
 import type { HeadParams } from './lane/protocol.js';
 import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
@@ -132,8 +133,7 @@ export class CrossEncoder extends HeadModel<Config> {
       options.activation === undefined ? undefined : oneOf('activation', options.activation, ACTIVATIONS);
     const activation = wanted ?? this.loaded.config.activation ?? (labels === 1 ? 'sigmoid' : 'identity');
     const prompt = resolvePrompt(options, this.loaded.config, []);
-    const prompted = prompt === '' ? texts : texts.map((text) => prompt + text);
-    const rows = await this.loaded.lane.run(prompted, seconds, checkCallOptions(options));
+    const rows = await this.loaded.lane.run(prompted(prompt, texts), seconds, checkCallOptions(options));
     const out = new Float32Array(texts.length * labels);
     rows.forEach(({ scores }, i) => {
       out.set(activate(scores.values, activation), i * labels);

@@ -2,6 +2,7 @@ import { Embeddings, type Matrix } from '../core/embeddings.js';
 import { optionsObject, textList } from '../core/validate.js';
 import type { Task } from '../text/config/index.js';
 import { resolvePrompt, TASK_PROMPTS } from '../text/options.js';
+import { prompted } from '../text/prompted.js';
 import { HeadModel } from './head-model.js';
 import { type LateInteractionConfig, readLateInteraction } from './late-interaction-config.js';
 import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
@@ -130,9 +131,8 @@ export class LateInteractionEmbedder extends HeadModel<LateInteractionConfig> {
       ...CALL_OPTIONS,
     ]);
     const prompt = resolvePrompt(given, config, TASK_PROMPTS[task]);
-    const prompted = prompt === '' ? list : list.map((text) => prompt + text);
     const tokens = config[task];
-    const rows = await lane.run(prompted, undefined, { tokens, ...checkCallOptions(given) });
+    const rows = await lane.run(prompted(prompt, list), undefined, { tokens, ...checkCallOptions(given) });
     const dims = this.dimensions;
     return rows.map(({ tokens: { values } }) => new Embeddings(values, values.length / dims, dims));
   }

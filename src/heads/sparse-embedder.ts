@@ -5,6 +5,7 @@ import { integer, optionalInteger, optionsObject, textList } from '../core/valid
 import { type SentenceSettings, sentenceSettings, type Task } from '../text/config/index.js';
 import { readModules } from '../text/config/modules.js';
 import { resolvePrompt, TASK_PROMPTS } from '../text/options.js';
+import { prompted } from '../text/prompted.js';
 import { HeadModel } from './head-model.js';
 import type { HeadParams } from './lane/protocol.js';
 import { CALL_OPTIONS, type CallOptions, checkCallOptions, type HeadLoadOptions, loadHead } from './load.js';
@@ -128,9 +129,8 @@ export class SparseEmbedder extends HeadModel<Config> {
     const most =
       optionalInteger('maxActiveDims', given.maxActiveDims, 1, MAX_DIMS) ?? config.maxActiveDims ?? MAX_DIMS;
     const prompt = resolvePrompt(given, config, task === undefined ? [] : TASK_PROMPTS[task]);
-    const prompted = prompt === '' ? list : list.map((text) => prompt + text);
     const tokens = { maxTokens: task && taskTokens[task] };
-    const rows = await lane.run(prompted, undefined, { tokens, ...checkCallOptions(given) });
+    const rows = await lane.run(prompted(prompt, list), undefined, { tokens, ...checkCallOptions(given) });
     return rows.map(({ sparse: { values, indices } }) =>
       largestWeights({ values, indices: indices as Uint32Array }, most),
     );

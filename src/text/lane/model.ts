@@ -2,6 +2,7 @@ import { EmbedlaneError } from '../../core/errors.js';
 import { loadBinding } from '../../native/load.js';
 import { formBatches } from '../../runtime/batching.js';
 import { type Batch, BatchScheduler } from '../../runtime/scheduler.js';
+import { prompted } from '../prompted.js';
 import { Encoder } from './encoder.js';
 import type { EncodedTexts } from './library-tokenizer.js';
 import { ModuleChain } from './modules/chain.js';
@@ -201,17 +202,17 @@ export class TextModel {
   async #tokenize({ prompt, open, spans, route, ...params }: EmbedParams, texts: string[]) {
     const tokenizer = this.tokenizer(route);
     const truncation = tokenizer.truncation(params.truncation);
-    const prompted = prompt === '' ? texts : texts.map((text) => prompt + text);
+    const whole = prompted(prompt, texts);
     let parts: TokenSpan[][] | undefined;
     let encoded: EncodedTexts;
     if (spans) {
       // Only the library says where tokens are.
       const library = await tokenizer.library();
-      const encodings = await library.encodeFor(prompted, truncation);
-      encoded = await library.cut(prompted, encodings, truncation, open);
-      parts = tokenSpans(prompted, encodings, prompt.length, spans);
+      const encodings = await library.encodeFor(whole, truncation);
+      encoded = await library.cut(whole, encodings, truncation, open);
+      parts = tokenSpans(whole, encodings, prompt.length, spans);
     } else {
-      encoded = await tokenizer.sequences(prompted, truncation, open);
+      encoded = await tokenizer.sequences(whole, truncation, open);
     }
     const { sequences, unfinished } = encoded;
     const skip = new Set(unfinished);

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Tokenized } from '../../../text/index.js';
+import { prompted } from '../../../text/prompted.js';
 import {
   booleanField,
   given,
@@ -23,7 +24,7 @@ export function tokens(app: FastifyInstance, { engine }: DialectContext): void {
     const promptName = optionalStringField(body, 'prompt_name');
     return engine.useText(optionalStringField(body, 'model'), async (model) => {
       const prompt = promptName === undefined ? '' : model.promptFor(undefined, promptName);
-      const whole = prompt === '' ? texts : texts.map((text) => prompt + text);
+      const whole = prompted(prompt, texts);
       return (await model.tokenize(whole)).map((tokenized, i) =>
         describeTokens(whole[i], tokenized, special),
       );
