@@ -266,8 +266,10 @@ export function checkEncodeOptions(
   }
   const route = resolveRoute(settings, task);
   const taskTokens = task && settings.routes[route].taskTokens[task];
-  const ofTask = { ...settings, maxTokens: taskTokens ?? settings.maxTokens };
-  const chunking = given.chunking === undefined ? undefined : resolveChunking(given, ofTask, route);
+  const chunking =
+    given.chunking === undefined
+      ? undefined
+      : resolveChunking(given, { ...settings, maxTokens: taskTokens ?? settings.maxTokens }, route);
   // The rows of each text must be comparable with those of the others.
   if (chunking && chunking.pool !== 'mean') checkPartQuantization(quantization);
   return {
