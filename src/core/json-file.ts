@@ -53,11 +53,15 @@ export class JsonObject {
     );
   }
 
+  object(field: string): JsonObject | undefined {
+    const value = this.get(field);
+    return value === undefined ? undefined : new JsonObject(`${this.file} (${field})`, value);
+  }
+
   /** An object whose values are all strings, for example prompts by name. */
   strings(field: string): Record<string, string> | undefined {
-    const value = this.get(field);
-    if (value === undefined) return undefined;
-    const nested = new JsonObject(`${this.file} (${field})`, value);
+    const nested = this.object(field);
+    if (nested === undefined) return undefined;
     const entries = nested.keys().map((key) => [key, nested.string(key) ?? ''] as const);
     return Object.fromEntries(entries);
   }

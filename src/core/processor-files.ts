@@ -1,4 +1,4 @@
-import { JsonObject, readJsonObject } from './json-file.js';
+import { type JsonObject, readJsonObject } from './json-file.js';
 
 /** What a model's processors do: one file of its own each, before transformers 5. */
 const OWN = 'preprocessor_config.json';
@@ -19,6 +19,5 @@ export async function readProcessorPart(
 ): Promise<JsonObject | undefined> {
   const nested = await readJsonObject(folder, NESTED);
   const name = names.find((part) => nested?.get(part) !== undefined);
-  if (nested && name !== undefined) return new JsonObject(`${NESTED} (${name})`, nested.get(name));
-  return readJsonObject(folder, OWN);
+  return name === undefined ? readJsonObject(folder, OWN) : nested?.object(name);
 }

@@ -70,6 +70,13 @@ export function optionalSignal(name: string, value: unknown): AbortSignal | unde
   return value;
 }
 
+/** Checks that `value` is an object of options, whatever its keys. */
+export function requireOptions(name: string, value: unknown): void {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw invalidArgument(name, 'an options object', value);
+  }
+}
+
 /**
  * Checks that `value` is `undefined` or an object whose keys are all in `known`, so that a misspelled option
  * is an error that names the right one and not a silently ignored wish.
@@ -80,9 +87,7 @@ export function optionsObject<T extends object>(
   known: readonly (keyof T & string)[],
 ): Partial<T> {
   if (value === undefined) return {};
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw invalidArgument(name, 'an options object', value);
-  }
+  requireOptions(name, value);
   for (const key of Object.keys(value)) {
     if ((known as readonly string[]).includes(key)) continue;
     const close = known.find((option) => editDistance(option.toLowerCase(), key.toLowerCase()) <= 2);

@@ -4,7 +4,7 @@ import { throwIfAborted } from '../core/abort.js';
 import { requireMaker } from '../core/constructed.js';
 import type { Embeddings, Matrix, MatrixLike } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors.js';
-import { integer } from '../core/validate.js';
+import { integer, requireOptions } from '../core/validate.js';
 import {
   chooseOnnxFile,
   loadRepairing,
@@ -198,9 +198,7 @@ export class ImageEmbedder implements AsyncDisposable {
     images: ImageInput | readonly ImageInput[],
     options: ClassifyOptions = {},
   ): Promise<Classification[] | Classification[][]> {
-    if (options === null || typeof options !== 'object') {
-      throw invalidArgument('options', 'an options object', options);
-    }
+    requireOptions('options', options);
     const { topK = 5, ...rest } = options;
     integer('topK', topK, 1, Number.MAX_SAFE_INTEGER);
     const { classes } = this.#model.loaded;

@@ -5,7 +5,7 @@ import { throwIfAborted } from '../core/abort.js';
 import { requireMaker } from '../core/constructed.js';
 import { Embeddings } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument, withCallerStack } from '../core/errors.js';
-import { textList } from '../core/validate.js';
+import { requireOptions, textList } from '../core/validate.js';
 import { type Classification, ranked, softmax } from '../image/classify.js';
 import { ImageEmbedder } from '../image/index.js';
 import type { FfmpegReading } from '../runtime/ffmpeg.js';
@@ -187,9 +187,7 @@ export class VideoEmbedder implements AsyncDisposable {
     inputs: VideoInput | readonly VideoInput[],
     options: VideoClassifyOptions = {},
   ): Promise<Classification[][]> {
-    if (options === null || typeof options !== 'object') {
-      throw invalidArgument('options', 'an options object', options);
-    }
+    requireOptions('options', options);
     const { topK = 5, ...rest } = options;
     const plan = checkVideoOptions(rest, [], 'clips');
     const { labels, classes } = this.#model instanceof Perceiver ? this.#labels(this.#model) : NO_LABELS;

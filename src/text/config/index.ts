@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { JsonObject, readJsonObject } from '../../core/json-file.js';
+import { type JsonObject, readJsonObject } from '../../core/json-file.js';
 import type { PoolingMode } from '../../native/binding.js';
 import { type ModuleConfig, readPipelines } from './pipeline.js';
 import type { RouterConfig, Task } from './router.js';
@@ -120,8 +120,8 @@ export async function readEncoder(modelFolder: string, path: string): Promise<En
   ]);
   const maxPositions = positions(model);
   // How the tokenizer is opened and how it is called: newer models keep their limits there.
-  const opened = nested(settings, 'tokenizer_args') ?? nested(settings, 'processor_kwargs');
-  const calls = nested(nested(settings, 'processing_kwargs'), 'text');
+  const opened = settings?.object('tokenizer_args') ?? settings?.object('processor_kwargs');
+  const calls = settings?.object('processing_kwargs')?.object('text');
   const called = calls?.positiveInteger('max_length');
   if (calls?.boolean('add_special_tokens') === false) {
     throw calls.invalid('true', "'add_special_tokens'", false);
@@ -179,12 +179,6 @@ async function readFirst(folder: string, files: readonly string[]): Promise<Json
     if (config) return config;
   }
   return undefined;
-}
-
-/** The object in a field; undefined where there is none. */
-function nested(config: JsonObject | undefined, field: string): JsonObject | undefined {
-  const value = config?.get(field);
-  return config && value !== undefined ? new JsonObject(`${config.file} (${field})`, value) : undefined;
 }
 
 /** transformers writes 10^30 where a tokenizer has no limit. */
