@@ -72,6 +72,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports["resizeImageToPlanes"] = Napi::Function::New<resize_image_to_planes>(env);
   exports["groupSums"] = Napi::Function::New<group_sums>(env);
   exports["scatterMatrix"] = Napi::Function::New<scatter_matrix>(env);
+  exports["symmetricEigen"] = Napi::Function::New<symmetric_eigen>(env);
   exports["crc32c"] = Napi::Function::New<crc32c_of>(env);
   exports["endWithParent"] = Napi::Function::New<end_with_parent>(env);
   exports["lockFile"] = Napi::Function::New<lock_file>(env);

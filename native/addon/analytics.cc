@@ -1,9 +1,11 @@
 #include "analytics.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "../analytics/covariance.h"
 #include "../analytics/group_sums.h"
+#include "../analytics/symmetric_eigen.h"
 #include "../kernels/dispatch.h"
 #include "args.h"
 #include "task.h"
@@ -41,6 +43,23 @@ Napi::Value scatter_matrix(const Napi::CallbackInfo& info) {
   }
   return start_work<Covariance>(info, threads, current_kernels(), data.data, rows, dims, mean.data,
                                 scatter.data);
+}
+
+Napi::Value symmetric_eigen(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Span<double> matrix = doubles(info, 0);
+  const Span<double> values = doubles(info, 1);
+  const Span<double> vectors = doubles(info, 2);
+  const size_t n = values.length;
+  if (n == 0 || matrix.length != product(env, n, n) || vectors.length % n != 0 ||
+      vectors.length > matrix.length) {
+    throw_error(env, "ERR_DIMENSION", "Expected a square matrix, a value per row and room for whole vectors");
+  }
+  if (!std::all_of(matrix.data, matrix.data + matrix.length, [](double x) { return std::isfinite(x); })) {
+    throw_error(env, "ERR_INVALID_ARG", "Expected finite elements of a matrix");
+  }
+  return start_work<SymmetricEigen>(info, 1, current_kernels(), matrix.data, n, vectors.length / n,
+                                    values.data, vectors.data);
 }
 
 }  // namespace embedlane

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../kernels/kernels.h"
+#include "../search/aligned.h"
 
 namespace embedlane {
 
@@ -34,12 +35,25 @@ class Covariance {
   static constexpr size_t kParts = 8;
   static constexpr size_t kWide = 1024;
 
-  void add_block(const float* rows, size_t count, float* columns, double* products, double* sums) const;
+  // Columns that are multiplied by others while they are in the second-level cache: half a megabyte.
+  static constexpr size_t kTileRows = 128;
+  // Of a column, in doubles: an odd number of cache lines, so that columns do not share a few of the nearest
+  // cache's sets.
+  static constexpr size_t kStride = kBlockRows + 8;
+
+  // What a thread needs: a block of rows, centred and turned, and products of its columns.
+  struct Desk {
+    Aligned<double> columns;
+    std::vector<double> products;
+  };
+
+  void add_block(const float* rows, size_t count, Desk& desk, double* sums) const;
 
   const Kernels& kernels_;
   const float* rows_;
   size_t count_;
   size_t dims_;
+  size_t padded_;  // columns of a block, with what a tile may read beyond
   const double* mean_;
   double* scatter_;
   size_t blocks_;

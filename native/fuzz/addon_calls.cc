@@ -163,6 +163,11 @@ Arguments scatter_matrix(Make& make) {
           make.f64(dims * dims)};
 }
 
+Arguments symmetric_eigen(Make& make) {
+  const size_t n = make.size(1, 40);
+  return {make.f64(n * n), make.f64(n), make.f64(make.size(0, n) * n)};
+}
+
 napi_value axis(Make& make, size_t image, size_t window) {
   const size_t canvas = make.size(image, 120);
   return make.object({{"image", make.number(double(image))},
@@ -251,6 +256,7 @@ const std::vector<AddonFunction>& addon_functions() {
       {"crc32c", crc},
       {"groupSums", group_sums},
       {"scatterMatrix", scatter_matrix},
+      {"symmetricEigen", symmetric_eigen},
       {"resizeImage", [](Make& make) { return resize(make, false); }},
       {"resizeImageToPlanes", [](Make& make) { return resize(make, true); }},
       {"logMel", log_mel},

@@ -13,6 +13,7 @@
 #include "convert-inl.h"
 #include "exact-rows-inl.h"
 #include "kernels.h"
+#include "symmetric-inl.h"
 #include "wide-inl.h"
 
 namespace embedlane {
@@ -39,6 +40,7 @@ void scale(double factor, size_t n, float* x) {
     {kFloatRows<F32>, kFloatRows<F16>, kFloatRows<Bf16>, kExactRows<I8>, kExactRows<U8>, kExactRows<B1>},
     kConversions,
     kWide,
+    kSymmetric,
     accumulate,
     maximum,
     divide,

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "dtype.h"
+#include "symmetric.h"
 #include "wide.h"
 
 namespace embedlane {
@@ -65,6 +66,7 @@ struct Kernels {
   RowKernels rows[kDtypeCount];  // by Dtype
   Conversions conversions;
   WideKernels wide;
+  SymmetricKernels symmetric;
 
   // sums[i] += weight * x[i]
   void (*accumulate)(const float* x, double weight, size_t n, double* sums);

@@ -349,6 +349,14 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
     threads: number,
     scatter: Float64Array,
   ): NativeTask;
+  /**
+   * Eigenvalues of a symmetric matrix, by falling value, and unit eigenvectors of the largest.
+   *
+   * @param matrix `[n, n]`, finite; overwritten
+   * @param values `[n]`; NaN if the algorithm does not converge
+   * @param vectors `[count, n]` with count ≤ n; signs are arbitrary
+   */
+  symmetricEigen(matrix: Float64Array, values: Float64Array, vectors: Float64Array): NativeTask;
 
   // Audio.
 

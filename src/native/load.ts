@@ -158,6 +158,7 @@ const FUNCTIONS = [
   'resizeImageToPlanes',
   'groupSums',
   'scatterMatrix',
+  'symmetricEigen',
   'RowStore',
   'crc32c',
   'lockFile',
@@ -225,6 +226,7 @@ function wrap(native: Addon): NativeBinding {
     measureLimits: guard((...args) => translated(native.measureLimits(...args))),
     groupSums: guard((...args) => translated(native.groupSums(...args))),
     scatterMatrix: guard((...args) => translated(native.scatterMatrix(...args))),
+    symmetricEigen: guard((...args) => translated(native.symmetricEigen(...args))),
     createRowStore: guard((dims, dtype, acceleration) =>
       adaptRowStore(new native.RowStore(dims, dtype, acceleration), dims, acceleration, guard, translate),
     ),

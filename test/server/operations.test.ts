@@ -338,7 +338,8 @@ describe('lifetime', () => {
 
   it('lets requests in progress end when it closes', async () => {
     const server = await start();
-    const pending = send(server.url, Array(2000).fill('some words of a longer text'));
+    const texts = Array.from({ length: 2000 }, (_, i) => `some words of a longer text ${i}`);
+    const pending = send(server.url, texts);
     await inProgress(server.url);
     const [answer] = await Promise.all([pending, server.close()]);
     expect(answer.status).toBe(200);

@@ -11,11 +11,12 @@ import { lockFile } from './lock-file.js';
 import { pool } from './pooling.js';
 import { HeapRowStore } from './row-store.js';
 import { matrix, pair } from './scores.js';
+import { symmetricEigen } from './symmetric-eigen.js';
 import { topK, topKSync } from './topk.js';
 
 /**
- * The binding without the addon: the same functions with the same results, bit for bit, in TypeScript. For
- * platforms without a binary, and the reference that tests hold the addon against.
+ * The binding without the addon: the same functions with the same results, bit for bit (eigenvectors to within
+ * rounding), in TypeScript. For platforms without a binary, and the reference that tests hold the addon against.
  */
 export function createFallback(): NativeBinding {
   return {
@@ -45,6 +46,7 @@ export function createFallback(): NativeBinding {
     measureLimits: () => ({ promise: Promise.resolve(), cancel() {} }),
     groupSums,
     scatterMatrix,
+    symmetricEigen,
     createRowStore: (dims, dtype) => new HeapRowStore(dims, dtype),
     crc32c,
     lockFile,

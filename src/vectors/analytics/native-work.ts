@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { markAsUntransferable } from 'node:worker_threads';
 import { abortError } from '../../core/abort.js';
+import { EmbedlaneError } from '../../core/errors.js';
 import type { NativeTask } from '../../native/binding.js';
 import { loadBinding } from '../../native/load.js';
 import type { CheckedMatrix } from '../matrix.js';
@@ -31,8 +32,32 @@ export async function scatterMatrix(
   return scatter;
 }
 
+/** Eigenvalues and unit eigenvectors of a symmetric matrix, by falling value. */
+export interface Eigen {
+  /** All `n`. */
+  values: Float64Array;
+  /** Of the largest, row-major `[count, n]`; signs are arbitrary. */
+  vectors: Float64Array;
+}
+
+/** The `count` largest eigenvalues' vectors of a symmetric `[n, n]` matrix, which it overwrites. On one native thread. */
+export async function symmetricEigen(
+  matrix: Float64Array,
+  n: number,
+  count: number,
+  options: SearchOptions,
+): Promise<Eigen> {
+  const values = new Float64Array(n);
+  const vectors = new Float64Array(count * n);
+  await run(matrix, options, () => loadBinding().symmetricEigen(matrix, values, vectors));
+  if (Number.isNaN(values[0])) {
+    throw new EmbedlaneError('ERR_RUNTIME', `Eigenvalues of a matrix of ${n} rows did not converge`);
+  }
+  return { values, vectors };
+}
+
 async function run(
-  data: Float32Array,
+  data: Float32Array | Float64Array,
   { threads = Math.min(availableParallelism(), 128), signal }: SearchOptions,
   start: (threads: number) => NativeTask,
 ): Promise<void> {

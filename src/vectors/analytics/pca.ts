@@ -70,8 +70,8 @@ export class PCA {
   }
 
   /**
-   * Finds the axes of largest variance. Sums run on native threads, the decomposition in a worker thread; time grows
-   * with rows × dims² and dims³, or with rows² × dims and rows³ where there are fewer rows than dimensions.
+   * Finds the axes of largest variance, on native threads. Time grows with rows × dims² and dims³, or with rows² × dims
+   * and rows³ where there are fewer rows than dimensions.
    *
    * @throws {EmbedlaneError} `ERR_DTYPE`, `ERR_DIMENSION` or `ERR_INVALID_ARG` for arguments that do not fit or values
    * that are not finite, `ERR_ABORTED` if the signal fires

@@ -1,13 +1,12 @@
 import { Pace } from '../../core/pace.js';
 import type { CheckedMatrix } from '../matrix.js';
-import { symmetricEigen } from './eigen.js';
-import { scatterMatrix } from './native-work.js';
+import { scatterMatrix, symmetricEigen } from './native-work.js';
 import type { SearchOptions } from './search-options.js';
 
 /** Axes of a centred matrix by falling variance. */
 export interface PrincipalAxes {
   /** Sums of squares along all axes, at least as many as were asked for; the rest of them are 0. */
-  squares: number[];
+  squares: Float64Array;
   /** Unit vectors, row-major `[count, dims]`; signs are arbitrary. */
   axes: Float64Array;
 }
@@ -32,13 +31,9 @@ async function axesOfDimensions(
   count: number,
   search: SearchOptions,
 ): Promise<PrincipalAxes> {
-  const { dims } = matrix;
-  const { values, vectors, order } = await decompose(await scatterMatrix(matrix, mean, search), dims, search);
-  const axes = new Float64Array(count * dims);
-  for (let c = 0; c < count; c++) {
-    for (let d = 0; d < dims; d++) axes[c * dims + d] = vectors[d * dims + order[c]];
-  }
-  return { squares: order.map((i) => values[i]), axes };
+  const scatter = await scatterMatrix(matrix, mean, search);
+  const { values, vectors } = await symmetricEigen(scatter, matrix.dims, count, search);
+  return { squares: values, axes: vectors };
 }
 
 /**
@@ -57,13 +52,13 @@ async function axesOfRows(
   }
   const turned = { data: columns, rows: dims, dims: rows } as CheckedMatrix;
   const products = await scatterMatrix(turned, new Float64Array(rows), search);
-  const { values, vectors, order } = await decompose(products, rows, search);
-  if (!(values[order[count - 1]] > LEAST_SHARE * values[order[0]])) return undefined;
+  const { values, vectors } = await symmetricEigen(products, rows, count, search);
+  if (!(values[count - 1] > LEAST_SHARE * values[0])) return undefined;
   const pace = new Pace(search.signal);
   const axes = new Float64Array(count * dims);
   for (let c = 0; c < count; c++) {
-    const scale = 1 / Math.sqrt(values[order[c]]);
-    const weights = Float64Array.from({ length: rows }, (_, r) => vectors[r * rows + order[c]] * scale);
+    const scale = 1 / Math.sqrt(values[c]);
+    const weights = vectors.subarray(c * rows, (c + 1) * rows).map((x) => x * scale);
     for (let d = 0; d < dims; d++) {
       let sum = 0;
       for (let r = 0; r < rows; r++) sum += weights[r] * columns[d * rows + r];
@@ -71,10 +66,5 @@ async function axesOfRows(
     }
     if (pace.due) await pace.turn();
   }
-  return { squares: order.map((i) => values[i]), axes };
-}
-
-async function decompose(matrix: Float64Array, n: number, { signal }: SearchOptions) {
-  const { values, vectors } = await symmetricEigen({ matrix, n }, signal);
-  return { values, vectors, order: values.map((_, i) => i).sort((a, b) => values[b] - values[a]) };
+  return { squares: values, axes };
 }

@@ -1,15 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 
-/** A symmetric matrix, row-major `[n, n]`. */
 export interface EigenInput {
+  /** Row-major `[n, n]`. */
   matrix: Float64Array;
   n: number;
 }
 
-/** Eigenvalues in rising order; the vector of value `i` is column `i` of the row-major `[n, n]` matrix. */
 export interface EigenOutput {
+  /** By rising value. */
   values: number[];
+  /** Row-major `[n, n]`; the vector of value `i` is column `i`. */
   vectors: Float64Array;
 }
 
