@@ -3,8 +3,8 @@ const COMMA = 0x2c;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 
-/** Longest number with its comma and sign: a zero, a point and fifteen decimals. */
-const MAX_CHARACTERS = 20;
+/** Longest number: a comma, a sign, and the 21 digits that JavaScript writes before it takes an exponent. */
+const MAX_CHARACTERS = 23;
 
 /** Of every number below 1000, its three digits as characters, the first in the lowest byte. */
 const DIGITS = Uint32Array.from({ length: 1000 }, (_, number) => {

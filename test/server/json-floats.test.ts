@@ -17,6 +17,7 @@ describe('numbers of embeddings as JSON', () => {
       '[0.000000953674316,-0.000000029802322,9.31322575e-10,-7.88860905e-31]',
     ],
     ['the smallest and the largest', [2 ** -149, -3.4028234663852886e38], '[1.40129846e-45,-3.40282347e+38]'],
+    ['what is long', Array(40).fill(-1.2345678806304932e20), `[${Array(40).fill('-123456790000000000000')}]`],
     ['what JSON has no word for', [Number.NaN, Number.POSITIVE_INFINITY], '[null,null]'],
   ])('write %s', (_, numbers, json) => {
     expect(jsonFloats(Float32Array.from(numbers))).toBe(json);
