@@ -2,7 +2,7 @@
  * Runs the benchmarks, one process after the other, and closes with what the project promises beside what was
  * measured. Figures and goals only: a busy machine must not turn a build red.
  *
- *   node bench/run.mjs [kernels] [similarity] [topk] [search] [index] [local-store] [text] [images] [audio] [static] [server] [--quick] [--no-peers] [--rounds N]
+ *   node bench/run.mjs [kernels] [similarity] [topk] [search] [analytics] [index] [local-store] [text] [images] [audio] [static] [server] [--quick] [--no-peers] [--rounds N]
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -16,6 +16,7 @@ const ALL = [
   'similarity',
   'topk',
   'search',
+  'analytics',
   'index',
   'local-store',
   'text',
@@ -38,7 +39,7 @@ const unknown = positionals.filter((name) => !ALL.includes(name));
 if (values.help || unknown.length > 0) {
   if (unknown.length > 0) console.error(`There is no benchmark '${unknown[0]}'.`);
   console.error(
-    'Usage: node bench/run.mjs [kernels] [similarity] [topk] [search] [index] [local-store] [text] [images] [audio] [static] [server] [--quick] [--no-peers] [--rounds N]',
+    'Usage: node bench/run.mjs [kernels] [similarity] [topk] [search] [analytics] [index] [local-store] [text] [images] [audio] [static] [server] [--quick] [--no-peers] [--rounds N]',
   );
   process.exit(values.help ? 0 : 2);
 }
