@@ -124,21 +124,32 @@ void TopKSearch::Worker::begin(size_t first) {
 
 // Interleaves each panel of queries by groups; the last one is padded with zeros to a whole vector.
 void TopKSearch::Worker::pack_queries() {
+  using Group = uint32_t;
+  static_assert(sizeof(Group) == kGroupBytes);
   const size_t lanes = s_.tiles_.vector_queries;
+  const size_t whole = s_.scan_bytes_ / kGroupBytes, rest = s_.scan_bytes_ % kGroupBytes;
+  const Group flip = s_.tile_ ? Group(s_.tile_->panel_flip) * 0x01010101u : 0;
   padded_ = round_up(packed_, lanes);
   for (size_t q = 0; q < padded_; q += kPanelWidths * lanes) {
     const size_t width = std::min(kPanelWidths * lanes, padded_ - q);
-    char* panel = panels_.get() + q * groups_ * kGroupBytes;
-    std::memset(panel, 0, width * groups_ * kGroupBytes);
-    for (size_t j = 0; j < width && q + j < packed_; j++) {
-      const char* from = scanned_query(q + j);
-      for (size_t g = 0; g < groups_; g++) {
-        const size_t bytes = std::min(kGroupBytes, s_.scan_bytes_ - g * kGroupBytes);
-        std::memcpy(panel + (g * width + j) * kGroupBytes, from + g * kGroupBytes, bytes);
+    const size_t count = std::min(width, packed_ - q);
+    const char* queries[kMaxPanel];
+    for (size_t j = 0; j < count; j++) queries[j] = scanned_query(q + j);
+    char* out = panels_.get() + q * groups_ * kGroupBytes;
+    // Group by group, since the panel's lines are farther apart than those of the queries.
+    for (size_t g = 0; g < groups_; g++, out += width * kGroupBytes) {
+      Group groups[kMaxPanel] = {};
+      for (size_t j = 0; j < count; j++) {
+        const char* const from = queries[j] + g * kGroupBytes;
+        if (g < whole) {
+          std::memcpy(&groups[j], from, kGroupBytes);
+        } else {
+          std::memcpy(&groups[j], from, rest);
+        }
       }
+      for (size_t j = 0; j < width; j++) groups[j] ^= flip;
+      std::memcpy(out, groups, width * kGroupBytes);
     }
-    if (!s_.tile_ || s_.tile_->panel_flip == 0) continue;
-    for (size_t i = 0; i < width * groups_ * kGroupBytes; i++) panel[i] ^= char(s_.tile_->panel_flip);
   }
   for (size_t q = packed_; q < padded_; q++) {
     limits_[q] = -1;

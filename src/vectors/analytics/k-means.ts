@@ -8,7 +8,7 @@ import { topK } from '../topk.js';
 import { chooseCentroids } from './k-means-seeds.js';
 import { groupSums } from './native-work.js';
 import { QUERY_CHUNK, rowChunks } from './row-chunks.js';
-import { checkSearch, SEARCH_OPTIONS, type SearchOptions } from './search-options.js';
+import { checkSearch, SEARCH_OPTIONS, type SearchOptions, threadsOf } from './search-options.js';
 
 export interface KMeansOptions extends SearchOptions {
   /** Number of clusters, at most the rows. */
@@ -59,7 +59,7 @@ export async function kMeans(embeddings: MatrixLike, options: KMeansOptions): Pr
 
   const pace = new Pace(search.signal);
   const least = tolerance * (await meanVariance(matrix, search, pace));
-  let centroids = await chooseCentroids(matrix, clusters, seed, pace);
+  let centroids = await chooseCentroids(matrix, clusters, seed, threadsOf(search), pace);
   let assigned = await assign(matrix, centroids, search, pace);
   let iterations = 1;
   for (; iterations < maxIterations; iterations++) {

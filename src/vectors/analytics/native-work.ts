@@ -1,11 +1,10 @@
-import { availableParallelism } from 'node:os';
 import { markAsUntransferable } from 'node:worker_threads';
 import { abortError } from '../../core/abort.js';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { NativeTask } from '../../native/binding.js';
 import { loadBinding } from '../../native/load.js';
 import type { CheckedMatrix } from '../matrix.js';
-import type { SearchOptions } from './search-options.js';
+import { type SearchOptions, threadsOf } from './search-options.js';
 
 /** Σ of the rows of each group, row-major `[groupCount, dims]`. Reads the matrix in place, on native threads. */
 export async function groupSums(
@@ -58,11 +57,12 @@ export async function symmetricEigen(
 
 async function run(
   data: Float32Array | Float64Array,
-  { threads = Math.min(availableParallelism(), 128), signal }: SearchOptions,
+  options: SearchOptions,
   start: (threads: number) => NativeTask,
 ): Promise<void> {
   markAsUntransferable(data.buffer);
-  const task = start(threads);
+  const { signal } = options;
+  const task = start(threadsOf(options));
   signal?.addEventListener('abort', task.cancel, { once: true });
   try {
     await task.promise;

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { OnProgress } from '../../core/progress.js';
 import { oneOf, optionalFunction, optionalInteger, optionalSignal } from '../../core/validate.js';
 
@@ -22,11 +23,19 @@ export const ANALYSIS_OPTIONS = [...SEARCH_OPTIONS, 'onProgress'] as const;
 export const SIMILARITIES = ['cosine', 'dot'] as const;
 export type SimilarityKind = (typeof SIMILARITIES)[number];
 
+const MAX_THREADS = 128;
+
 export function checkSearch({ threads, signal }: SearchOptions): SearchOptions {
   return {
-    threads: optionalInteger('options.threads', threads, 1, 128),
+    threads: optionalInteger('options.threads', threads, 1, MAX_THREADS),
     signal: optionalSignal('options.signal', signal),
   };
+}
+
+export function threadsOf({
+  threads = Math.min(availableParallelism(), MAX_THREADS),
+}: SearchOptions): number {
+  return threads;
 }
 
 export function checkAnalysis(options: AnalysisOptions): AnalysisOptions {
