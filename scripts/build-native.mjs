@@ -91,7 +91,7 @@ function compile() {
       '--parallel',
       String(availableParallelism()),
       `--CDEMBEDLANE_WERROR=${options.werror ? 'ON' : 'OFF'}`,
-      `--CDEMBEDLANE_SANITIZE=${options.sanitize ? 'ON' : 'OFF'}`,
+      `--CDEMBEDLANE_SANITIZE=${options.sanitize ? 'address,undefined' : 'OFF'}`,
     ],
     { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
   );

@@ -1,8 +1,9 @@
 // Builds the native tests with CMake (no Node headers needed) and runs them.
 //
-//   node scripts/test-native.mjs [--sanitize] [--werror]
+//   node scripts/test-native.mjs [--sanitize | --races] [--werror]
 //
 // --sanitize   under AddressSanitizer and UndefinedBehaviorSanitizer
+// --races      under ThreadSanitizer
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -12,10 +13,16 @@ import { root, run } from './run.mjs';
 const { values: options } = parseArgs({
   options: {
     sanitize: { type: 'boolean', default: false },
+    races: { type: 'boolean', default: false },
     werror: { type: 'boolean', default: false },
   },
 });
-const directory = join(root, options.sanitize ? 'build-native-tests-sanitize' : 'build-native-tests');
+const [sanitizers, suffix] = options.sanitize
+  ? ['address,undefined', '-sanitize']
+  : options.races
+    ? ['thread', '-races']
+    : ['OFF', ''];
+const directory = join(root, `build-native-tests${suffix}`);
 
 run('cmake', [
   '-S',
@@ -24,7 +31,7 @@ run('cmake', [
   directory,
   '-DCMAKE_BUILD_TYPE=Release',
   '-DEMBEDLANE_NATIVE_TESTS=ON',
-  `-DEMBEDLANE_SANITIZE=${options.sanitize ? 'ON' : 'OFF'}`,
+  `-DEMBEDLANE_SANITIZE=${sanitizers}`,
   `-DEMBEDLANE_WERROR=${options.werror ? 'ON' : 'OFF'}`,
 ]);
 run('cmake', ['--build', directory, '--config', 'Release', '--parallel', String(availableParallelism())]);
