@@ -91,7 +91,8 @@ describe('PCA', () => {
     const huge = { data: new Float32Array(18).map((_, i) => (i % 2 ? 3e38 : -3e38)), rows: 6, dims: 3 };
     expect((await PCA.fit(huge)).explainedVarianceRatio?.[0]).toBeGreaterThan(0.9);
     await expect(PCA.fit(rows, { signal: AbortSignal.abort() })).rejects.toThrow(code('ERR_ABORTED'));
-    await expect(PCA.fit(rows, { signal: AbortSignal.timeout(1) })).rejects.toThrow(code('ERR_ABORTED'));
+    const slow = { signal: AbortSignal.timeout(1) };
+    await expect(PCA.fit(matrix(4000, 300), slow)).rejects.toThrow(code('ERR_ABORTED'));
     const pca = await PCA.fit(matrix(9, 3));
     await expect(pca.transform(matrix(2, 4))).rejects.toThrow(code('ERR_DIMENSION'));
     expect(() => new PCA({ mean: new Float32Array(2), components: matrix(1, 3) })).toThrow(
@@ -186,6 +187,7 @@ describe('the sums behind them', () => {
     [1, 1],
     [513, 17],
     [2050, 130],
+    [520, 300],
     [9000, 3],
   ])('have the same bits natively and in TypeScript: %i × %i', async (rows, dims) => {
     const { data } = matrix(rows, dims);
@@ -205,6 +207,41 @@ describe('the sums behind them', () => {
     expect(results[0].scatter[0] / first).toBeCloseTo(1, 5);
   });
 
+  it.each([1, 2, 33, 100])('have the same eigenvectors, signs aside: %i × %i', async (n) => {
+    const scatter = new Float64Array(n * n);
+    const { data } = matrix(3 * n, n);
+    await native.scatterMatrix(data, n, new Float64Array(n), 2, scatter).promise;
+    const [found, wanted] = await Promise.all(
+      [native, fallback].map(async (binding) => {
+        const [values, vectors] = [new Float64Array(n), new Float64Array(Math.ceil(n / 2) * n)];
+        await binding.symmetricEigen(scatter.slice(), values, vectors).promise;
+        return { values, vectors };
+      }),
+    );
+    expectClose(found.values, wanted.values, 1e-11 * wanted.values[0]);
+    for (let at = 0; at < found.vectors.length; at += n) {
+      const [a, b] = [found, wanted].map(({ vectors }) => vectors.subarray(at, at + n));
+      const sign = Math.sign(a.reduce((sum, x, i) => sum + x * b[i], 0));
+      expectClose(
+        a,
+        b.map((x) => sign * x),
+        1e-9,
+      );
+    }
+  });
+
+  it('stop when they are cancelled', async () => {
+    for (const binding of [native, fallback]) {
+      const task = binding.symmetricEigen(
+        new Float64Array(400 ** 2).fill(1),
+        new Float64Array(400),
+        new Float64Array(),
+      );
+      task.cancel();
+      await expect(task.promise).rejects.toThrow(code('ERR_ABORTED'));
+    }
+  });
+
   it('check what they are given once more', () => {
     const [data, sums] = [new Float32Array(6), new Float64Array(3)];
     const groups = Uint32Array.of(0, 1);
@@ -212,5 +249,12 @@ describe('the sums behind them', () => {
     expect(() => native.groupSums(data, 3, groups, 2, 1, sums)).toThrow(code('ERR_DIMENSION'));
     expect(() => native.scatterMatrix(data, 3, sums, 1, sums)).toThrow(code('ERR_DIMENSION'));
     expect(() => native.scatterMatrix(data, 3, data as never, 1, sums)).toThrow(code('ERR_DTYPE'));
+    const square = new Float64Array(9);
+    expect(() => native.symmetricEigen(square, new Float64Array(2), sums)).toThrow(code('ERR_DIMENSION'));
+    expect(() => native.symmetricEigen(square, sums, new Float64Array(4))).toThrow(code('ERR_DIMENSION'));
+    expect(() => native.symmetricEigen(square, sums, new Float64Array(12))).toThrow(code('ERR_DIMENSION'));
+    expect(() => native.symmetricEigen(square.fill(Number.NaN, 4, 5), sums, sums)).toThrow(
+      code('ERR_INVALID_ARG'),
+    );
   });
 });
