@@ -148,15 +148,26 @@ void SymmetricEigen::sweep(size_t first, size_t last) {
   if (i == first) e[first] = g;
   d[i] -= shift;
   e[last] = 0;
-  sweeps_.push_back({i, last - i});
+  if (i < last) sweeps_.push_back({nullptr, i, last - i});
 }
 
 void SymmetricEigen::apply_sweeps() {
+  const double* turns = turns_.data();
+  for (Sweep& sweep : sweeps_) {
+    sweep.turns = turns;
+    turns += 2 * sweep.count;
+  }
+  const auto within = [](const Sweep& inner, const Sweep& outer) {
+    return inner.first >= outer.first && inner.first + inner.count <= outer.first + outer.count;
+  };
   for (size_t slice = 0; slice < slices_.size() && !stopped(); slice += n_ * kSlice) {
-    const double* turns = turns_.data();
-    for (const Sweep& sweep : sweeps_) {
-      kernels_.rotate(slices_.data() + slice + sweep.first * kSlice, turns, sweep.count);
-      turns += 2 * sweep.count;
+    for (size_t i = 0; i < sweeps_.size(); i++) {
+      if (i + 1 < sweeps_.size() && within(sweeps_[i + 1], sweeps_[i])) {
+        kernels_.rotate_twice(slices_.data() + slice, sweeps_[i], sweeps_[i + 1]);
+        i++;
+      } else {
+        kernels_.rotate(slices_.data() + slice, sweeps_[i]);
+      }
     }
   }
   turns_.clear();

@@ -31,11 +31,7 @@ class SymmetricEigen {
   void finish() {}
 
  private:
-  // Rotations of neighbouring rows from first + count - 1 to first.
-  struct Sweep {
-    size_t first;
-    size_t count;
-  };
+  using Sweep = SymmetricKernels::Sweep;
 
   void scale();
   void reduce();
@@ -64,7 +60,7 @@ class SymmetricEigen {
   std::vector<double> betas_;
   std::vector<double>
       slices_;  // the tridiagonal matrix's eigenvectors: n rows of kSlice of their elements, and so on
-  std::vector<Sweep> sweeps_;
+  std::vector<Sweep> sweeps_;  // their turns follow each other in turns_
   std::vector<double> turns_;
 };
 

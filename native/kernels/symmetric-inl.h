@@ -56,29 +56,81 @@ void reflect(double* x, const double* v, double beta, size_t n) {
   for (size_t i = whole; i < n; i++) x[i] -= factor * v[i];
 }
 
-void rotate(double* rows, const double* turns, size_t count) {
-  constexpr int kVectors = SymmetricKernels::kSlice / V::kD;
-  // A row takes part in two pairs, and stays in registers between them.
-  V::D kept[kVectors];
-  double* row = rows + count * SymmetricKernels::kSlice;
-  EMBEDLANE_UNROLL
-  for (int k = 0; k < kVectors; k++) kept[k] = V::load_d(row + k * V::kD);
-  for (size_t t = 0; t < count; t++) {
-    const V::D c = V::set_d(turns[2 * t]), s = V::set_d(turns[2 * t + 1]);
-    const double* const above = row - SymmetricKernels::kSlice;
+// A row of a slice, in registers.
+struct SliceRow {
+  static constexpr int kVectors = SymmetricKernels::kSlice / V::kD;
+  V::D v[kVectors];
+
+  EMBEDLANE_INLINE void load(const double* slice, size_t row) {
+    EMBEDLANE_UNROLL
+    for (int k = 0; k < kVectors; k++) v[k] = V::load_d(slice + row * SymmetricKernels::kSlice + k * V::kD);
+  }
+  EMBEDLANE_INLINE void store(double* slice, size_t row) const {
+    EMBEDLANE_UNROLL
+    for (int k = 0; k < kVectors; k++) V::store_d(slice + row * SymmetricKernels::kSlice + k * V::kD, v[k]);
+  }
+  // Rotates `above` and this row, which is below it. Then this is the upper one, which meets the next, and
+  // `above` the lower, with which the sweep is done.
+  EMBEDLANE_INLINE void rotate(SliceRow& above, const double*& turns) {
+    const V::D c = V::set_d(turns[0]), s = V::set_d(turns[1]);
     EMBEDLANE_UNROLL
     for (int k = 0; k < kVectors; k++) {
-      const V::D x = V::load_d(above + k * V::kD);
-      V::store_d(row + k * V::kD, add_product(V::mul(s, x), c, kept[k]));
-      kept[k] = V::sub(V::mul(c, x), V::mul(s, kept[k]));
+      const V::D below = add_product(V::mul(s, above.v[k]), c, v[k]);
+      v[k] = V::sub(V::mul(c, above.v[k]), V::mul(s, v[k]));
+      above.v[k] = below;
     }
-    row -= SymmetricKernels::kSlice;
+    turns += 2;
   }
-  EMBEDLANE_UNROLL
-  for (int k = 0; k < kVectors; k++) V::store_d(row + k * V::kD, kept[k]);
+};
+
+// Goes on with a sweep that has come to row i, which is in `kept`, up to row `end`.
+EMBEDLANE_INLINE void rotate_on(double* slice, SliceRow& kept, const double*& turns, size_t& i, size_t end) {
+  SliceRow row;
+  for (; i > end; i--) {
+    row.load(slice, i - 1);
+    kept.rotate(row, turns);
+    row.store(slice, i);
+  }
 }
 
-[[maybe_unused]] constexpr SymmetricKernels kSymmetric = {update_and_dot, reflect, rotate};
+void rotate(double* slice, const SymmetricKernels::Sweep& sweep) {
+  const double* turns = sweep.turns;
+  SliceRow kept;
+  size_t i = sweep.first + sweep.count;
+  kept.load(slice, i);
+  rotate_on(slice, kept, turns, i, sweep.first);
+  kept.store(slice, i);
+}
+
+void rotate_twice(double* slice, const SymmetricKernels::Sweep& sweep,
+                  const SymmetricKernels::Sweep& second) {
+  const double* turns = sweep.turns;
+  const double* later = second.turns;
+  SliceRow kept, behind, row;
+  size_t i = sweep.first + sweep.count;
+  kept.load(slice, i);
+  rotate_on(slice, kept, turns, i, second.first + second.count);
+  // The first gives its rows to the second, which is one row behind.
+  behind.load(slice, i - 1);
+  kept.rotate(behind, turns);
+  for (i--; i > sweep.first && i >= second.first; i--) {
+    row.load(slice, i - 1);
+    kept.rotate(row, turns);
+    behind.rotate(row, later);
+    row.store(slice, i + 1);
+  }
+  if (i >= second.first) {
+    behind.rotate(kept, later);
+    kept.store(slice, i + 1);
+    behind.store(slice, i);
+    return;
+  }
+  behind.store(slice, i + 1);
+  rotate_on(slice, kept, turns, i, sweep.first);
+  kept.store(slice, i);
+}
+
+[[maybe_unused]] constexpr SymmetricKernels kSymmetric = {update_and_dot, reflect, rotate, rotate_twice};
 
 }  // namespace
 }  // namespace embedlane
