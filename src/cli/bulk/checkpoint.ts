@@ -75,11 +75,17 @@ export async function writeCheckpoint(out: string, checkpoint: Checkpoint): Prom
   await AtomicFile.write(manifest, `${content}\n`, nextManifest);
 }
 
-/** Removes what a job leaves beside its output. */
-export async function removeCheckpoint(out: string): Promise<void> {
-  const { temporary, manifest, nextManifest, lock } = jobFiles(out);
+/** Removes what a job has done, but not its lock: who goes on to write has to keep that under its name. */
+export async function removeProgress(out: string): Promise<void> {
+  const { temporary, manifest, nextManifest } = jobFiles(out);
   // The manifest first: without it, nothing is taken for a job's.
-  for (const path of [manifest, nextManifest, temporary, lock]) await rm(path, { force: true });
+  for (const path of [manifest, nextManifest, temporary]) await rm(path, { force: true });
+}
+
+/** Removes all that a job leaves beside its output, for one that writes no more. */
+export async function removeCheckpoint(out: string): Promise<void> {
+  await removeProgress(out);
+  await rm(jobFiles(out).lock, { force: true });
 }
 
 /** Whether an earlier process completed `out` and ended before it could say so. */

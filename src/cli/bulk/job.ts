@@ -12,6 +12,7 @@ import {
   jobFiles,
   readCheckpoint,
   removeCheckpoint,
+  removeProgress,
   writeCheckpoint,
 } from './checkpoint.js';
 import { type JobIdentity, requireSame } from './identity.js';
@@ -69,7 +70,7 @@ export class BulkJob {
     const release = lockJob(lock, out);
     let checkpoint: Checkpoint | undefined;
     try {
-      if (resume === false) await removeCheckpoint(out);
+      if (resume === false) await removeProgress(out);
       else checkpoint = await readCheckpoint(out);
       if (!checkpoint && resume) {
         const message = `Expected what an earlier run has left to go on with beside ${out} but received nothing`;
