@@ -249,11 +249,12 @@ describe('--resume', () => {
     expect(await left('nothing')).toEqual([]);
   });
 
-  it('is refused while another process is at it', async () => {
-    const input = await writeInput('two.jsonl', 10_000);
-    const out = join(folder, 'two.npy');
+  it.each(['two', 'two-anew'])('is refused while another process is at it: %s', async (name) => {
+    const input = await writeInput(`${name}.jsonl`, 10_000);
+    const out = join(folder, `${name}.npy`);
     const args = ['embed', input, '--model', TINY, '--out', out, '--batch', '50', '--checkpoint', '0'];
-    const child = startCli(args);
+    // To start again must not take the lock away from its name.
+    const child = startCli(name === 'two' ? args : [...args, '--no-resume']);
     const closed = new Promise((resolve) => child.on('close', resolve));
     while (!(await exists(`${out}.partial.json`))) await delay(5);
     const { status, stderr } = await cli(args);
@@ -340,16 +341,29 @@ describe.skipIf(process.platform === 'win32')('an output that is a link', () => 
 });
 
 describe('files as arguments', () => {
-  it('are read if they are there, and are texts if not', async () => {
+  it('are read; `-` is stdin', async () => {
     const input = await writeInput('argument.jsonl', 2);
     expect(jsonLines((await cli(['embed', input, '--model', STATIC])).stdout)).toHaveLength(2);
-    const [row] = jsonLines((await cli(['embed', 'no-such-file.jsonl', '--model', STATIC])).stdout);
-    expect(row.text).toBe('no-such-file.jsonl');
+    const { stdout } = await cli(['embed', '-', '--model', STATIC], { input: 'one\ntwo\n' });
+    expect(jsonLines(stdout).map(({ text }) => text)).toEqual(['one', 'two']);
   });
 
-  it('are refused among texts, since a misspelt name would be one', async () => {
+  it('that are not there are an error and no texts, but for sentences that end so', async () => {
+    const missing = await cli(['embed', 'no-such-file.jsonl', '--model', STATIC]);
+    expect(missing).toMatchObject({ status: 1, stdout: '' });
+    expect(missing.stderr).toMatch(/no-such-file\.jsonl but there is none.*\[ERR_IO\]/);
+    const sentence = await cli(['embed', 'See notes.txt', '--model', STATIC]);
+    expect(jsonLines(sentence.stdout)[0].text).toBe('See notes.txt');
+  });
+
+  it('are what --field is about', async () => {
+    const { status, stderr } = await cli(['embed', 'a text', '--field', 'body', '--model', STATIC]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('with --field but received the text')]);
+  });
+
+  it('are refused among texts', async () => {
     const input = await writeInput('among.jsonl', 2);
-    const { status, stdout, stderr } = await cli(['embed', input, 'no-such-file.jsonl', '--model', STATIC]);
+    const { status, stdout, stderr } = await cli(['embed', input, 'a text', '--model', STATIC]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toContain(`${input} is a file`);
   });

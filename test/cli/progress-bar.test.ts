@@ -35,6 +35,11 @@ describe('the bar of a download', () => {
     expect(output).toMatch(/Downloading .*9\d(\.\d)? MB/);
   });
 
+  it('hides no cursor, ends no wrapping and goes back to no line, which a kill would leave so', () => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    expect(written(true, download)).not.toMatch(/\x1b(8|\[\?)/);
+  });
+
   it('is silent anywhere else', () => {
     expect(written(false, download)).toBe('');
   });

@@ -6,7 +6,7 @@ import type { CliContext } from '../context.js';
 import { countTexts, isTextFile, readTexts } from '../input/texts.js';
 import { loadModel, type ModelFlags } from '../options.js';
 import { count } from '../output/format.js';
-import { startProgressBar } from '../output/progress-bar.js';
+import { NO_BAR, startProgressBar } from '../output/progress-bar.js';
 import type { EncodedTexts, RowLabels } from '../output/rows.js';
 import { formatOf, type VectorFormat } from '../output/vector-format.js';
 import { openSink } from '../output/vector-sink.js';
@@ -41,7 +41,7 @@ interface Work {
 /** `embedlane embed`. */
 export async function embed(args: string[], flags: EmbedFlags, { signal }: CliContext): Promise<void> {
   const paths = [...(flags.input ?? [])];
-  const files = args.filter((name) => isTextFile(name) && existsSync(name));
+  const files = args.filter(isFile);
   if (files.length === args.length) paths.push(...args.splice(0));
   else if (files.length > 0) {
     throw new EmbedlaneError(
@@ -51,6 +51,12 @@ export async function embed(args: string[], flags: EmbedFlags, { signal }: CliCo
   }
   if (args.length > 0 && paths.length > 0) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected texts or --input but received both');
+  }
+  if (args.length > 0 && flags.field !== undefined) {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected files or stdin with --field but received the text "${args[0]}"`,
+    );
   }
   if (args.length === 0 && paths.length === 0) paths.push('-');
   const work = { texts: args, paths, flags, signal };
@@ -69,10 +75,23 @@ export async function embed(args: string[], flags: EmbedFlags, { signal }: CliCo
   else await embedOnce(work, destination);
 }
 
+/** Whether an argument stands for texts, and is none itself. */
+function isFile(name: string): boolean {
+  if (name === '-') return true;
+  if (!isTextFile(name)) return false;
+  if (existsSync(name)) return true;
+  if (/\s/.test(name)) return false;
+  // Nobody would notice that the name of a file that is not there has become a vector.
+  throw new EmbedlaneError(
+    'ERR_IO',
+    `Expected a file at ${name} but there is none; a text that is called like a file goes through stdin`,
+  );
+}
+
 async function embedOnce({ texts, paths, flags, signal }: Work, out: Destination | undefined): Promise<void> {
   const sink = await openSink(out, flags.format ?? formatOf(flags.out), labelsOf(flags));
   try {
-    const total = texts.length > 0 ? texts.length : await totalFor(paths);
+    const total = texts.length > 0 ? texts.length : await totalFor(paths, flags);
     await using model = await loadModel(flags, signal);
     const source = texts.length > 0 ? texts : readTexts(paths, flags.field);
     await run(model, source, { flags, signal, total, done: 0 }, (window) => sink.write(window));
@@ -84,7 +103,7 @@ async function embedOnce({ texts, paths, flags, signal }: Work, out: Destination
 
 async function embedFiles({ paths, flags, signal }: Work, out: Destination): Promise<void> {
   const format = flags.format ?? formatOf(flags.out);
-  const total = await totalFor(paths);
+  const total = await totalFor(paths, flags);
   await using model = await loadModel(flags, signal);
   const { field, text, prompt, promptName, normalize, truncateDim, chunkTokens, overlap, pool } = flags;
   const options = {
@@ -140,10 +159,13 @@ async function run(
 ): Promise<void> {
   const { normalize, truncateDim, prompt, promptName, batch } = flags;
   const options = { normalize, truncateDim, prompt, promptName, signal, chunking: chunkingOf(flags) };
-  const bar = startProgressBar('Embedding', 'texts', total, done);
+  const bar = hasBar(flags) ? startProgressBar('Embedding', 'texts', total, done) : NO_BAR;
   try {
     const encoded = encodeWindows(model, texts, batch, options, (fresh) => bar.update(done + fresh));
-    for await (const window of encoded) await write(window);
+    for await (const window of encoded) {
+      if (flags.out === undefined) bar.clear();
+      await write(window);
+    }
   } finally {
     bar.stop();
   }
@@ -153,7 +175,12 @@ function labelsOf(flags: EmbedFlags): RowLabels {
   return { text: flags.text, chunks: eachChunk(flags) };
 }
 
-/** For the bar, which only a terminal has. */
-async function totalFor(paths: readonly string[]): Promise<number> {
-  return process.stderr.isTTY ? countTexts(paths) : 0;
+/** Only a terminal has a bar, and not one that shows the vectors: it would hide them. */
+function hasBar({ out }: EmbedFlags): boolean {
+  return Boolean(process.stderr.isTTY && (out !== undefined || !process.stdout.isTTY));
+}
+
+/** For the bar. */
+async function totalFor(paths: readonly string[], flags: EmbedFlags): Promise<number> {
+  return hasBar(flags) ? countTexts(paths) : 0;
 }

@@ -10,7 +10,7 @@ export function registerEmbed(program: Command, context: CliContext): void {
     .description('Embed texts: arguments, lines of files or of stdin, or a field of JSON lines or Parquet.')
     .argument(
       '[texts...]',
-      'texts, or files named .jsonl, .ndjson, .parquet or .txt; none reads lines from stdin',
+      'texts, or files named .jsonl, .ndjson, .parquet or .txt; none, or -, reads lines from stdin',
     )
     .option('-i, --input <file>', 'embed each line of a file (- for stdin); may be repeated', repeated)
     .option(

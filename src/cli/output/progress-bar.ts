@@ -5,10 +5,20 @@ import { bytes, count, duration, rate } from './format.js';
 /** Shows how far long work has come: a bar on a terminal, nothing anywhere else. */
 export interface ProgressBar {
   update(completed: number): void;
+  /** Takes it away until the next update: results are about to be written that may go to the same terminal. */
+  clear(): void;
   stop(): void;
 }
 
-const SILENT: ProgressBar = { update() {}, stop() {} };
+/** Shows nothing: for where there is no terminal, or where the results themselves go there. */
+export const NO_BAR: ProgressBar = { update() {}, clear() {}, stop() {} };
+
+/** What the library has of a terminal. */
+interface Terminal {
+  cursorRestore(): void;
+  cursorTo(x: number, y: null): void;
+  clearLine(): void;
+}
 
 /**
  * Starts a bar with rate and time left on stderr, so that stdout stays clean for results.
@@ -53,12 +63,14 @@ interface Wording {
 }
 
 function startBar(label: string, total: number, start: number, { amount, speed }: Wording): ProgressBar {
-  if (!process.stderr.isTTY) return SILENT;
+  if (!process.stderr.isTTY) return NO_BAR;
   const started = performance.now();
   const bar = new SingleBar({
     stream: process.stderr,
     clearOnComplete: true,
-    hideCursor: true,
+    // Nothing of the terminal is changed that a process which is killed would leave so: too long a bar is cut off.
+    hideCursor: false,
+    linewrap: true,
     fps: 8,
     // The library's own estimate forgets everything older than a few updates; windows of texts arrive unevenly.
     format: (_options, params, payload: { elapsed?: number }) => {
@@ -72,9 +84,22 @@ function startBar(label: string, total: number, start: number, { amount, speed }
       return `${label} ${drawn} ${amount(params.value, total)}  ${speed(perSecond)}  ${left}`;
     },
   });
+  const { terminal } = bar as unknown as { terminal: Terminal };
+  // The bar is one line. To go back to where it began would erase what came to the terminal after it.
+  terminal.cursorRestore = () => {};
   bar.start(total, start, { elapsed: 0 });
+  const stop = () => {
+    process.off('exit', stop);
+    bar.stop();
+  };
+  // The reader of stdout may have seen enough.
+  process.on('exit', stop);
   return {
     update: (completed) => bar.update(completed, { elapsed: performance.now() - started }),
-    stop: () => bar.stop(),
+    clear() {
+      terminal.cursorTo(0, null);
+      terminal.clearLine();
+    },
+    stop,
   };
 }
