@@ -109,7 +109,8 @@ function report(error: unknown, json: boolean, interrupted: boolean): number {
     return EXIT.usage;
   }
   if (interrupted) {
-    process.stderr.write('Interrupted.\n');
+    if (json) writeJsonError('ERR_ABORTED', 'Interrupted');
+    else process.stderr.write('Interrupted.\n');
     return EXIT.interrupted;
   }
   const code = error instanceof EmbedlaneError ? error.code : 'ERR_UNEXPECTED';

@@ -11,7 +11,9 @@ const SHOWN_LINES = 4;
 
 /** Ranked passages for a person. */
 export function renderHits(question: string, hits: readonly Hit[], full = false): string {
-  const bold = process.stdout.isTTY ? (text: string) => `\x1b[1m${text}\x1b[22m` : (text: string) => text;
+  // https://no-color.org
+  const styled = process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+  const bold = (text: string) => (styled ? `\x1b[1m${text}\x1b[22m` : text);
   let out = `${bold(`? ${question}`)}\n`;
   for (const hit of hits) {
     const about = hit.heading === undefined ? '' : `  (in ${printable(hit.heading)})`;
