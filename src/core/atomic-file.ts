@@ -126,9 +126,12 @@ export interface Destination {
  * Where the file of a name is, which a link may say, and its permissions if it is there. A rename would replace the link;
  * and of what is no file (`/dev/null`, a pipe) it would take the place.
  *
- * @throws {EmbedlaneError} `ERR_IO` if what is there is no regular file
+ * @throws {EmbedlaneError} `ERR_IO` if what is there is no regular file, `ERR_INVALID_ARG` for a name without a character
  */
 export async function destinationOf(path: string): Promise<Destination> {
+  if (path === '') {
+    throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected the name of a file to write but received ""');
+  }
   return io(path, async () => {
     let there: Stats;
     try {

@@ -20,7 +20,8 @@ export interface Line {
  * Not `node:readline`: that one also splits at U+2028 and U+2029, which JSON strings may hold unescaped.
  *
  * @param path a file name, or `-` for stdin
- * @throws {EmbedlaneError} `ERR_IO` when the file cannot be read or a line is longer than 64 Mi characters
+ * @throws {EmbedlaneError} `ERR_IO` when the file cannot be read or a line is longer than 64 Mi characters,
+ *   `ERR_INVALID_ARG` when its byte order mark says that it is UTF-16
  */
 export async function* readLines(path: string): AsyncGenerator<Line> {
   const file = path === '-' ? '<stdin>' : path;
@@ -41,6 +42,7 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
 
   try {
     for await (const chunk of stream) {
+      if (number === 0 && open.length === 0) requireUtf8(chunk as Buffer, file);
       const parts = decoder.decode(chunk as Buffer, { stream: true }).split('\n');
       const rest = parts.pop() as string;
       for (const part of parts) yield finish(part);
@@ -58,4 +60,11 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
   }
   const tail = decoder.decode();
   if (openChars > 0 || tail !== '') yield finish(tail);
+}
+
+/** What Windows PowerShell's `>` writes would be read as lines of NULs, and nobody would notice. */
+function requireUtf8(start: Uint8Array, file: string): void {
+  const mark = (start[0] << 8) | start[1];
+  if (mark !== 0xfffe && mark !== 0xfeff) return;
+  throw new EmbedlaneError('ERR_INVALID_ARG', `Expected UTF-8 text in ${file} but received UTF-16`);
 }

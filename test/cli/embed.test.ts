@@ -141,6 +141,20 @@ describe('embedlane embed', () => {
     expect((await readdir(folder)).filter((name) => name.startsWith('bad.npy'))).toEqual([]);
   });
 
+  it.each(['little', 'big'])('refuses UTF-16, %s-endian', async (order) => {
+    const input = join(folder, `${order}.txt`);
+    const bytes = Buffer.from('\ufefftext\n', 'utf16le');
+    await writeFile(input, order === 'big' ? bytes.swap16() : bytes);
+    const { status, stdout, stderr } = await cli(['embed', input]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain(`Expected UTF-8 text in ${input} but received UTF-16`);
+  });
+
+  it('refuses an output without a name before anything is loaded', async () => {
+    const { status, stderr } = await cli(['embed', 'x', '--model', 'nonesuch', '--out', '']);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('received "" [ERR_INVALID_ARG]')]);
+  });
+
   it('refuses to write to what is no file, before anything is loaded', async () => {
     const { status, stderr } = await cli(['embed', 'x', '--model', 'nonesuch', '--out', folder]);
     expect(status).toBe(1);
