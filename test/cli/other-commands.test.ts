@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { outcome } from '../outcome.js';
 import { cli, startCli } from './support.js';
 
 describe('embedlane similarity', () => {
@@ -127,6 +128,21 @@ describe('embedlane bench vectors', () => {
       if (dtype === 'f32') expect(speedup).toBeUndefined();
       else expect(speedup).toBeCloseTo(results[i % 3].milliseconds / milliseconds, 10);
     }
+  });
+
+  it('ends with Ctrl-C while it makes its vectors', async () => {
+    const child = startCli(['bench', 'vectors', '--rows', '2000000', '--dims', '512', '--dtypes', 'f32']);
+    const ended = outcome(child);
+    // Making them took more than a minute, in which nothing got through.
+    const timer = setTimeout(() => child.kill('SIGINT'), 3000);
+    const { code } = await ended;
+    clearTimeout(timer);
+    expect(code).toBe(130);
+  }, 15_000);
+
+  it('names vectors that no memory holds', async () => {
+    const { status, stderr } = await cli(['bench', 'vectors', '--rows', '100000000', '--dims', '65536']);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/100000000 × 65536 .*\[ERR_INVALID_ARG\]/)]);
   });
 
   it('refuses sizes that are none', async () => {

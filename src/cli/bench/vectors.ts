@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
-import { throwIfAborted } from '../../core/abort.js';
 import type { Embeddings, Precision } from '../../core/embeddings.js';
+import { EmbedlaneError } from '../../core/errors.js';
+import { Pace } from '../../core/pace.js';
 import { DTYPES, type Dtype } from '../../native/binding.js';
 import { quantize, simd, topK } from '../../vectors/index.js';
 import { type MachineLimits, measureLimits } from '../../vectors/limits.js';
@@ -51,10 +52,9 @@ export async function benchVectors(flags: VectorsFlags, { signal }: CliContext):
   const before = await measureLimits(threads);
   const results: Measured[] = [];
   for (const dtype of dtypes) {
-    const corpus = randomVectors(dtype, rows, dims, 1);
+    const corpus = await randomVectors(dtype, rows, dims, { seed: 1, signal });
     for (const queries of QUERIES) {
-      throwIfAborted(signal);
-      const matrix = randomVectors(dtype, queries, dims, 2);
+      const matrix = await randomVectors(dtype, queries, dims, { seed: 2, signal });
       const metric = dtype === 'b1' ? 'hamming' : 'dot';
       const milliseconds = await bestTime(() => topK(matrix, corpus, { k: K, metric, threads, signal }));
       const gops = (2 * rows * dims * queries) / milliseconds / 1e6;
@@ -123,15 +123,38 @@ function digits(value: number | undefined): string {
 }
 
 /** The same values in every run, between -0.5 and 0.5 (xorshift32), as elements of `dtype`. */
-function randomVectors(dtype: Dtype, rows: number, dims: number, seed: number): Embeddings<Precision> {
+async function randomVectors(
+  dtype: Dtype,
+  rows: number,
+  dims: number,
+  { seed, signal }: { seed: number; signal: AbortSignal },
+): Promise<Embeddings<Precision>> {
+  const data = allocate(rows, dims);
+  const pace = new Pace(signal);
   let state = seed;
-  const data = Float32Array.from({ length: rows * dims }, () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32 - 0.5;
-  });
+  // Ctrl-C must get through: it takes seconds.
+  await pace.turn();
+  for (let row = 0; row < rows; row++) {
+    for (let i = row * dims; i < (row + 1) * dims; i++) {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      data[i] = (state >>> 0) / 2 ** 32 - 0.5;
+    }
+    if (pace.due) await pace.turn();
+  }
   const all = (value: number) => new Array<number>(dims).fill(value);
   const ranges = dtype === 'i8' || dtype === 'u8' ? { min: all(-0.5), max: all(0.5) } : undefined;
   return quantize({ data, rows, dims }, PRECISIONS[dtype], { ranges });
+}
+
+function allocate(rows: number, dims: number): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(rows * dims);
+  } catch (cause) {
+    const size = `${rows} × ${dims} float32 vectors`;
+    throw new EmbedlaneError('ERR_INVALID_ARG', `Expected room for ${size} but there is not so much memory`, {
+      cause,
+    });
+  }
 }
