@@ -109,7 +109,7 @@ export function checkServerOptions(options: ServerOptions | undefined): CheckedO
     optionalInteger(name, given[name], 1, 1024 * MIB) ?? fallback;
   return {
     models: withAliases(checkModels(given.models), given.aliases),
-    host: optionalString('host', given.host) ?? '127.0.0.1',
+    host: checkHost(given.host),
     port: optionalInteger('port', given.port, 0, 65_535) ?? DEFAULT_PORT,
     apiKeys: checkStrings('apiKeys', given.apiKeys ?? []),
     preload: optionalBoolean('preload', given.preload) ?? true,
@@ -127,6 +127,13 @@ export function checkServerOptions(options: ServerOptions | undefined): CheckedO
       typeof given.cors === 'boolean' ? given.cors : given.cors ? checkStrings('cors', given.cors) : false,
     log: optionalBoolean('log', given.log) ?? false,
   };
+}
+
+function checkHost(given: unknown): string {
+  const host = optionalString('host', given) ?? '127.0.0.1';
+  // To Node, no address is all of them: `--host "$UNSET"` would open the server to everyone.
+  if (host.trim() === '') throw invalidArgument('host', 'an address or a name', host);
+  return host;
 }
 
 function checkModels(models: unknown): ServedModel[] {

@@ -143,6 +143,7 @@ describe('embedlane serve', () => {
       /EMBEDLANE_API_KEYS/,
       { EMBEDLANE_API_KEYS: ' ,\n' },
     ],
+    ['no address, which would be all of them', ['--model', TINY, '--port', '0', '--host', ''], 2, /host/],
     ['a file that is not there', ['--config', './nowhere.json'], 1, /nowhere\.json/],
   ])('refuses %s', async (_, args, status, message, env = {}) => {
     const result = await cli(['serve', ...args], { env });
