@@ -8,7 +8,7 @@ import {
   LocalStore,
   type StoreRecord,
 } from 'embedlane/stores';
-import { parquetWriteFile } from 'hyparquet-writer';
+import { parquetWriteBuffer, parquetWriteFile } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cli, jsonLines } from '../cli/support.js';
 import { code } from '../index/support.js';
@@ -219,4 +219,38 @@ describe('export and import', () => {
     expect(await importRecords(file, target)).toBe(3);
     expect((await target.get(['0', '2'])).map((record) => record?.id)).toEqual(['0', '2']);
   });
+
+  it('finds the fields of lines beside a .npy file by their names', async () => {
+    await using source = await open('named', { dims: 2 });
+    await source.upsert(records(2, 2));
+    const file = join(folder, 'named.npy');
+    await exportRecords(source, file);
+    const lines = ['{"sku":7,"body":"one","year":2024}', '{"sku":8,"body":"two","year":2025}'];
+    await writeFile(join(folder, 'named.jsonl'), `${lines.join('\n')}\n`);
+    await using target = await open('named-target', undefined);
+    const fields = { id: 'sku', document: 'body', metadata: ['year'] };
+    expect(await importRecords(file, target, { fields })).toBe(2);
+    expect(await target.get(['8'])).toMatchObject([{ id: '8', document: 'two', metadata: { year: 2025 } }]);
+  });
+
+  it.each([{ document: 'txet' }, { metadata: ['year', 'yaer'] }, { metadata: 'mtea.data' }])(
+    'refuses a column that Parquet does not have: %j',
+    async (fields) => {
+      const file = join(folder, 'columns.parquet');
+      const columnData = [
+        { name: 'id', data: ['a'], type: 'STRING' as const },
+        { name: 'vector', data: [[1, 2]], type: 'JSON' as const },
+        { name: 'year', data: [2024], type: 'INT32' as const },
+      ];
+      await writeFile(file, Buffer.from(parquetWriteBuffer({ columnData })));
+      await using target = await open('columns-target', undefined);
+      await expect(importRecords(file, target, { fields })).rejects.toThrow(
+        expect.objectContaining({
+          code: 'ERR_INVALID_ARG',
+          message: expect.stringMatching(/id, vector, year/),
+        }),
+      );
+      expect(await target.info()).toBeUndefined();
+    },
+  );
 });

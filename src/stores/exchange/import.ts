@@ -24,7 +24,7 @@ import type {
 } from '../types.js';
 import { companionOf, recordFormat } from './formats.js';
 
-/** Which fields of JSON lines, or columns of Parquet, are what; dots reach into objects. */
+/** Which fields of JSON lines (of those beside a `.npy` file, too), or columns of Parquet, are what; dots reach into objects. */
 export interface ImportFields {
   /** A string or an integer. @default 'id' */
   id?: string;
@@ -83,7 +83,7 @@ export async function importRecords(
   const rows =
     format === 'parquet'
       ? parquetRecords(path, fields, skip)
-      : skipped(format === 'jsonl' ? jsonRecords(path, fields) : npyRecords(path, companion), skip);
+      : skipped(format === 'jsonl' ? jsonRecords(path, fields) : npyRecords(path, companion, fields), skip);
   const records = rows[Symbol.asyncIterator]();
   try {
     const first = await records.next();
@@ -110,17 +110,19 @@ export async function importRecords(
 type Records = AsyncGenerator<StoreRecord, void, undefined>;
 type Fields = Required<Pick<ImportFields, 'id' | 'vector' | 'document' | 'metadata'>>;
 
+const DEFAULTS = { id: 'id', vector: 'vector', document: 'document', metadata: 'metadata' };
+
 function fieldsArgument(fields: ImportFields | undefined): Fields {
   const known = optionsObject('options.fields', fields, ['id', 'vector', 'document', 'metadata']);
-  const { metadata = 'metadata' } = known;
+  const { metadata = DEFAULTS.metadata } = known;
   const isNames = Array.isArray(metadata) && metadata.every((name) => typeof name === 'string');
   if (typeof metadata !== 'string' && !isNames) {
     throw invalidArgument('options.fields.metadata', 'a name or an array of names', metadata);
   }
   return {
-    id: optionalString('options.fields.id', known.id) ?? 'id',
-    vector: optionalString('options.fields.vector', known.vector) ?? 'vector',
-    document: optionalString('options.fields.document', known.document) ?? 'document',
+    id: optionalString('options.fields.id', known.id) ?? DEFAULTS.id,
+    vector: optionalString('options.fields.vector', known.vector) ?? DEFAULTS.vector,
+    document: optionalString('options.fields.document', known.document) ?? DEFAULTS.document,
     metadata,
   };
 }
@@ -144,11 +146,25 @@ async function* jsonRecords(path: string, fields: Fields): Records {
 
 async function* parquetRecords(path: string, fields: Fields, start: number): Records {
   let row = start;
-  for await (const record of readParquetRows(path, { start, utf8: false }))
+  for await (const record of readParquetRows(path, { start, utf8: false })) {
+    if (row === start) requireColumns(record, fields, path);
     yield toRecord(record, fields, `${path}, row ${++row}`);
+  }
 }
 
-async function* npyRecords(path: string, companion: string | undefined): Records {
+/** All rows would go without what a misspelt name was to give them. */
+function requireColumns(record: object, { document, metadata }: Fields, path: string): void {
+  const asked = [metadata].flat().filter((name) => name !== DEFAULTS.metadata);
+  if (document !== DEFAULTS.document) asked.push(document);
+  const missing = asked.find((name) => !Object.hasOwn(record, name.split('.')[0]));
+  if (missing === undefined) return;
+  throw new EmbedlaneError(
+    'ERR_INVALID_ARG',
+    `Expected one of the columns ${Object.keys(record).join(', ')} of ${path} for a field but received '${missing}'`,
+  );
+}
+
+async function* npyRecords(path: string, companion: string | undefined, fields: Fields): Records {
   const beside = companion ?? (existsSync(companionOf(path)) ? companionOf(path) : undefined);
   const lines = beside === undefined ? undefined : readLines(beside);
   let row = 0;
@@ -161,7 +177,7 @@ async function* npyRecords(path: string, companion: string | undefined): Records
         if (next?.done) throw unequal(beside as string, path, row);
         yield next === undefined
           ? { id: String(row), vector }
-          : { ...restOf(parseJsonLine(next.value), `${beside}:${row + 1}`), vector };
+          : { ...common(parseJsonLine(next.value), fields, `${beside}:${row + 1}`), vector };
       }
     }
     if (lines && !(await lines.next()).done) throw unequal(beside as string, path, row);
@@ -175,10 +191,6 @@ function unequal(companion: string, path: string, rows: number): EmbedlaneError 
     'ERR_DIMENSION',
     `Expected as many lines in ${companion} as there are rows in ${path} but received ${rows} and others`,
   );
-}
-
-function restOf(raw: unknown, where: string): Omit<StoreRecord, 'vector' | 'text' | 'image'> {
-  return common(raw, { id: 'id', document: 'document', metadata: 'metadata' }, where);
 }
 
 function toRecord(raw: unknown, fields: Fields, where: string): StoreRecord {
