@@ -59,6 +59,12 @@ describe('embedlane index and search on sounds', () => {
     expect(stderr).toMatch(/Embedding █*░+ 0\/3 sounds/);
   });
 
+  it('says that a store takes texts only', async () => {
+    const store = join(folder, 'store');
+    const { status, stderr } = await cli(['index', sounds, '--store', store, '--model', TINY_CLAP]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('texts for --store but received sounds')]);
+  });
+
   it('says what is needed with a model that knows no words, and without a model', async () => {
     const whisper = join(folder, 'whisper-index');
     const made = await cli(['index', sounds, '--index', whisper, '--model', TINY_WHISPER, '--json']);

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { fixture } from '../text/goldens.js';
 import { cli, jsonLines, temporaryFolder } from './support.js';
 
 interface Result {
@@ -107,6 +108,26 @@ describe('embedlane index and search', () => {
     await writeFile(path, manifest.replace('"version": 2', '"version": 3'));
     expect((await cli(['search', 'x', '--index', index])).stderr).toContain('[ERR_VERSION]');
     await writeFile(path, manifest);
+  });
+
+  it.each(['', 'pets.md', 'pets.md/index'])(
+    'refuses to write an index to "%s" before it embeds',
+    async (name) => {
+      const { status, stdout, stderr } = await cli(['index', notes, '--model', 'nonesuch', '--index', name], {
+        cwd: notes,
+      });
+      expect({ status, stdout }).toEqual({ status: name === '' ? 2 : 1, stdout: '' });
+      expect(stderr).toMatch(name === '' ? /received "" \[ERR_INVALID_ARG\]/ : /\[ERR_IO\]/);
+    },
+  );
+
+  it('keeps a relative model for who searches from elsewhere', async () => {
+    await symlink(fixture('models/tiny-static'), join(folder, 'model'));
+    const own = join(folder, 'own');
+    const made = await cli(['index', notes, '--index', own, '--model', './model'], { cwd: folder });
+    expect(made).toMatchObject({ status: 0, stderr: '' });
+    const { status, stderr } = await cli(['search', 'cats', '--index', own], { cwd: notes });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
   it('says how to make an index where there is none', async () => {

@@ -47,6 +47,12 @@ describe('embedlane with --store', () => {
     expect(hits[0].score).toBeGreaterThan(hits[1].score);
   });
 
+  it.each(['--image', '--audio', '--html'])('has nothing to do with %s', async (flag) => {
+    const { status, stdout, stderr } = await cli(['search', 'cats', '--store', store, flag, 'file']);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain(`for ${flag} but received --store`);
+  });
+
   it('finds them by a filter, and by their words', async () => {
     const filter = JSON.stringify({ field: 'file', eq: 'money.txt' });
     expect((await ask('which animal naps a lot?', '--filter', filter)).map(({ file }) => file)).toEqual([

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { EmbedlaneError } from '../../core/errors.js';
 import type { OnProgress } from '../../core/progress.js';
 import type { CliContext } from '../context.js';
+import type { FileKind } from '../input/file-index.js';
 import type { IndexMediaFlags } from '../media/index-media.js';
 import {
   DEFAULT_INDEX,
@@ -12,6 +13,7 @@ import {
   withModel,
 } from '../options.js';
 import { bytes, count, duration, rate } from '../output/format.js';
+import { lastingId, makeIndexFolder } from '../output/index-folder.js';
 import { startProgressBar } from '../output/progress-bar.js';
 import { DEFAULT_CHUNK_CHARS } from '../passages/chunk.js';
 import { collectPassages, passageText } from '../passages/collect.js';
@@ -59,19 +61,25 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
   const { signal } = context;
   const { imagesToIndex, indexImages } = await import('../images/index-images.js');
   const images = await imagesToIndex(source, flags);
-  if (images && flags.store !== undefined) {
-    throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected texts for --store but received pictures');
-  }
   requireStore(flags);
-  if (images) return indexImages(images, flags, context);
+  if (images) {
+    requireTexts(flags, 'pictures');
+    await makeIndexFolder(flags.index);
+    return indexImages(images, flags, context);
+  }
   const { indexMedia, mediaToIndex } = await import('../media/index-media.js');
   const media = await mediaToIndex(source);
-  if (media) return indexMedia(media, flags, context);
+  if (media) {
+    requireTexts(flags, media.kind);
+    await makeIndexFolder(flags.index);
+    return indexMedia(media, flags, context);
+  }
   const { field, chunkChars: maxChars } = flags;
   const { passages, files, skipped } = await collectPassages(source, { field, maxChars, signal });
   if (passages.length === 0) {
     throw new EmbedlaneError('ERR_INVALID_ARG', `Expected text in ${source} but received none`);
   }
+  if (flags.store === undefined) await makeIndexFolder(flags.index);
 
   await using model = await loadModel(flags, signal);
   const bar = startProgressBar('Embedding', 'passages', passages.length);
@@ -112,7 +120,7 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
   const { writePassageIndex } = await import('../passages/passage-index.js');
   const manifest = await writePassageIndex(flags.index, {
     source,
-    model: { id: model.modelId, dtype: flags.dtype },
+    model: { id: lastingId(model.modelId), dtype: flags.dtype },
     passages,
     vectors,
   });
@@ -140,6 +148,12 @@ async function index(source: string, flags: IndexFlags, context: CliContext): Pr
     `${count(passages.length)} passages of ${count(files)} file${files === 1 ? '' : 's'}${left} embedded in ${duration(elapsed)}` +
       ` (${rate(perSecond)} passages/s${tokenRate}), ${bytes(size)} in ${flags.index}\n`,
   );
+}
+
+/** Only passages of texts go to a store. */
+function requireTexts({ store }: IndexFlags, received: FileKind): void {
+  if (store === undefined) return;
+  throw new EmbedlaneError('ERR_INVALID_ARG', `Expected texts for --store but received ${received}`);
 }
 
 /** What a new collection is like says nothing of an index in a folder. */

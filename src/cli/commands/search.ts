@@ -52,13 +52,16 @@ Examples:
 
 async function search(questions: string[], flags: SearchFlags, context: CliContext): Promise<void> {
   const { signal } = context;
-  if (flags.store !== undefined) return searchStore(flags.store, questions, flags, signal);
+  if (flags.store !== undefined) {
+    refuseFlags(flags, undefined, '--store');
+    return searchStore(flags.store, questions, flags, signal);
+  }
   if (flags.filter !== undefined || flags.hybrid !== undefined) {
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected --store for --filter and --hybrid');
   }
   const { openFileIndex } = await import('../input/file-index.js');
   const files = await openFileIndex(flags.index);
-  refuseFlags(flags, files?.kind);
+  refuseFlags(flags, files?.kind, flags.index);
   if (files?.kind === 'pictures') {
     const { searchImages } = await import('../images/search-images.js');
     return searchImages(questions, flags, files, context);
@@ -127,12 +130,12 @@ function print(question: string, hits: readonly Hit[], { json, full }: SearchFla
 /** Which kinds of index can be searched with what. */
 const KINDS = { image: ['pictures', 'films'], html: ['pictures'], audio: ['sounds'] } as const;
 
-function refuseFlags(flags: SearchFlags, kind: FileKind | undefined): void {
+function refuseFlags(flags: SearchFlags, kind: FileKind | undefined, where: string): void {
   for (const [flag, kinds] of Object.entries(KINDS) as [keyof typeof KINDS, readonly FileKind[]][]) {
     if (flags[flag] === undefined || (kind !== undefined && kinds.includes(kind))) continue;
     throw new EmbedlaneError(
       'ERR_INVALID_ARG',
-      `Expected an index of ${kinds.join(' or ')} for --${flag} but received ${flags.index}`,
+      `Expected an index of ${kinds.join(' or ')} for --${flag} but received ${where}`,
     );
   }
 }

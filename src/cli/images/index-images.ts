@@ -5,6 +5,7 @@ import { writeFileIndex } from '../input/file-index.js';
 import type { FoundFiles } from '../input/files.js';
 import { DEFAULT_MODEL, type ModelFlags } from '../options.js';
 import { count, duration, rate } from '../output/format.js';
+import { lastingId } from '../output/index-folder.js';
 import { startProgressBar } from '../output/progress-bar.js';
 import { findImages } from './files.js';
 import { DEFAULT_IMAGE_MODEL, loadImageModel } from './model.js';
@@ -50,7 +51,7 @@ export async function indexImages(
 
   const { rows, dims } = await writeFileIndex(flags.index, 'pictures', {
     root,
-    model: { id: model.modelId, dtype: flags.dtype },
+    model: { id: lastingId(model.modelId), dtype: flags.dtype },
     ids: Array.from(vectors.indices, (index) => names[index]),
     vectors,
   });

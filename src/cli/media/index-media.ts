@@ -7,6 +7,7 @@ import { writeFileIndex } from '../input/file-index.js';
 import { type FoundFiles, findFiles } from '../input/files.js';
 import type { ModelFlags } from '../options.js';
 import { count, duration, rate } from '../output/format.js';
+import { lastingId } from '../output/index-folder.js';
 import { startProgressBar } from '../output/progress-bar.js';
 import { loadMediaModel, type MediaKind, type MediaModel } from './model.js';
 import { momentId } from './moment.js';
@@ -74,7 +75,7 @@ export async function indexMedia(
 
   const { rows, dims } = await writeFileIndex(flags.index, kind, {
     root,
-    model: { id: model.modelId, dtype: flags.dtype },
+    model: { id: lastingId(model.modelId), dtype: flags.dtype },
     ids,
     vectors,
   });
