@@ -63,7 +63,7 @@ export async function* readLines(path: string): AsyncGenerator<Line> {
 }
 
 /** What Windows PowerShell's `>` writes would be read as lines of NULs, and nobody would notice. */
-function requireUtf8(start: Uint8Array, file: string): void {
+export function requireUtf8(start: Uint8Array, file: string): void {
   const mark = (start[0] << 8) | start[1];
   if (mark !== 0xfffe && mark !== 0xfeff) return;
   throw new EmbedlaneError('ERR_INVALID_ARG', `Expected UTF-8 text in ${file} but received UTF-16`);

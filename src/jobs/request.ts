@@ -5,6 +5,8 @@ import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { io } from '../core/io.js';
 import { iterable } from '../core/stream-parts.js';
 import { integer, oneOf, optionalString, optionsObject } from '../core/validate.js';
+import { isJsonl } from '../files/jsonl.js';
+import { isParquet } from '../files/parquet.js';
 import { DTYPES } from '../hub/index.js';
 import type { JobFields, JobRequest, JobSpec } from './types.js';
 
@@ -48,13 +50,15 @@ export async function jobSpec(request: JobRequest): Promise<JobSpec> {
     'dtype',
     'index',
   ]);
+  const fields = fieldsArgument(known.fields);
+  if (Object.values(known.fields ?? {}).some((name) => name !== undefined)) requireFields(files);
   return {
     root,
     store: known.store,
     model: optionalString('request.model', known.model) ?? 'all-MiniLM-L6-v2',
     dtype: oneOf('request.dtype', known.dtype ?? 'auto', DTYPES),
     collection: { metric, dtype, index },
-    fields: fieldsArgument(known.fields),
+    fields,
     inputs: files,
     shardRows: integer('request.shardRows', known.shardRows ?? 512, 1, 100_000),
     shardBytes: integer('request.shardBytes', known.shardBytes ?? 2 ** 20, 1, 64 * 2 ** 20),
@@ -93,6 +97,15 @@ async function inputFiles(inputs: unknown, root: string): Promise<JobSpec['input
     files.set(called, { name: called, bytes: found.size, modified: found.mtimeMs });
   }
   return [...files.values()];
+}
+
+/** Lines of other files are texts as a whole: what was to be their id or metadata would be no word of them. */
+function requireFields(files: JobSpec['inputs']): void {
+  if (files.length === 0 || files.some(({ name }) => isJsonl(name) || isParquet(name))) return;
+  throw new EmbedlaneError(
+    'ERR_INVALID_ARG',
+    `Expected files named .jsonl, .ndjson or .parquet for request.fields but received ${files[0].name}`,
+  );
 }
 
 function fieldsArgument(fields: JobFields | undefined): JobSpec['fields'] {

@@ -7,6 +7,7 @@ import { io, ioError } from '../core/io.js';
 import { until } from '../core/stream-parts.js';
 import { optionsObject } from '../core/validate.js';
 import { isJsonl } from '../files/jsonl.js';
+import { requireUtf8 } from '../files/lines.js';
 import { isParquet, parquetRowGroups } from '../files/parquet.js';
 import type { JobRecord, JobSpec, Shard } from './types.js';
 
@@ -60,6 +61,7 @@ async function* cutLines(
   };
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>) {
+      if (end === 0) requireUtf8(chunk, path);
       for (let at = 0; at < chunk.length; ) {
         const found = chunk.indexOf(LINE_FEED, at);
         const to = found < 0 ? chunk.length : found + 1;

@@ -186,7 +186,34 @@ describe.skipIf(!hasRedis)('jobs', () => {
     expect((await cli(['job', 'status', 'none', ...queue])).stderr).toMatch(/ERR_NOT_FOUND/);
   });
 
+  it('names rows that travel in the queue as it names those that do not', async () => {
+    const rows = ['{"sku":7,"body":"a cat","year":2024}', '', '{"sku":"x","body":"a dog"}'];
+    await site.lines('carried.jsonl', rows);
+    await site.lines('carried.txt', ['one', '', 'two']);
+    const queue = ['--queue', `${site.url}/0?prefix=carry`];
+    const store = join(site.folder, 'carry-store');
+    const job = ['job', 'submit', '--store', store, '--model', MODEL, ...queue];
+    const fields = ['--field', 'body', '--id-field', 'sku', '--metadata', 'year'];
+    const root = ['--root', site.folder];
+    const stdin = await cli([...job, ...fields], { input: '{"sku":9,"body":"a cow"}\n' });
+    const files = await cli([...job, ...root, ...fields, '--carry', 'carried.jsonl']);
+    const texts = await cli([...job, ...root, '--carry', 'carried.txt']);
+    expect([stdin.status, files.status, texts.status]).toEqual([0, 0, 0]);
+    expect((await cli(['job', 'work', ...queue, '--exit-when-done'])).status).toBe(0);
+    await using stored = await LocalStore.open(store, { readOnly: true });
+    const ids = ['7', 'x', '9', 'carried.txt#1', 'carried.txt#3'];
+    expect(await stored.count()).toBe(ids.length);
+    expect(await stored.get(ids)).toMatchObject([
+      { document: 'a cat', metadata: { file: 'carried.jsonl', line: 1, year: 2024 } },
+      { document: 'a dog', metadata: { file: 'carried.jsonl', line: 3 } },
+      { document: 'a cow' },
+      { document: 'one', metadata: { file: 'carried.txt', line: 1 } },
+      { document: 'two', metadata: { file: 'carried.txt', line: 3 } },
+    ]);
+  });
+
   it.each<[string, object]>([
+    ['fields of what has none', { inputs: ['a.txt'], store: 's', fields: { id: 'sku' } }],
     ['neither inputs nor records', { store: 's' }],
     ['both', { inputs: ['a.txt'], records: [], store: 's' }],
     ['no store', { inputs: ['a.txt'] }],
@@ -205,6 +232,15 @@ describe.skipIf(!hasRedis)('jobs', () => {
   ])('refuses %s', async (_, request) => {
     await expect(site.jobs.submit({ root: site.folder, ...request } as never)).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG',
+    });
+  });
+
+  it('refuses UTF-16, whose lines would be stored as noise', async () => {
+    await writeFile(join(site.folder, 'utf16.txt'), Buffer.from('\ufeffone\ntwo\n', 'utf16le'));
+    const request = { inputs: ['utf16.txt'], root: site.folder, store: join(site.folder, 's') };
+    await expect(site.jobs.submit(request)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG',
+      message: expect.stringContaining('UTF-16'),
     });
   });
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Dtype } from '../../hub/dtypes.js';
-import type { JobQueue, JobRecord, JobStatus, WorkerEvent } from '../../jobs/index.js';
+import type { JobQueue, JobStatus, WorkerEvent } from '../../jobs/index.js';
 import type { CliContext } from '../context.js';
 import { DEFAULT_MODEL, dtypeOption, integerOption, numberOption, repeated } from '../options.js';
 import { count, duration, rate } from '../output/format.js';
@@ -130,14 +130,14 @@ function print({ json }: QueueFlags, value: object, text: string): void {
 
 async function submit(files: string[], flags: SubmitFlags, { signal }: CliContext): Promise<void> {
   const { store, model, dtype, root, id, shardRows, attempts, field, idField, metadata } = flags;
+  const fields = { text: field, id: idField, metadata };
   const carry = flags.carry || files.length === 0;
+  const { carriedRecords } = await import('../input/carried.js');
   let bar: ProgressBar | undefined;
   await withJobs(flags, async (jobs) => {
     const submitted = await jobs
       .submit({
-        ...(carry
-          ? { records: carried(files, field) }
-          : { inputs: files, fields: { text: field, id: idField, metadata } }),
+        ...(carry ? { records: carriedRecords({ files, root, fields }) } : { inputs: files, fields }),
         store,
         model,
         dtype,
@@ -156,13 +156,6 @@ async function submit(files: string[], flags: SubmitFlags, { signal }: CliContex
     const { items, shards } = submitted;
     print(flags, submitted, `${submitted.id}: ${count(items)} rows in ${count(shards.total)} shards`);
   });
-}
-
-async function* carried(files: readonly string[], field: string | undefined): AsyncGenerator<JobRecord> {
-  const { readTexts } = await import('../input/texts.js');
-  for await (const text of readTexts(files.length === 0 ? ['-'] : files, field)) {
-    if (text.trim() !== '') yield { text };
-  }
 }
 
 async function work(flags: WorkFlags, { signal }: CliContext): Promise<void> {
