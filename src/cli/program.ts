@@ -57,8 +57,6 @@ export async function runCli(args: readonly string[]): Promise<number> {
     return report(error, json, interrupt.signal.aborted);
   } finally {
     process.off('SIGINT', onInterrupt);
-    // Nobody waits for its next line any more, but reading a silent pipe or terminal would keep the process alive.
-    if (interrupt.signal.aborted) process.stdin.destroy();
   }
 }
 

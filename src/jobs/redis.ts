@@ -12,6 +12,9 @@ export const QUEUE = 'shards';
 /** Longest pause between two attempts to reach a server that is gone. */
 const LONGEST_PAUSE = 2000;
 
+/** Milliseconds for the connection, and for the first answer. */
+const CONNECT_TIMEOUT = 10_000;
+
 /** Where jobs are kept. */
 export interface QueueAddress {
   readonly url: string;
@@ -50,7 +53,7 @@ export function packages(): Promise<Packages> {
  * Connects to Redis.
  *
  * @param patience requests wait for a server that is gone until it is back; otherwise for some seconds
- * @throws {EmbedlaneError} `ERR_REMOTE` without a server, or if it refuses the credentials
+ * @throws {EmbedlaneError} `ERR_REMOTE` without a server, if it is silent for ten seconds, or if it refuses the credentials
  */
 export async function connectRedis(
   { Redis }: Packages,
@@ -59,7 +62,7 @@ export async function connectRedis(
 ): Promise<Redis> {
   const redis = new Redis(url, {
     lazyConnect: true,
-    connectTimeout: 10_000,
+    connectTimeout: CONNECT_TIMEOUT,
     maxRetriesPerRequest: patience ? null : 10,
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), LONGEST_PAUSE),
   });
@@ -68,13 +71,19 @@ export async function connectRedis(
   redis.on('error', (error) => {
     last = error;
   });
+  let timer: NodeJS.Timeout | undefined;
+  // What takes a connection and says nothing has no timeout in ioredis.
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${CONNECT_TIMEOUT} ms`)), CONNECT_TIMEOUT);
+  });
   try {
-    await redis.connect();
-    await redis.ping();
+    await Promise.race([redis.connect().then(() => redis.ping()), silence]);
     return redis;
   } catch (error) {
     redis.disconnect();
     throw redisError(last ?? error);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
+import { untilInterrupted } from '../interrupt.js';
 import { integerOption } from '../options.js';
 import { report } from '../output/report.js';
 import { type CollectionFlags, collectionOf, withCollection } from '../stores/collection-options.js';
@@ -39,8 +40,8 @@ async function copy(from: string, to: string, flags: CopyFlags, { signal }: CliC
     import('../../stores/index.js'),
     import('../../stores/base/url.js'),
   ]);
-  await using source = await openStore(from, { readOnly: true });
-  await using target = await openStore(to);
+  await using source = await untilInterrupted(signal, () => openStore(from, { readOnly: true }));
+  await using target = await untilInterrupted(signal, () => openStore(to));
   await report('Copying', { json }, { from: withoutPassword(from), to: withoutPassword(to) }, (onProgress) =>
     copyStore(source, target, { ...collectionOf(flags), filter, after, batchSize, signal, onProgress }),
   );

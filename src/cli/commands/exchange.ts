@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
+import { untilInterrupted } from '../interrupt.js';
 import { integerOption, repeated } from '../options.js';
 import { report } from '../output/report.js';
 import { type CollectionFlags, collectionOf, withCollection } from '../stores/collection-options.js';
@@ -45,7 +46,7 @@ Examples:
     .action(async (file: string, url: string, flags: ImportFlags) => {
       const { id, vector, document, metadata, records, skip, batchSize } = flags;
       const { importRecords, openStore, withoutPassword } = await stores();
-      await using store = await openStore(url);
+      await using store = await untilInterrupted(signal, () => openStore(url));
       await report('Importing', flags, { from: file, to: withoutPassword(url) }, (onProgress) =>
         importRecords(file, store, {
           fields: { id, vector, document, metadata },
@@ -75,7 +76,7 @@ export function registerExport(program: Command, { signal }: CliContext): void {
     .option('--json', 'print one JSON object instead of text')
     .action(async (url: string, file: string, { filter, json }: ExportFlags) => {
       const { exportRecords, openStore, withoutPassword } = await stores();
-      await using store = await openStore(url, { readOnly: true });
+      await using store = await untilInterrupted(signal, () => openStore(url, { readOnly: true }));
       await report('Exporting', { json }, { from: withoutPassword(url), to: file }, (onProgress) =>
         exportRecords(store, file, { filter, signal, onProgress }),
       );

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Dtype } from '../../hub/dtypes.js';
 import type { JobQueue, JobStatus, WorkerEvent } from '../../jobs/index.js';
 import type { CliContext } from '../context.js';
+import { untilInterrupted } from '../interrupt.js';
 import { DEFAULT_MODEL, dtypeOption, integerOption, numberOption, repeated } from '../options.js';
 import { count, duration, rate } from '../output/format.js';
 import { type ProgressBar, startProgressBar } from '../output/progress-bar.js';
@@ -86,12 +87,12 @@ Examples:
   withQueue(job.command('status'))
     .description('How far jobs are, what failed, and which items were set aside.')
     .argument('[id]', 'one job (default: all)')
-    .action((id: string | undefined, flags: QueueFlags) => status(id, flags));
+    .action((id: string | undefined, flags: QueueFlags) => status(id, flags, context));
   withQueue(job.command('retry'))
     .description('Queue the failed shards of a job again.')
     .argument('<id>', 'the job')
     .action((id: string, flags: QueueFlags) =>
-      withJobs(flags, async (jobs) => {
+      withJobs(flags, context.signal, async (jobs) => {
         const shards = await jobs.retry(id);
         print(flags, { id, shards }, `${count(shards)} shards of ${id} are queued again`);
       }),
@@ -101,7 +102,7 @@ Examples:
     .argument('<id>', 'the job')
     .option('--remove', 'forget it too')
     .action((id: string, flags: QueueFlags & { remove?: boolean }) =>
-      withJobs(flags, async (jobs) => {
+      withJobs(flags, context.signal, async (jobs) => {
         await jobs.cancel(id, { remove: flags.remove });
         print(flags, { id, cancelled: true }, `${id} is cancelled${flags.remove ? ' and forgotten' : ''}`);
       }),
@@ -118,9 +119,13 @@ function withQueue(command: Command): Command {
     .option('--json', 'print JSON instead of text');
 }
 
-async function withJobs(flags: QueueFlags, use: (jobs: JobQueue) => Promise<void>): Promise<void> {
+async function withJobs(
+  flags: QueueFlags,
+  signal: AbortSignal,
+  use: (jobs: JobQueue) => Promise<void>,
+): Promise<void> {
   const { JobQueue } = await import('../../jobs/index.js');
-  await using jobs = await JobQueue.open(flags.queue);
+  await using jobs = await untilInterrupted(signal, () => JobQueue.open(flags.queue));
   await use(jobs);
 }
 
@@ -134,7 +139,7 @@ async function submit(files: string[], flags: SubmitFlags, { signal }: CliContex
   const carry = flags.carry || files.length === 0;
   const { carriedRecords } = await import('../input/carried.js');
   let bar: ProgressBar | undefined;
-  await withJobs(flags, async (jobs) => {
+  await withJobs(flags, signal, async (jobs) => {
     const submitted = await jobs
       .submit({
         ...(carry ? { records: carriedRecords({ files, root, fields }) } : { inputs: files, fields }),
@@ -166,12 +171,19 @@ async function work(flags: WorkFlags, { signal }: CliContext): Promise<void> {
   const told = new Promise<void>((resolve) => stopped.signal.addEventListener('abort', () => resolve()));
   try {
     const { JobWorker } = await import('../../jobs/index.js');
-    const worker = await JobWorker.start(flags.queue, {
-      root: flags.root,
-      concurrency: flags.concurrency,
-      takeover: flags.takeover && flags.takeover * 1000,
-      onEvent: (event) => log(event, flags),
+    const worker = await untilInterrupted(stopped.signal, () =>
+      JobWorker.start(flags.queue, {
+        root: flags.root,
+        concurrency: flags.concurrency,
+        takeover: flags.takeover && flags.takeover * 1000,
+        onEvent: (event) => log(event, flags),
+      }),
+    ).catch((error: unknown) => {
+      // SIGTERM ends it as it ends one that works.
+      if (stopped.signal.aborted && !signal.aborted) return undefined;
+      throw error;
     });
+    if (worker === undefined) return;
     try {
       await (flags.exitWhenDone ? Promise.race([told, worker.drained()]) : told);
     } finally {
@@ -201,8 +213,8 @@ function log(event: WorkerEvent, { json, quiet }: WorkFlags): void {
   }
 }
 
-async function status(id: string | undefined, flags: QueueFlags): Promise<void> {
-  await withJobs(flags, async (jobs) => {
+async function status(id: string | undefined, flags: QueueFlags, { signal }: CliContext): Promise<void> {
+  await withJobs(flags, signal, async (jobs) => {
     const ids = id === undefined ? await jobs.list() : [id];
     for (const one of ids) {
       const found = await jobs.status(one);

@@ -5,6 +5,7 @@ import type { StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
 import type { SearchImagesFlags } from '../images/search-images.js';
 import type { FileKind } from '../input/file-index.js';
+import { untilInterrupted } from '../interrupt.js';
 import type { SearchMediaFlags } from '../media/search-media.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, repeated } from '../options.js';
 import { count, duration } from '../output/format.js';
@@ -107,11 +108,11 @@ async function searchStore(
     import('../../stores/index.js'),
     import('../stores/passage-store.js'),
   ]);
-  await using found = await openStore(url, { readOnly: true });
+  await using found = await untilInterrupted(signal, () => openStore(url, { readOnly: true }));
   const wanted = await modelOf(found, url, signal);
   await found.close();
   await using embedder = await loadModel({ ...wanted, threads: flags.threads }, signal);
-  await using store = await openStore(url, { readOnly: true, embedder });
+  await using store = await untilInterrupted(signal, () => openStore(url, { readOnly: true, embedder }));
   for (const question of questions) {
     const hits = await searchPassages(store, question, { k, filter, hybrid, signal });
     print(question, hits, flags);

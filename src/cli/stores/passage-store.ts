@@ -15,6 +15,7 @@ import {
   type VectorStore,
 } from '../../stores/index.js';
 import type { TextEmbedder } from '../../text/index.js';
+import { untilInterrupted } from '../interrupt.js';
 import type { Hit } from '../output/hits.js';
 import { type Passage, passageText } from '../passages/collect.js';
 
@@ -40,7 +41,7 @@ export async function storePassages(
   },
 ): Promise<void> {
   const { source, dtype, collection, passages, signal, onProgress } = content;
-  await using store = await openStore(url, { embedder: model });
+  await using store = await untilInterrupted(signal, () => openStore(url, { embedder: model }));
   const existing = await store.info({ signal });
   await store.create({
     dims: model.dimensions,
