@@ -356,6 +356,13 @@ describe('files as arguments', () => {
     expect(jsonLines(sentence.stdout)[0].text).toBe('See notes.txt');
   });
 
+  it('of another kind are an error, since their names would be embedded', async () => {
+    await writeFile(join(folder, 'data.csv'), 'a,b\n');
+    const { status, stdout, stderr } = await cli(['embed', join(folder, 'data.csv'), '--model', STATIC]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(/data\.csv; --input embeds its lines \[ERR_INVALID_ARG\]/);
+  });
+
   it('are what --field is about', async () => {
     const { status, stderr } = await cli(['embed', 'a text', '--field', 'body', '--model', STATIC]);
     expect([status, stderr]).toEqual([2, expect.stringContaining('with --field but received the text')]);

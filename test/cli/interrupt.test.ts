@@ -1,8 +1,9 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { outcome } from '../outcome.js';
 import { startCli, temporaryFolder } from './support.js';
 
@@ -45,4 +46,15 @@ describe('Ctrl-C while a server is silent', () => {
     child.kill('SIGINT');
     expect(await ended).toMatchObject({ code: 130, stdout: '', stderr: 'Interrupted.\n' });
   });
+});
+
+it.skipIf(process.platform === 'win32')('Ctrl-C ends doctor while it tries what is there', async () => {
+  const started = join(folder, 'started');
+  const ffmpeg = join(folder, 'ffmpeg');
+  await writeFile(ffmpeg, `#!/bin/sh\ntouch '${started}'\nexec sleep 5\n`, { mode: 0o755 });
+  const child = startCli(['doctor'], { PATH: `${folder}:${process.env.PATH}` });
+  const ended = outcome(child);
+  await vi.waitUntil(() => existsSync(started), { timeout: 20_000 });
+  child.kill('SIGINT');
+  expect(await ended).toMatchObject({ code: 130, stdout: '', stderr: 'Interrupted.\n' });
 });

@@ -78,8 +78,15 @@ export async function embed(args: string[], flags: EmbedFlags, { signal }: CliCo
 /** Whether an argument stands for texts, and is none itself. */
 function isFile(name: string): boolean {
   if (name === '-') return true;
-  if (!isTextFile(name)) return false;
-  if (existsSync(name)) return true;
+  const isThere = existsSync(name);
+  if (!isTextFile(name)) {
+    if (!isThere || !/\.\w+$/.test(name)) return false;
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected texts, or files named .jsonl, .ndjson, .parquet or .txt, but received the file ${name}; --input embeds its lines`,
+    );
+  }
+  if (isThere) return true;
   if (/\s/.test(name)) return false;
   // Nobody would notice that the name of a file that is not there has become a vector.
   throw new EmbedlaneError(
@@ -91,7 +98,7 @@ function isFile(name: string): boolean {
 async function embedOnce({ texts, paths, flags, signal }: Work, out: Destination | undefined): Promise<void> {
   const sink = await openSink(out, flags.format ?? formatOf(flags.out), labelsOf(flags));
   try {
-    const total = texts.length > 0 ? texts.length : await totalFor(paths, flags);
+    const total = texts.length > 0 ? texts.length : await totalFor(paths, flags, signal);
     await using model = await loadModel(flags, signal);
     const source = texts.length > 0 ? texts : readTexts(paths, flags.field);
     await run(model, source, { flags, signal, total, done: 0 }, (window) => sink.write(window));
@@ -103,7 +110,7 @@ async function embedOnce({ texts, paths, flags, signal }: Work, out: Destination
 
 async function embedFiles({ paths, flags, signal }: Work, out: Destination): Promise<void> {
   const format = flags.format ?? formatOf(flags.out);
-  const total = await totalFor(paths, flags);
+  const total = await totalFor(paths, flags, signal);
   await using model = await loadModel(flags, signal);
   const { field, text, prompt, promptName, normalize, truncateDim, chunkTokens, overlap, pool } = flags;
   const options = {
@@ -181,6 +188,6 @@ function hasBar({ out }: EmbedFlags): boolean {
 }
 
 /** For the bar. */
-async function totalFor(paths: readonly string[], flags: EmbedFlags): Promise<number> {
-  return hasBar(flags) ? countTexts(paths) : 0;
+async function totalFor(paths: readonly string[], flags: EmbedFlags, signal: AbortSignal): Promise<number> {
+  return hasBar(flags) ? countTexts(paths, signal) : 0;
 }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import type { CliContext } from '../context.js';
+import { untilInterrupted } from '../interrupt.js';
 
-export function registerDoctor(program: Command): void {
+export function registerDoctor(program: Command, { signal }: CliContext): void {
   program
     .command('doctor')
     .description('Show what this machine and this install can do, and what is missing.')
@@ -14,6 +16,6 @@ Examples:
     )
     .action(async (flags: { json?: boolean }) => {
       const { doctor } = await import('../doctor/doctor.js');
-      await doctor(flags);
+      await untilInterrupted(signal, () => doctor(flags));
     });
 }

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import type { CachedModel } from '../../hub/index.js';
+import type { CliContext } from '../context.js';
+import { untilInterrupted } from '../interrupt.js';
 import { bytes } from '../output/format.js';
 
 interface Flags {
@@ -8,7 +10,7 @@ interface Flags {
 
 const hub = () => import('../../hub/index.js');
 
-export function registerModels(program: Command): void {
+export function registerModels(program: Command, { signal }: CliContext): void {
   const models = program
     .command('models')
     .description('Models in the cache, which is shared with Python: list, size, remove, verify.')
@@ -33,7 +35,7 @@ Examples:
   withJson(models.command('verify'))
     .description('Check every file against its hash; exit 1 if one is damaged.')
     .argument('[names...]', 'org/name; none checks all')
-    .action((names: string[], flags: Flags) => verify(names, flags));
+    .action((names: string[], flags: Flags) => verify(names, flags, signal));
 }
 
 function withJson(command: Command): Command {
@@ -81,7 +83,7 @@ async function remove(names: string[], { json }: Flags): Promise<void> {
   }
 }
 
-async function verify(given: string[], { json }: Flags): Promise<void> {
+async function verify(given: string[], { json }: Flags, signal: AbortSignal): Promise<void> {
   const { cachedModels, checkCachedModel, checkHubOptions, parseModelId } = await hub();
   const { cacheDir } = checkHubOptions({});
   const names = given.map((id) => parseModelId(id).name);
@@ -90,7 +92,7 @@ async function verify(given: string[], { json }: Flags): Promise<void> {
     names.push(...models.filter(({ snapshots }) => snapshots.length > 0).map(({ name }) => name));
   }
   for (const name of names) {
-    const check = await checkCachedModel(cacheDir, name);
+    const check = await untilInterrupted(signal, () => checkCachedModel(cacheDir, name));
     if (check.damaged.length > 0) process.exitCode = 1;
     if (json) {
       print(JSON.stringify(check));

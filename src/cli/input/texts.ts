@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { throwIfAborted } from '../../core/abort.js';
 import { io } from '../../core/io.js';
 import { isJsonl, readJsonlField } from '../../files/jsonl.js';
 import { readLines } from '../../files/lines.js';
@@ -35,7 +36,7 @@ export async function* readTexts(
 }
 
 /** How many texts {@link readTexts} gives at most; 0 (unknown) as soon as one of them can be read only once. */
-export async function countTexts(paths: readonly string[]): Promise<number> {
+export async function countTexts(paths: readonly string[], signal: AbortSignal): Promise<number> {
   for (const path of paths) {
     // A shell's `<(command)` has a name, too.
     if (path === '-' || !(await io(path, () => stat(path))).isFile()) return 0;
@@ -43,7 +44,12 @@ export async function countTexts(paths: readonly string[]): Promise<number> {
   let total = 0;
   for (const path of paths) {
     if (isParquet(path)) total += await countParquetRows(path);
-    else for await (const { text } of readLines(path)) if (!isJsonl(path) || text.trim() !== '') total++;
+    else {
+      for await (const { text } of readLines(path)) {
+        throwIfAborted(signal);
+        if (!isJsonl(path) || text.trim() !== '') total++;
+      }
+    }
   }
   return total;
 }

@@ -72,10 +72,11 @@ async function addFile(
   path: string,
   name: string,
   info: Stats,
-  options: { field: string; maxChars: number },
+  options: { field: string; maxChars: number; signal?: AbortSignal },
 ): Promise<void> {
   if (isJsonl(path)) {
     for await (const record of readJsonlField(path, options.field)) {
+      throwIfAborted(options.signal);
       collection.passages.push({ file: name, line: record.number, text: record.text });
     }
     collection.files++;
