@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { EmbedlaneError } from '../core/errors.js';
 import { DTYPES, type Dtype } from '../hub/dtypes.js';
 import type { LoadOptions, TextEmbedder } from '../text/index.js';
 import { downloadBar } from './output/progress-bar.js';
@@ -37,16 +39,29 @@ export async function loadModel(flags: ModelFlags, signal: AbortSignal): Promise
 
 /** Loads a model of any kind with the options that all of them have; Ctrl-C ends a download. */
 export async function loading<Model>(
-  { dtype, threads }: ModelFlags,
+  { model, dtype, threads }: ModelFlags,
   signal: AbortSignal,
   load: (options: LoadingOptions) => Promise<Model>,
 ): Promise<Model> {
   const { onProgress, stop } = downloadBar();
   try {
     return await load({ dtype, threads, signal, onProgress });
+  } catch (error) {
+    throw withFolder(error, model);
   } finally {
     stop();
   }
+}
+
+/** `models/mine` is a repository to us, as to the hub; who has such a folder may have meant that. */
+function withFolder(error: unknown, model: string): unknown {
+  const isMissing =
+    error instanceof EmbedlaneError &&
+    (error.code === 'ERR_DOWNLOAD' || error.code === 'ERR_MODEL_NOT_FOUND');
+  if (!isMissing || !/^\w[^/]*\/[^/]+$/.test(model) || !existsSync(model)) return error;
+  return new EmbedlaneError(error.code, `${error.message}; the folder here is './${model}'`, {
+    cause: error,
+  });
 }
 
 /** A commander parser for an integer in `[min, max]`. */

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readVectors } from 'embedlane';
@@ -171,6 +171,15 @@ describe('embedlane embed', () => {
   it('says so when a file or a model is missing', async () => {
     const missing = await cli(['embed', '--input', join(folder, 'nonesuch.txt')]);
     expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('[ERR_IO]')]);
+    await mkdir(join(folder, 'models', 'mine'), { recursive: true });
+    const near = await cli(['embed', 'x', '--model', 'models/mine'], {
+      cwd: folder,
+      env: { HF_HUB_OFFLINE: '1' },
+    });
+    expect([near.status, near.stderr]).toEqual([
+      1,
+      expect.stringContaining("the folder here is './models/mine' [ERR_MODEL"),
+    ]);
     const model = await cli(['embed', 'x', '--model', 'nonesuch']);
     expect([model.status, model.stderr]).toEqual([1, expect.stringContaining('[ERR_MODEL_NOT_FOUND]')]);
   });
