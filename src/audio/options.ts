@@ -1,6 +1,7 @@
 import { optionalTimeout } from '../core/deadline.js';
 import { invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
+import { isTyped } from '../core/realms.js';
 import {
   finiteNumber,
   float32Array,
@@ -179,7 +180,7 @@ function audioInput(name: string, value: AudioInput): AudioSource {
     if (value === '' || value.includes('\0')) throw invalidArgument(name, 'the path of a file', value);
     return value;
   }
-  if (value instanceof Uint8Array) return value;
+  if (isTyped(value, Uint8Array)) return value;
   if (value === null || typeof value !== 'object' || !('samples' in value)) {
     throw invalidArgument(name, 'a path, bytes, or { samples, sampleRate }', value);
   }

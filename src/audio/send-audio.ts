@@ -1,3 +1,4 @@
+import { isTyped } from '../core/realms.js';
 import type { LaneHandle } from '../runtime/index.js';
 import type { AudioSource } from './decode/open.js';
 import type { PieceParams, WireSource } from './lane/protocol.js';
@@ -14,13 +15,13 @@ let nextKey = 0;
 export async function sendAudio(lane: LaneHandle, source: AudioSource): Promise<WireSource> {
   if (typeof source === 'string') return { path: source };
   const key = nextKey++;
-  const array = source instanceof Uint8Array ? source : source.samples;
+  const array = isTyped(source, Uint8Array) ? source : source.samples;
   const length = PIECE / array.BYTES_PER_ELEMENT;
   for (let start = 0; start < array.length; start += length) {
     const params: PieceParams = { key, piece: array.subarray(start, start + length) };
     await lane.note('audioPiece', params);
   }
-  return source instanceof Uint8Array ? { key } : { key, sampleRate: source.sampleRate };
+  return isTyped(source, Uint8Array) ? { key } : { key, sampleRate: source.sampleRate };
 }
 
 /** Lets the lane forget what was sent ahead for a call that will not be made. */

@@ -1,6 +1,7 @@
 import { Embeddings } from '../core/embeddings.js';
 import { invalidArgument, withCallerStack } from '../core/errors.js';
 import { Interruptible } from '../core/interruptible.js';
+import { isTyped } from '../core/realms.js';
 import { iterable, until } from '../core/stream-parts.js';
 import { typedArray } from '../core/validate.js';
 import type { Lane } from '../runtime/index.js';
@@ -93,11 +94,11 @@ class PcmReader {
   /** Parts of a piece, each converted when it is asked for. */
   *read(piece: PcmPiece): Generator<Float32Array> {
     const name = `samples[${this.#index++}]`;
-    if (piece instanceof Uint8Array) {
+    if (isTyped(piece, Uint8Array)) {
       for (const part of parts(piece)) yield this.#decode(part);
-    } else if (piece instanceof Int16Array) {
+    } else if (isTyped(piece, Int16Array)) {
       for (const part of parts(piece)) yield Float32Array.from(part, (value) => value / 32768);
-    } else if (piece instanceof Float32Array) {
+    } else if (isTyped(piece, Float32Array)) {
       yield* parts(typedArray(name, piece, Float32Array));
     } else throw invalidArgument(name, 'a Float32Array, an Int16Array or bytes', piece);
   }

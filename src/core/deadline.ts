@@ -1,4 +1,5 @@
 import { EmbedlaneError } from './errors.js';
+import { unref } from './realms.js';
 import { optionalInteger } from './validate.js';
 
 /** Node's timers have 31 bits of milliseconds. */
@@ -29,7 +30,7 @@ export class Deadline {
     const onAbort = () => either.abort(signal?.reason);
     const timer = setTimeout(() => either.abort(timeoutError(timeout)), timeout);
     // The call's own work keeps the process alive.
-    timer.unref();
+    unref(timer);
     signal?.addEventListener('abort', onAbort, { once: true });
     if (signal?.aborted) onAbort();
     this.signal = either.signal;

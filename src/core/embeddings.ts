@@ -1,5 +1,7 @@
+import { types } from 'node:util';
 import { fromHalf } from '../native/fallback/half.js';
 import { EmbedlaneError, invalidArgument } from './errors.js';
+import { isTyped, ofThisRealm } from './realms.js';
 import { integer, oneOf } from './validate.js';
 
 /**
@@ -83,7 +85,7 @@ export class Embeddings<P extends Precision = 'float32'> implements Iterable<Pre
    */
   constructor(data: PrecisionData[P], rows: number, dims: number, precision: P = 'float32' as P) {
     const ArrayType = arrayTypeOf(oneOf<Precision>('precision', precision, PRECISIONS));
-    if (!(data instanceof ArrayType)) {
+    if (!isTyped(data, ArrayType)) {
       throw invalidArgument('data', `memory of type ${ArrayType.name}`, data, 'ERR_DTYPE');
     }
     integer('rows', rows, 0, Number.MAX_SAFE_INTEGER);
@@ -96,7 +98,7 @@ export class Embeddings<P extends Precision = 'float32'> implements Iterable<Pre
         `Expected ${shape} = ${rows} × ${width} values for data but received ${data.length}`,
       );
     }
-    this.data = data;
+    this.data = ofThisRealm<ArrayBufferView>(data, ArrayType) as PrecisionData[P];
     this.rows = rows;
     this.dims = dims;
     this.precision = precision;
@@ -162,7 +164,7 @@ function requireNumbers(vector: ArrayLike<number>, index: number): void {
 }
 
 function isNumberArray(value: unknown): boolean {
-  if (value instanceof BigInt64Array || value instanceof BigUint64Array || value instanceof DataView)
+  if (isTyped(value, BigInt64Array) || isTyped(value, BigUint64Array) || types.isDataView(value))
     return false;
   return Array.isArray(value) || ArrayBuffer.isView(value);
 }

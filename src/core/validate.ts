@@ -1,5 +1,6 @@
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { EmbedlaneError, invalidArgument } from './errors.js';
+import { isArrayBuffer, isSignal, isTyped, isUrl, ofThisRealm } from './realms.js';
 
 const SIGNAL_LISTENERS = 100_000;
 
@@ -35,7 +36,7 @@ export function oneOf<const T extends string>(name: string, value: unknown, allo
 /** Checks that `value` is a string or a URL and returns it as a string. Messages do not quote it: it may hold a password. */
 export function urlText(name: string, value: unknown): string {
   if (typeof value === 'string') return value;
-  if (value instanceof URL) return value.href;
+  if (isUrl(value)) return value.href;
   throw invalidArgument(name, 'a string or a URL', value);
 }
 
@@ -62,12 +63,19 @@ export function optionalFunction<T extends (...args: never[]) => unknown>(
 
 /** Checks that `value` is `undefined` or an `AbortSignal`. */
 export function optionalSignal(name: string, value: unknown): AbortSignal | undefined {
-  if (value !== undefined && !(value instanceof AbortSignal)) {
-    throw invalidArgument(name, 'an AbortSignal', value);
-  }
-  // One that many calls share has a listener of each while they last: no leak to warn of. Node's fetch does the same.
-  if (value && getMaxListeners(value) === defaultMaxListeners) setMaxListeners(SIGNAL_LISTENERS, value);
+  if (value === undefined) return undefined;
+  if (!isSignal(value)) throw invalidArgument(name, 'an AbortSignal', value);
+  allowListeners(value);
   return value;
+}
+
+/** One signal that many calls share has a listener of each while they last: no leak to warn of. Node's fetch does the same. */
+function allowListeners(signal: AbortSignal): void {
+  try {
+    if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(SIGNAL_LISTENERS, signal);
+  } catch {
+    // It is not Node's own, which alone warns.
+  }
 }
 
 /** Checks that `value` is an object of options, whatever its keys. */
@@ -131,7 +139,7 @@ export function float32Array(name: string, value: unknown): Float32Array<ArrayBu
 }
 
 /**
- * Checks that `value` is a typed array of the given type over usable memory and returns it.
+ * Checks that `value` is a typed array of the given type over usable memory and returns it, as one of this realm.
  *
  * Views with any `byteOffset` are fine. Refused, because native threads may still read the memory after the
  * call returned: shared memory, resizable buffers and detached buffers.
@@ -145,13 +153,13 @@ export function typedArray<T extends ArrayBufferView>(
   type: new (length: number) => T,
   { fixedLength = true } = {},
 ): T {
-  if (!(value instanceof type)) {
+  if (!isTyped(value, type)) {
     const code = ArrayBuffer.isView(value) ? 'ERR_DTYPE' : 'ERR_INVALID_ARG';
     const article = type.name.startsWith('I') ? 'an' : 'a';
     throw invalidArgument(name, `${article} ${type.name}`, value, code);
   }
   const buffer: unknown = value.buffer;
-  if (!(buffer instanceof ArrayBuffer)) {
+  if (!isArrayBuffer(buffer)) {
     throw invalidArgument(name, 'memory that is not shared', buffer);
   }
   // Node 20's typings lack `resizable`; the runtime has it.
@@ -167,7 +175,7 @@ export function typedArray<T extends ArrayBufferView>(
       `Expected live memory for ${name} but received a detached ArrayBuffer`,
     );
   }
-  return value;
+  return ofThisRealm(value, type);
 }
 
 /** True for a view whose ArrayBuffer was transferred away. An empty buffer of its own is not detached. */

@@ -1,6 +1,7 @@
 import type { Embeddings, Matrix } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { Pace } from '../core/pace.js';
+import { isTyped } from '../core/realms.js';
 import { loadBinding } from '../native/load.js';
 
 /** How the best matches of a query's tokens become one score. */
@@ -59,7 +60,7 @@ export function tokenMatrices(
   const list: readonly Embeddings[] = Array.isArray(value) ? value : [value as Embeddings];
   for (const [i, matrix] of list.entries()) {
     const { data, rows, dims } = (matrix ?? {}) as Partial<Embeddings>;
-    if (!(data instanceof Float32Array) || data.length !== (rows as number) * (dims as number)) {
+    if (!isTyped(data, Float32Array) || data.length !== (rows as number) * (dims as number)) {
       throw invalidArgument(`${name}[${i}]`, 'a matrix { data, rows, dims } of 32-bit floats', matrix);
     }
   }

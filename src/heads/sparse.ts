@@ -1,5 +1,6 @@
 import type { Matrix } from '../core/embeddings.js';
 import { invalidArgument } from '../core/errors.js';
+import { isTyped } from '../core/realms.js';
 
 /** A vector of which only the dimensions in `indices` (ascending) are not zero. */
 export interface SparseVector {
@@ -52,7 +53,7 @@ export function sparseVectors(name: string, value: unknown): SparseVector[] {
   const list = Array.isArray(value) ? value : [value];
   for (const [i, vector] of list.entries()) {
     const { indices, values }: Partial<SparseVector> = vector ?? {};
-    const typed = indices instanceof Uint32Array && values instanceof Float32Array;
+    const typed = isTyped(indices, Uint32Array) && isTyped(values, Float32Array);
     const ascending = typed && indices.every((index, at) => at === 0 || index > indices[at - 1]);
     if (!ascending || indices.length !== values.length) {
       throw invalidArgument(

@@ -34,7 +34,7 @@ export function modelPackage(name: string): string {
  * if that is not installed. `src/hub` and `dist/hub` are equally deep below the package's root.
  */
 export function bundledFolder(name: string): string | undefined {
-  const own = fileURLToPath(new URL(`../../models/${name}`, import.meta.url));
+  const own = fileURLToPath(new URL(`../../models/${name}`, import.meta.url).href);
   if (existsSync(own)) return own;
   try {
     return outsideArchive(dirname(require.resolve(`${modelPackage(name)}/package.json`)));

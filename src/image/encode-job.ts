@@ -3,6 +3,7 @@ import { withDeadline } from '../core/deadline.js';
 import type { EmbedlaneError } from '../core/errors.js';
 import { Interruptible } from '../core/interruptible.js';
 import type { OnProgress } from '../core/progress.js';
+import { isTyped } from '../core/realms.js';
 import type { Lane, LaneHandle } from '../runtime/index.js';
 import { fromWire } from '../runtime/protocol.js';
 import { type ImageSource, named } from './input/source.js';
@@ -89,7 +90,7 @@ export class ImageJob {
     let end = start;
     do {
       const source = this.#sources[end++];
-      bytes += source.bytes instanceof Uint8Array ? source.bytes.length : 0;
+      bytes += isTyped(source.bytes, Uint8Array) ? source.bytes.length : 0;
     } while (end < this.#sources.length && end - start < WINDOW.images && bytes < WINDOW.bytes);
     return end;
   }

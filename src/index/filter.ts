@@ -1,4 +1,5 @@
 import { invalidArgument } from '../core/errors.js';
+import { isTyped } from '../core/realms.js';
 import { typedArray } from '../core/validate.js';
 import { Bitmap } from './bitmap.js';
 import type { Contents } from './contents.js';
@@ -53,7 +54,7 @@ export function filterArgument(name: string, value: unknown): CheckedFilter | un
   if (
     value === undefined ||
     typeof value === 'function' ||
-    value instanceof Uint8Array ||
+    isTyped(value, Uint8Array) ||
     value instanceof IdSet
   ) {
     return value as CheckedFilter | undefined;

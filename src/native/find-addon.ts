@@ -80,7 +80,7 @@ function* places(): Generator<Place, void, undefined> {
 }
 
 function absolute(path: string): string {
-  return fileURLToPath(new URL(path, import.meta.url));
+  return fileURLToPath(new URL(path, import.meta.url).href);
 }
 
 /** Every path is a literal, so that bundlers and file tracers see which files belong to the program. */

@@ -1,3 +1,5 @@
+import { unref } from '../core/realms.js';
+
 /**
  * Notices that work has been waiting for so long that more lanes would have paid off: when the milliseconds for which
  * any waited add up to what starting a lane takes. Whatever comes next, waiting with the decision has then cost no
@@ -44,7 +46,8 @@ export class Backlog {
       this.#before = 0;
       this.#since = performance.now();
       this.#onEnough();
-    }, this.#patience - this.#before).unref();
+    }, this.#patience - this.#before);
+    unref(this.#timer);
   }
 
   #end(): void {

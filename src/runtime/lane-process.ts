@@ -25,12 +25,14 @@ export class LaneProcess extends LaneHandle {
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
   #stderr = '';
-  #killed = false;
 
-  /** @param entry module that the lane runs; it calls `serveLane` */
-  constructor(entry: URL) {
-    super();
-    this.#child = fork(fileURLToPath(entry), [], {
+  /**
+   * @param entry module that the lane runs; it calls `serveLane`
+   * @param onDeath see {@link LaneHandle}
+   */
+  constructor(entry: URL, onDeath: () => void) {
+    super(onDeath);
+    this.#child = fork(fileURLToPath(entry.href), [], {
       // The user's loaders, inspectors and flags are for their code; `--inspect` would even collide.
       execArgv: ['--expose-gc', YOUNG_SPACE],
       detached: OWN_GROUP,
@@ -75,7 +77,7 @@ export class LaneProcess extends LaneHandle {
   async kill(): Promise<void> {
     if (this.dead) return;
     this.hold(true);
-    this.#killed = true;
+    this.killed = true;
     this.#child.kill('SIGKILL');
     await this.#closed;
   }
@@ -90,7 +92,7 @@ export class LaneProcess extends LaneHandle {
 
   protected hold(on: boolean): void {
     // An answer that was under way at the kill must not let the loop end before the child's end is known.
-    if (this.#killed) return;
+    if (this.killed) return;
     hold(this.#child, on);
     if (this.#child.channel) hold(this.#child.channel, on);
     if (this.#child.stderr) hold(this.#child.stderr, on);
@@ -98,7 +100,10 @@ export class LaneProcess extends LaneHandle {
 
   #ended(how: string): void {
     const tail = this.#stderr.trim();
-    this.die(`The model's process ${how}${tail && `; its last output was:\n${tail}`}`);
+    this.die(
+      `The model's process ${how}${tail && `; its last output was:\n${tail}`}`,
+      this.pid !== undefined,
+    );
   }
 }
 

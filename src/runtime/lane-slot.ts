@@ -1,15 +1,19 @@
 import { EmbedlaneError } from '../core/errors.js';
+import { unref } from '../core/realms.js';
 import { dependencyError } from './dependency-error.js';
 import { LaneDied, type LaneHandle } from './lane-handle.js';
 import { LaneProcess } from './lane-process.js';
 import { LaneThread } from './lane-thread.js';
 import type { Isolation, LaneSettings } from './options.js';
 
-/** Work that a dead lane left undone is tried this often in all, so that poisonous input cannot loop. */
+/** Work that a dead lane left undone is tried this often in all, and so is a start that it waits for: poisonous input cannot loop. */
 const ATTEMPTS = 2;
 
 /** How much of a task is left to do, beside other tasks. */
 export type WorkLeft = () => number;
+
+/** It ended before it had its model: nothing is known against the work that waits for it. */
+class DiedLoading extends LaneDied {}
 
 interface Started<Loaded> {
   handle: LaneHandle;
@@ -72,7 +76,13 @@ export class LaneSlot<Loaded> {
    * @param background the program may end meanwhile
    */
   load({ background = false } = {}): Promise<Loaded> {
-    return this.#busy(async () => (await this.#running(background)).loaded);
+    return this.#busy(async () => {
+      try {
+        return (await this.#running(background)).loaded;
+      } catch (error) {
+        throw error instanceof LaneDied ? explained(error) : error;
+      }
+    });
   }
 
   /**
@@ -90,14 +100,16 @@ export class LaneSlot<Loaded> {
   }
 
   async #attempt<T>(task: (handle: LaneHandle) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      const { handle } = await this.#running();
+    const deaths = { loading: 0, running: 0 };
+    for (;;) {
       try {
+        const { handle } = await this.#running();
         return await task(handle);
       } catch (error) {
         if (!(error instanceof LaneDied)) throw error;
         if (this.#closed) throw closedError();
-        if (attempt === ATTEMPTS) throw runtimeError(error, 'while it ran this work for the second time');
+        if (++deaths[error instanceof DiedLoading ? 'loading' : 'running'] === ATTEMPTS)
+          throw explained(error);
       }
     }
   }
@@ -122,7 +134,8 @@ export class LaneSlot<Loaded> {
   #unloadLater(): void {
     const { keepAlive } = this.#settings;
     if (!Number.isFinite(keepAlive) || this.#closed || !this.handle) return;
-    this.#idle = setTimeout(() => this.#unload(), keepAlive).unref();
+    this.#idle = setTimeout(() => this.#unload(), keepAlive);
+    unref(this.#idle);
   }
 
   #unload(): void {
@@ -139,7 +152,6 @@ export class LaneSlot<Loaded> {
   async #running(background = false): Promise<Started<Loaded>> {
     if (this.#closed) throw closedError();
     if (!this.#started || this.#handle?.dead) {
-      if (this.#handle?.dead) this.#deaths++;
       const started = this.#start(background);
       this.#started = started;
       // A failed start is not remembered: the next call tries again.
@@ -151,7 +163,7 @@ export class LaneSlot<Loaded> {
   }
 
   async #start(background: boolean): Promise<Started<Loaded>> {
-    const handle = spawn(this.#entry, this.#settings.isolation);
+    const handle = spawn(this.#entry, this.#settings.isolation, () => this.#deaths++);
     this.#handle = handle;
     try {
       const params = await this.#loadParams;
@@ -163,15 +175,15 @@ export class LaneSlot<Loaded> {
       if (this.#handle === handle) this.#handle = undefined;
       if (this.#closed) throw closedError();
       if (!(error instanceof LaneDied)) throw error;
-      throw dependencyError(error) ?? runtimeError(error, 'while it loaded the model');
+      throw dependencyError(error) ?? new DiedLoading(error.message);
     }
   }
 }
 
-function spawn(entry: URL, isolation: Isolation | undefined): LaneHandle {
-  if ((isolation ?? defaultIsolation()) === 'thread') return new LaneThread(entry);
+function spawn(entry: URL, isolation: Isolation | undefined, onDeath: () => void): LaneHandle {
+  if ((isolation ?? defaultIsolation()) === 'thread') return new LaneThread(entry, onDeath);
   try {
-    return new LaneProcess(entry);
+    return new LaneProcess(entry, onDeath);
   } catch (cause) {
     throw new EmbedlaneError(
       'ERR_RUNTIME',
@@ -192,7 +204,10 @@ function closedError(): EmbedlaneError {
   return new EmbedlaneError('ERR_CLOSED', 'Expected an open model but it has been closed');
 }
 
-function runtimeError(died: LaneDied, when: string): EmbedlaneError {
+/** What callers are told of a death after which nothing is tried any more. */
+function explained(died: LaneDied): EmbedlaneError {
+  const loading = died instanceof DiedLoading;
+  const when = loading ? 'while it loaded the model' : 'while it ran this work for the second time';
   const [head, ...tail] = died.message.split(';');
   return new EmbedlaneError('ERR_RUNTIME', [`${head} ${when}`, ...tail].join(';'), { cause: died });
 }

@@ -20,14 +20,14 @@ export class LaneThread extends LaneHandle {
   readonly #guard = new ExitGuard();
   readonly #children = new ThreadChildren();
   readonly #ended: Promise<void>;
-  #killed = false;
 
   /**
    * @param entry module that the lane runs; it calls `serveLane`
+   * @param onDeath see {@link LaneHandle}
    * @throws {EmbedlaneError} `ERR_RUNTIME` in a worker thread, whose end nothing could hold up
    */
-  constructor(entry: URL) {
-    super();
+  constructor(entry: URL, onDeath: () => void) {
+    super(onDeath);
     if (!isMainThread) {
       throw new EmbedlaneError(
         'ERR_RUNTIME',
@@ -67,7 +67,7 @@ export class LaneThread extends LaneHandle {
   async kill(): Promise<void> {
     if (this.dead) return;
     this.hold(true);
-    this.#killed = true;
+    this.killed = true;
     await this.#guard.stop();
     await this.#worker.terminate();
     await this.#ended;
@@ -79,7 +79,7 @@ export class LaneThread extends LaneHandle {
 
   protected hold(on: boolean): void {
     // As in a process: the answer that comes during a kill must not let the loop end.
-    if (this.#killed) return;
+    if (this.killed) return;
     if (on) this.#worker.ref();
     else this.#worker.unref();
   }

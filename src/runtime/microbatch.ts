@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { abortError } from '../core/abort.js';
 import { EmbedlaneError } from '../core/errors.js';
 import { type Priority, type Queued, TextQueue } from './text-queue.js';
@@ -203,7 +204,8 @@ export class MicroBatcher<Result> {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // After the poll phase: all requests that one turn of the loop has read are here by then.
+    // After the poll phase: all requests that one turn of the loop has read are here by then. By the module's function: the
+    // global one may be a test's, which never comes, or missing.
     setImmediate(() => {
       this.#scheduled = false;
       this.#pump();

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { widenBfloat16, widenFloat16 } from '../core/float16.js';
 import { Safetensors, type TensorEntry } from '../hub/safetensors.js';
@@ -146,7 +147,7 @@ async function fold(
       throw invalid(file, `rows below ${rows} in 'mapping'`, `${row}`);
     const weight = weights ? weights[token] : 1;
     for (let d = 0; d < dims; d++) out[token * dims + d] = data[row * dims + d] * weight;
-    if ((token * dims) % PIECE < dims) await new Promise(setImmediate);
+    if ((token * dims) % PIECE < dims) await setImmediate();
   }
   return { data: out, rows: tokens, dims };
 }

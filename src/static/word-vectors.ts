@@ -1,6 +1,7 @@
 import { requireMaker } from '../core/constructed.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
+import { isTyped } from '../core/realms.js';
 import {
   integer,
   oneOf,
@@ -163,7 +164,7 @@ export class WordVectors {
 
   #add(target: Float64Array, item: string | Float32Array, sign: number): void {
     const vector = typeof item === 'string' ? this.vector(item) : item;
-    if (!(vector instanceof Float32Array)) throw invalidArgument('query', 'words or Float32Arrays', item);
+    if (!isTyped(vector, Float32Array)) throw invalidArgument('query', 'words or Float32Arrays', item);
     if (vector.length !== target.length) {
       throw new EmbedlaneError(
         'ERR_DIMENSION',

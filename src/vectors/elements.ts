@@ -1,6 +1,7 @@
 import type { Embeddings, MatrixLike, Precision } from '../core/embeddings.js';
 import { rowLength } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { isTyped } from '../core/realms.js';
 import { integer, oneOf, typedArray } from '../core/validate.js';
 import { DTYPES, type Dtype, type VectorData } from '../native/binding.js';
 import { MAX_DIMS, noMatrix } from './matrix.js';
@@ -136,14 +137,14 @@ function elements(
 }
 
 function checkedMemory(name: string, value: ArrayBufferView): VectorData {
-  if (value instanceof Float32Array) return typedArray(name, value, Float32Array, { fixedLength: false });
-  if (value instanceof Int8Array) return typedArray(name, value, Int8Array, { fixedLength: false });
-  if (value instanceof Uint8Array) return typedArray(name, value, Uint8Array, { fixedLength: false });
+  if (isTyped(value, Float32Array)) return typedArray(name, value, Float32Array, { fixedLength: false });
+  if (isTyped(value, Int8Array)) return typedArray(name, value, Int8Array, { fixedLength: false });
+  if (isTyped(value, Uint8Array)) return typedArray(name, value, Uint8Array, { fixedLength: false });
   const halves =
     isFloat16(value) && value.byteLength > 0
       ? new Uint16Array(value.buffer, value.byteOffset, value.length)
       : value;
-  if (halves instanceof Uint16Array) return typedArray(name, halves, Uint16Array, { fixedLength: false });
+  if (isTyped(halves, Uint16Array)) return typedArray(name, halves, Uint16Array, { fixedLength: false });
   throw invalidArgument(name, 'a Float32Array, Uint16Array, Int8Array or Uint8Array', value, 'ERR_DTYPE');
 }
 

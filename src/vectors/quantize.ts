@@ -9,6 +9,7 @@ import {
   rowLength,
 } from '../core/embeddings.js';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { isTyped } from '../core/realms.js';
 import { oneOf, optionsObject } from '../core/validate.js';
 import { loadBinding } from '../native/load.js';
 import { allocateArray, allocateFloats } from '../native/memory.js';
@@ -137,7 +138,7 @@ function rangesArgument(
   }
   const ends = (['min', 'max'] as const).map((end) => {
     const list = value[end] as unknown;
-    if (!Array.isArray(list) && !(list instanceof Float32Array)) {
+    if (!Array.isArray(list) && !isTyped(list, Float32Array)) {
       throw invalidArgument(`${name}.${end}`, 'an array of numbers', list);
     }
     if (list.length !== dims && rows > 0) {

@@ -1,5 +1,6 @@
 import { type EmbedlaneError, invalidArgument } from '../core/errors.js';
 import type { OnProgress } from '../core/progress.js';
+import { isTyped } from '../core/realms.js';
 import {
   finiteNumber,
   float32Array,
@@ -155,7 +156,7 @@ function videoInput(name: string, value: VideoInput): VideoSource {
     if (value === '' || value.includes('\0')) throw invalidArgument(name, 'the path of a file', value);
     return value;
   }
-  if (value instanceof Uint8Array) {
+  if (isTyped(value, Uint8Array)) {
     if (value.length === 0) throw invalidArgument(name, 'at least one byte', value);
     return value;
   }

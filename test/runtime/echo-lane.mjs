@@ -1,4 +1,5 @@
 // A lane without a model, for the tests of what every lane has in common.
+import { existsSync, writeFileSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 import { guarded } from '#dist/runtime/exit-guard.js';
 import { serveLane } from '#dist/runtime/lane-host.js';
@@ -12,6 +13,10 @@ serveLane(
     load: async (params) => {
       loads++;
       if (params.fail) throw new Error(params.fail);
+      if (params.dieOnce && !existsSync(params.dieOnce)) {
+        writeFileSync(params.dieOnce, '');
+        process.kill(process.pid, 'SIGKILL');
+      }
       if (params.die) process.kill(process.pid, 'SIGKILL');
       return { pid: process.pid, loads };
     },

@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Lane } from '#dist/runtime/index.js';
 import { outcome } from '../outcome.js';
@@ -33,9 +36,12 @@ describe('Lane', () => {
     open();
     const { pid } = await lane.load();
     process.kill(pid, 'SIGKILL');
-    await expect.poll(() => lane.pid).toBeUndefined();
+    await expect.poll(() => lane.health).toEqual({ alive: 0, deaths: 1 });
+    expect(lane.pid).toBeUndefined();
     expect(await lane.run((process) => process.call('echo', 1))).toBe(1);
     expect(lane.pid).not.toBe(pid);
+    await lane.close();
+    expect(lane.health).toEqual({ alive: 0, deaths: 1 });
   });
 
   it('runs the work of a dead lane once more', async () => {
@@ -82,6 +88,26 @@ describe('Lane', () => {
       code: 'ERR_RUNTIME',
       message: expect.stringContaining('while it loaded the model'),
     });
+  });
+
+  it('starts another for the work that waits for one that died while it loaded, and once only', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'embedlane-lane-'));
+    try {
+      open({ dieOnce: join(folder, 'died') });
+      const work = () => lane.run((process) => process.call('echo', 1));
+      expect(await Promise.all([work(), work(), work()])).toEqual([1, 1, 1]);
+      expect(lane.health).toEqual({ alive: 1, deaths: 1 });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+    await lane.close();
+
+    open({ die: true });
+    await expect(lane.run((process) => process.call('echo', 1))).rejects.toMatchObject({
+      code: 'ERR_RUNTIME',
+      message: expect.stringContaining('was ended by SIGKILL while it loaded the model'),
+    });
+    expect(lane.health).toEqual({ alive: 0, deaths: 2 });
   });
 
   it('reports a process that cannot be started', async () => {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, EmbedlaneError, invalidArgument } from '../../core/errors.js';
+import { isArrayBuffer, isBlob, isTyped, isUrl } from '../../core/realms.js';
 import { integer } from '../../core/validate.js';
 import type { Channels } from '../decode/raw.js';
 import { type DecodeSettings, MAX_SIDE } from '../decode/settings.js';
@@ -60,10 +61,10 @@ export function checkImages(name: string, value: unknown, settings: DecodeSettin
  */
 export function checkImage(name: string, value: unknown, settings: DecodeSettings): ImageSource {
   if (typeof value === 'string') return fromString(name, value, settings);
-  if (value instanceof URL) return fromString(name, value.href, settings);
-  if (value instanceof Uint8Array) return { name, bytes: value };
-  if (value instanceof ArrayBuffer) return { name, bytes: new Uint8Array(value) };
-  if (value instanceof Blob) return { name, bytes: () => collect(streamOf(value), settings) };
+  if (isUrl(value)) return fromString(name, value.href, settings);
+  if (isTyped(value, Uint8Array)) return { name, bytes: value };
+  if (isArrayBuffer(value)) return { name, bytes: new Uint8Array(value) };
+  if (isBlob(value)) return { name, bytes: () => collect(streamOf(value), settings) };
   if (value !== null && typeof value === 'object') {
     if ('data' in value && 'width' in value) return fromRaw(name, value as RawImage);
     if (Symbol.asyncIterator in value) {
@@ -101,7 +102,7 @@ function fromFileUrl(name: string, value: string): ImageSource {
 }
 
 function fromRaw(name: string, { data, width, height, channels }: RawImage): ImageSource {
-  if (!(data instanceof Uint8Array) && !(data instanceof Uint8ClampedArray)) {
+  if (!isTyped(data, Uint8Array) && !isTyped(data, Uint8ClampedArray)) {
     throw invalidArgument(
       `${name}.data`,
       'a Uint8Array',
@@ -143,7 +144,7 @@ async function collect(stream: AsyncIterable<Uint8Array>, { maxBytes }: DecodeSe
   let length = 0;
   try {
     for await (const chunk of stream) {
-      if (!(chunk instanceof Uint8Array)) throw refused('a stream of bytes', `one of ${describe(chunk)}`);
+      if (!isTyped(chunk, Uint8Array)) throw refused('a stream of bytes', `one of ${describe(chunk)}`);
       length += chunk.length;
       if (length > maxBytes) throw refused(`at most ${maxBytes} bytes from a stream`, 'more');
       chunks.push(chunk);

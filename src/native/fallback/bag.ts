@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { VectorTable } from '../binding.js';
 import { normalizeRows } from './kernels.js';
 
@@ -30,7 +31,7 @@ export async function bagMeans(
       turn += width;
       if (turn < TURN) continue;
       turn = 0;
-      await new Promise(setImmediate);
+      await setImmediate();
     }
     const divisor = Math.max(1, end - start);
     for (let d = 0; d < width; d++) mean[d] /= divisor;

@@ -1,3 +1,4 @@
+import { isArrayBuffer } from '../../core/realms.js';
 import type { Dtype, MatrixMetric, VectorData } from '../binding.js';
 import { fromHalves } from './half.js';
 import { cosineOf, dotSum, l1Sum, squaredL2Sum } from './kernels.js';
@@ -154,7 +155,7 @@ function isVector(value: unknown): value is VectorData {
       value instanceof Int8Array ||
       value instanceof Uint8Array) &&
     value.length > 0 &&
-    value.buffer instanceof ArrayBuffer
+    isArrayBuffer(value.buffer)
   );
 }
 

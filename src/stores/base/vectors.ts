@@ -1,4 +1,5 @@
 import { EmbedlaneError, invalidArgument } from '../../core/errors.js';
+import { isTyped } from '../../core/realms.js';
 import { typedArray } from '../../core/validate.js';
 import type { SparseVector } from '../../heads/index.js';
 import type { CollectionInfo, StoreDtype, StoreVector, StoreVectorInput } from '../types.js';
@@ -13,7 +14,7 @@ import type { CollectionInfo, StoreDtype, StoreVector, StoreVectorInput } from '
  */
 export function vectorArgument(name: string, value: unknown, info: CollectionInfo): StoreVector {
   if (info.dtype === 'sparse') return sparseArgument(name, value, info);
-  if (info.dtype === 'b1' && value instanceof Uint8Array) return packedBits(name, value, info);
+  if (info.dtype === 'b1' && isTyped(value, Uint8Array)) return packedBits(name, value, info);
   const vector = floats(name, value, info);
   requireFitting(name, vector, info);
   if (info.dtype === 'b1') return packSigns(vector);
@@ -96,7 +97,7 @@ export function packSigns(vector: Float32Array): Uint8Array {
 
 function sparseArgument(name: string, value: unknown, { dims }: CollectionInfo): SparseVector {
   const { indices, values } = (value ?? {}) as Partial<SparseVector>;
-  if (!(indices instanceof Uint32Array) || !(values instanceof Float32Array)) {
+  if (!isTyped(indices, Uint32Array) || !isTyped(values, Float32Array)) {
     throw invalidArgument(
       name,
       'a sparse vector { indices: Uint32Array, values: Float32Array }',

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { EmbedlaneError, invalidArgument } from '../../core/errors.js';
 import type { OnProgress } from '../../core/progress.js';
+import { isTyped } from '../../core/realms.js';
 import {
   integer,
   optionalFunction,
@@ -231,7 +232,7 @@ function common(raw: unknown, fields: Omit<Fields, 'vector'>, where: string) {
 
 /** Some writers do not say that their byte arrays are texts; those of packed bits are none. */
 function text(value: unknown): unknown {
-  return value instanceof Uint8Array ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(value) : value;
+  return isTyped(value, Uint8Array) ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(value) : value;
 }
 
 function metadataOf(raw: unknown, fields: string | readonly string[]): Record<string, MetadataValue> {
@@ -246,7 +247,7 @@ function metadataOf(raw: unknown, fields: string | readonly string[]): Record<st
 }
 
 function dimsOf(vector: StoreVectorInput, path: string): number {
-  if (!('indices' in vector) && !(vector instanceof Uint8Array) && vector.length > 0) return vector.length;
+  if (!('indices' in vector) && !isTyped(vector, Uint8Array) && vector.length > 0) return vector.length;
   throw invalidArgument(
     'options.collection.dims',
     `how many dimensions the vectors of ${path} have`,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EmbedlaneError, invalidArgument } from '../../core/errors.js';
 import { io } from '../../core/io.js';
+import { isUrl } from '../../core/realms.js';
 
 /** Vectors, as a `FlatIndex`. */
 export const VECTORS = 'vectors';
@@ -14,10 +15,10 @@ const OWN = new Set([VECTORS, RECORDS, JOURNAL]);
 
 /** Checks the path or `file:` URL of a local store. */
 export function folderArgument(name: string, value: unknown): string {
-  const isUrl = value instanceof URL || (typeof value === 'string' && value.startsWith('file:'));
-  if (isUrl) {
+  const isAddress = isUrl(value) || (typeof value === 'string' && value.startsWith('file:'));
+  if (isAddress) {
     try {
-      return fileURLToPath(value as string | URL);
+      return fileURLToPath(String(value));
     } catch {
       throw invalidArgument(name, "a 'file:' URL without a host", String(value));
     }

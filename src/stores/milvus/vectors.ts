@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../core/errors.js';
+import { isTyped } from '../../core/realms.js';
 import type { SparseVector } from '../../heads/index.js';
 import { loadBinding } from '../../native/load.js';
 import type { CollectionInfo, StoreVector } from '../types.js';
@@ -47,7 +48,7 @@ const RANGES = {
 export function decodeVector(value: unknown, { dtype }: CollectionInfo): StoreVector {
   if (dtype === 'b1') return Uint8Array.from(value as number[]);
   if (dtype === 'sparse') return decodeSparse(value as Record<string, number>);
-  return value instanceof Float32Array ? value : Float32Array.from(value as number[]);
+  return isTyped(value, Float32Array) ? value : Float32Array.from(value as number[]);
 }
 
 /** Integer keys of an object come in ascending order, as indices have to be. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Strings } from '../../native/binding.js';
 import type { TextRoom } from './room.js';
 
@@ -27,7 +28,7 @@ export async function joinTexts(texts: readonly string[], room: TextRoom): Promi
       const piece = text.slice(start, start + PIECE);
       writeUnits(units, end, piece);
       end += piece.length;
-      await new Promise(setImmediate);
+      await setImmediate();
     }
   }
   return { units, ends };
