@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, EmbedlaneError } from './errors.js';
+import { ioError } from './io.js';
 import { LARGE_JSON, parseLargeJson } from './large-json.js';
 
 /** Bytes of a model's JSON file, of which the largest, with ten thousands of labels, have a few million. */
@@ -122,9 +123,7 @@ async function readConfig(folder: string, file: string): Promise<Buffer | undefi
     const code = (cause as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     if (cause instanceof EmbedlaneError) throw cause;
-    throw new EmbedlaneError('ERR_IO', `Expected to read ${file} of the model in ${folder} but could not`, {
-      cause,
-    });
+    throw ioError(`a readable ${file} of the model`, folder, cause);
   }
 }
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 import { EmbedlaneError, invalidArgument } from './errors.js';
 import { isArrayBuffer, isSignal, isTyped, isUrl, ofThisRealm } from './realms.js';
@@ -52,13 +53,17 @@ export function optionalString(name: string, value: unknown): string | undefined
   return value;
 }
 
-/** Checks that `value` is `undefined` or a function. */
+/**
+ * Checks that `value` is `undefined` or a function, and returns it as one that sees the `AsyncLocalStorage` of this moment:
+ * reports come inside message handlers, which belong to nobody's request.
+ */
 export function optionalFunction<T extends (...args: never[]) => unknown>(
   name: string,
   value: T | undefined,
 ): T | undefined {
-  if (value !== undefined && typeof value !== 'function') throw invalidArgument(name, 'a function', value);
-  return value;
+  if (value === undefined) return undefined;
+  if (typeof value !== 'function') throw invalidArgument(name, 'a function', value);
+  return AsyncResource.bind(value as unknown as () => unknown) as unknown as T;
 }
 
 /** Checks that `value` is `undefined` or an `AbortSignal`. */

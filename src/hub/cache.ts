@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { EmbedlaneError } from '../core/errors.js';
+import { ioError } from '../core/io.js';
 import { checkFile, etagOf, isHex, isSafePath, type RepositoryFile } from './listing.js';
 
 const TREE_FORMAT = 1;
@@ -187,7 +188,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'EISDIR') return undefined;
-    throw new EmbedlaneError('ERR_IO', `Expected to read ${path} but could not`, { cause: error });
+    throw ioError('a readable file', path, error);
   }
 }
 

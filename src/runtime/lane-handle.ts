@@ -29,6 +29,15 @@ export abstract class LaneHandle {
   #held = 0;
   #dead: LaneDied | undefined;
   #device: Device | undefined;
+  /** Whether it was told to end. */
+  protected killed = false;
+
+  readonly #onDeath: () => void;
+
+  /** @param onDeath called when it ends without having been told to */
+  constructor(onDeath: () => void) {
+    this.#onDeath = onDeath;
+  }
 
   /** Process id, if it is a process of its own. */
   abstract get pid(): number | undefined;
@@ -96,13 +105,18 @@ export abstract class LaneHandle {
     else call.reject(fromWire(message.error));
   }
 
-  /** Rejects what waits. Later deaths are not heard. */
-  protected die(message: string): void {
+  /**
+   * Rejects what waits. Later deaths are not heard.
+   *
+   * @param lived whether there was a lane at all
+   */
+  protected die(message: string, lived = true): void {
     if (this.#dead) return;
     this.#dead = new LaneDied(message);
     const calls = [...this.#pending.values()];
     this.#pending.clear();
     for (const call of calls) call.reject(this.#dead);
+    if (lived && !this.killed) this.#onDeath();
   }
 }
 

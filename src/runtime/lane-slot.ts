@@ -25,6 +25,7 @@ export class LaneSlot<Loaded> {
   readonly #entry: URL;
   readonly #loadParams: unknown;
   readonly #settings: LaneSettings;
+  readonly #check: (loaded: unknown) => void;
   #started: Promise<Started<Loaded>> | undefined;
   #handle: LaneHandle | undefined;
   /** {@link #handle} once it is loaded. */
@@ -37,7 +38,9 @@ export class LaneSlot<Loaded> {
   /** Lanes that are being ended for idleness. */
   readonly #ending = new Set<Promise<void>>();
 
-  constructor(entry: URL, loadParams: unknown, settings: LaneSettings) {
+  /** @param check throws if what `load` has answered cannot be used */
+  constructor(entry: URL, loadParams: unknown, settings: LaneSettings, check: (loaded: unknown) => void) {
+    this.#check = check;
     this.#entry = entry;
     this.#loadParams = loadParams;
     this.#settings = settings;
@@ -168,6 +171,7 @@ export class LaneSlot<Loaded> {
     try {
       const params = await this.#loadParams;
       const loaded = (await handle.call('load', params, undefined, background)) as Loaded;
+      this.#check(loaded);
       this.#ready = handle;
       return { handle, loaded };
     } catch (error) {
@@ -181,15 +185,17 @@ export class LaneSlot<Loaded> {
 }
 
 function spawn(entry: URL, isolation: Isolation | undefined, onDeath: () => void): LaneHandle {
-  if ((isolation ?? defaultIsolation()) === 'thread') return new LaneThread(entry, onDeath);
+  const kind = isolation ?? defaultIsolation();
   try {
-    return new LaneProcess(entry, onDeath);
+    return kind === 'thread' ? new LaneThread(entry, onDeath) : new LaneProcess(entry, onDeath);
   } catch (cause) {
-    throw new EmbedlaneError(
-      'ERR_RUNTIME',
-      `The model's process could not be started: ${(cause as Error).message}`,
-      { cause },
-    );
+    if (cause instanceof EmbedlaneError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const advice =
+      code === 'ERR_ACCESS_DENIED' ? '; run node with --allow-child-process, or with --allow-worker' : '';
+    throw new EmbedlaneError('ERR_RUNTIME', `The model's ${kind} could not be started: ${message}${advice}`, {
+      cause,
+    });
   }
 }
 

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { abortError, throwIfAborted } from '../core/abort.js';
-import { withCallerStack } from '../core/errors.js';
+import { EmbedlaneError, withCallerStack } from '../core/errors.js';
 import { Backlog } from './backlog.js';
 import type { LaneHandle } from './lane-handle.js';
 import { LaneSlot, type WorkLeft } from './lane-slot.js';
@@ -32,6 +33,7 @@ export class Lane<Loaded> {
   #allowed: () => boolean = () => false;
   #starting = false;
   #closed = false;
+  #expected: unknown;
   /** What is left of the interactive tasks under way: of one whose results are there, nothing, until its lane says that it has ended. */
   readonly #urgent = new Set<WorkLeft>();
   readonly #backlog = new Backlog(() => void this.#startTeam());
@@ -46,10 +48,9 @@ export class Lane<Loaded> {
   constructor(entry: URL, loadParams: unknown, settings: LaneSettings = ONE_LANE) {
     this.#entry = entry;
     this.#settings = settings;
-    this.#slots = Array.from(
-      { length: settings.count },
-      () => new LaneSlot<Loaded>(entry, loadParams, settings),
-    );
+    // A lane that cannot be started, or is closed before, never asks for them: nobody else hears of their failure.
+    Promise.resolve(loadParams).catch(() => {});
+    this.#slots = Array.from({ length: settings.count }, () => this.#slot(loadParams, settings));
   }
 
   get closed(): boolean {
@@ -97,6 +98,11 @@ export class Lane<Loaded> {
     return loaded;
   }
 
+  /** Refuses lanes that are started from now on and answer something else: results have got their shape from this. */
+  expect(loaded: unknown): void {
+    this.#expected = loaded;
+  }
+
   /**
    * Lets a team be started when work waits.
    *
@@ -107,7 +113,7 @@ export class Lane<Loaded> {
   allowTeam(count: number, loadParams: unknown, allowed: () => boolean): void {
     const settings = { ...this.#settings, keepAlive: this.#settings.teamKeepAlive };
     this.#allowed = allowed;
-    this.#team = Array.from({ length: count }, () => new LaneSlot(this.#entry, loadParams, settings));
+    this.#team = Array.from({ length: count }, () => this.#slot(loadParams, settings));
   }
 
   /**
@@ -180,6 +186,16 @@ export class Lane<Loaded> {
     await Promise.all(this.#all.map((slot) => slot.close()));
   }
 
+  #slot(loadParams: unknown, settings: LaneSettings): LaneSlot<Loaded> {
+    return new LaneSlot(this.#entry, loadParams, settings, (loaded) => {
+      if (this.#expected === undefined || isDeepStrictEqual(loaded, this.#expected)) return;
+      throw new EmbedlaneError(
+        'ERR_MODEL_INVALID',
+        'Expected the model that was loaded at first but its files are those of another by now; load it anew',
+      );
+    });
+  }
+
   get #all(): LaneSlot<Loaded>[] {
     return [...this.#slots, ...this.#team];
   }
@@ -238,16 +254,17 @@ export interface OpenLane<Loaded> {
 export async function openLane<Loaded>(
   entry: URL,
   loadParams: unknown,
-  settings: LaneSettings,
+  settings: LaneSettings | undefined,
   signal: AbortSignal | undefined,
 ): Promise<OpenLane<Loaded>> {
-  throwIfAborted(signal);
   const lane = new Lane<Loaded>(entry, loadParams, settings);
+  throwIfAborted(signal);
   const onAbort = () => void lane.close();
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     const loaded = await lane.load();
     throwIfAborted(signal);
+    lane.expect(loaded);
     return { lane, loaded };
   } catch (error) {
     await lane.close();

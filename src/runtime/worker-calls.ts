@@ -1,4 +1,4 @@
-import type { Worker } from 'node:worker_threads';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { EmbedlaneError } from '../core/errors.js';
 import { importError } from './dependency-error.js';
 import { fromWire, type WireError } from './protocol.js';
@@ -21,8 +21,13 @@ export class WorkerCalls {
   /** Why the thread ended by itself. */
   #failure: EmbedlaneError | undefined;
 
-  /** @param owner whose thread it is, for messages: `The tokenizer` */
-  constructor(worker: Worker, owner: string) {
+  /**
+   * @param program what the thread runs
+   * @param owner whose thread it is, for messages: `The tokenizer`
+   * @throws {EmbedlaneError} `ERR_RUNTIME` if there can be no thread
+   */
+  constructor(program: URL, options: WorkerOptions, owner: string) {
+    const worker = startThread(program, options, owner);
     this.#worker = worker;
     this.#owner = owner;
     worker.unref();
@@ -69,5 +74,17 @@ export class WorkerCalls {
     if (!wasClosed) this.#failure = error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
+  }
+}
+
+function startThread(program: URL, options: WorkerOptions, owner: string): Worker {
+  try {
+    return new Worker(program, { execArgv: [], ...options });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const advice = code === 'ERR_ACCESS_DENIED' ? '; run node with --allow-worker' : '';
+    throw new EmbedlaneError('ERR_RUNTIME', `${owner}'s thread could not be started: ${message}${advice}`, {
+      cause,
+    });
   }
 }

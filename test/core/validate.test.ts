@@ -1,6 +1,14 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { describe as describeValue, EmbedlaneError } from '#dist/core/errors.js';
-import { float32Array, integer, oneOf, optionalSignal, optionsObject } from '#dist/core/validate.js';
+import {
+  float32Array,
+  integer,
+  oneOf,
+  optionalFunction,
+  optionalSignal,
+  optionsObject,
+} from '#dist/core/validate.js';
 
 const invalid = (message: RegExp, code = 'ERR_INVALID_ARG') =>
   expect.objectContaining({ name: 'EmbedlaneError', code, message: expect.stringMatching(message) });
@@ -46,6 +54,18 @@ describe('argument checks', () => {
     expect(describeValue(Object.create(null))).toBe('an object');
     expect(describeValue(-0)).toBe('-0 of type number');
   });
+});
+
+it('a function sees the AsyncLocalStorage of the call that it was given to', () => {
+  const storage = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  const report = storage.run('request', () =>
+    optionalFunction('onProgress', (value: number) => void seen.push(value, storage.getStore())),
+  );
+  report?.(7);
+  expect(seen).toEqual([7, 'request']);
+  expect(optionalFunction('onProgress', undefined)).toBeUndefined();
+  expect(() => optionalFunction('onProgress', 7 as never)).toThrow(invalid(/a function for onProgress/));
 });
 
 describe('float32Array', () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Lane } from '#dist/runtime/index.js';
+import { Lane, openLane } from '#dist/runtime/index.js';
 import { outcome } from '../outcome.js';
 
 const ECHO = new URL('./echo-lane.mjs', import.meta.url);
@@ -147,6 +147,35 @@ describe('Lane', () => {
     const loading = expect(lane.load()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
     await lane.close();
     await loading;
+  });
+
+  it('hears of a failure of what it would load, although nothing has asked for that', async () => {
+    const unheard: unknown[] = [];
+    const listener = (reason: unknown) => unheard.push(reason);
+    process.on('unhandledRejection', listener);
+    try {
+      lane = new Lane(ECHO, Promise.reject(new Error('no such model')));
+      await new Promise(setImmediate);
+      await expect(
+        openLane(ECHO, Promise.reject(new Error('no such model')), undefined, AbortSignal.abort()),
+      ).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+      await new Promise(setImmediate);
+      expect(unheard).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', listener);
+    }
+  });
+
+  it('refuses another model in the place of the one that was opened', async () => {
+    // Two lanes of this program never answer the same.
+    ({ lane } = await openLane<{ pid: number; loads: number }>(ECHO, {}, undefined, undefined));
+    process.kill(lane.pid as number, 'SIGKILL');
+    await expect.poll(() => lane.pid).toBeUndefined();
+    await expect(lane.run((process) => process.call('echo', 1))).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringContaining('load it anew'),
+    });
+    expect(lane.pid).toBeUndefined();
   });
 
   it('lets a program wait for the end of a lane whose last answer arrives meanwhile', async () => {

@@ -83,6 +83,14 @@ describe('without the permission to start processes', () => {
     expect(await run(source, PERMISSION)).toEqual({ code: 0, signal: null, stdout: '1 1\n', stderr: '' });
   });
 
+  it('nor threads, the error says what to allow, for static models too', async () => {
+    const flags = PERMISSION.filter((flag) => flag !== '--allow-worker');
+    for (const model of [TINY, fixture('models/tiny-static')]) {
+      const { code, stderr } = await run(source.replace(TINY, model), flags);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/--allow-worker[\s\S]*code: 'ERR_RUNTIME'/)]);
+    }
+  });
+
   it('the wish for a process is refused', async () => {
     const result = await run(source.replace('process.env.WISH', "'process'"), PERMISSION);
     expect(result.code).toBe(1);

@@ -1,4 +1,3 @@
-import { Worker } from 'node:worker_threads';
 import type { TokenLimits } from '../../native/binding.js';
 import { WorkerCalls } from '../../runtime/worker-calls.js';
 import type { Encoded, Opened, TokenizedTexts, ToWorker } from './worker-protocol.js';
@@ -18,7 +17,7 @@ export class WorkerTokenizer {
 
   private constructor() {
     const program = new URL('./worker.js', import.meta.url);
-    this.#calls = new WorkerCalls(new Worker(program, { execArgv: [], env: process.env }), 'The model');
+    this.#calls = new WorkerCalls(program, { env: process.env }, 'The model');
   }
 
   /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the file is missing or malformed */

@@ -1,4 +1,3 @@
-import { Worker } from 'node:worker_threads';
 import { WorkerCalls } from '../../runtime/worker-calls.js';
 import type { RecordDatabase } from './database.js';
 import type { DatabaseFile, DatabaseMethod, ToDatabase } from './protocol.js';
@@ -9,7 +8,7 @@ export class DatabaseThread {
 
   constructor(workerData: DatabaseFile) {
     const program = new URL('./database-worker.js', import.meta.url);
-    this.#calls = new WorkerCalls(new Worker(program, { execArgv: [], workerData }), 'The store');
+    this.#calls = new WorkerCalls(program, { workerData }, 'The store');
   }
 
   /** Calls a method of the database there. Calls are answered in their order. */
