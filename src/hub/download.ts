@@ -1,4 +1,4 @@
-import { type Hash, randomUUID } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EmbedlaneError } from '../core/errors.js';
@@ -8,6 +8,7 @@ import type { HubClient, HubResponse } from './client.js';
 import { contentHash, hashFile } from './digest.js';
 import { etagOf, type RepositoryFile } from './listing.js';
 import { withLock } from './lock.js';
+import { ownPartial, takeLeftPartial } from './own-partial.js';
 
 /** What a download needs beside the file itself. */
 export interface DownloadContext {
@@ -76,9 +77,11 @@ async function fetchBlob(file: RepositoryFile, locked: boolean, context: Downloa
     await rename(shared, cache.blob(etag));
     return;
   }
-  const own = cache.blob(`${etag}.${randomUUID().slice(0, 8)}.incomplete`);
-  // What an interrupted download left is continued by whoever takes it.
-  await rename(shared, own).catch(() => {});
+  const own = ownPartial(cache, etag);
+  // What an interrupted download left is continued by whoever takes it: that of a process which could say so, or which was killed.
+  await rename(shared, own)
+    .catch(() => takeLeftPartial(cache, etag, own))
+    .catch(() => {});
   try {
     await fetchPartial(file, own, context);
     await rename(own, cache.blob(etag));
