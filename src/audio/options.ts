@@ -1,5 +1,6 @@
 import { optionalTimeout } from '../core/deadline.js';
 import { invalidArgument } from '../core/errors.js';
+import { absolutePath } from '../core/io.js';
 import type { OnProgress } from '../core/progress.js';
 import { isTyped } from '../core/realms.js';
 import {
@@ -178,7 +179,8 @@ export function audioList(value: AudioInput | readonly AudioInput[]): AudioSourc
 function audioInput(name: string, value: AudioInput): AudioSource {
   if (typeof value === 'string') {
     if (value === '' || value.includes('\0')) throw invalidArgument(name, 'the path of a file', value);
-    return value;
+    // A lane has the working directory of its start.
+    return absolutePath(value);
   }
   if (isTyped(value, Uint8Array)) return value;
   if (value === null || typeof value !== 'object' || !('samples' in value)) {

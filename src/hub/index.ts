@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { absolutePath } from '../core/io.js';
 import { BUNDLED_MODELS, bundledFolder, bundledName, modelPackage } from './bundled.js';
 import { listTree } from './cache.js';
 import { parseModelId } from './model-id.js';
@@ -180,7 +181,7 @@ function isPath(id: string): boolean {
 }
 
 async function localFolder(id: string): Promise<ModelLocation> {
-  const folder = resolve(id);
+  const folder = absolutePath(id);
   let found: boolean;
   try {
     found = (await stat(folder)).isDirectory();

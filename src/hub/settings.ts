@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { absolutePath } from '../core/io.js';
 import type { Progress } from '../core/progress.js';
 import { optionalBoolean, optionalFunction, optionalString } from '../core/validate.js';
 import { checkRevision } from './model-id.js';
@@ -63,7 +64,7 @@ export function checkHubOptions(given: HubOptions): HubSettings {
   if (cacheDir === '' || cacheDir?.includes('\0')) throw invalidArgument('cacheDir', 'a path', cacheDir);
   return {
     revision: given.revision === undefined ? undefined : checkRevision(given.revision),
-    cacheDir: cacheDir === undefined ? cacheFolder() : resolve(cacheDir),
+    cacheDir: cacheDir === undefined ? cacheFolder() : absolutePath(cacheDir),
     endpoint: endpoint(given.endpoint),
     token: given.token === undefined ? undefined : checkToken('token', given.token),
     offline:
@@ -77,7 +78,7 @@ export function checkHubOptions(given: HubOptions): HubSettings {
 /** The cache that huggingface_hub uses in this environment. */
 export function cacheFolder(): string {
   const folder = setting('HF_HUB_CACHE') ?? setting('HUGGINGFACE_HUB_CACHE');
-  return folder === undefined ? join(home(), 'hub') : resolve(expand(folder));
+  return folder === undefined ? join(home(), 'hub') : absolutePath(expand(folder));
 }
 
 /**
@@ -104,9 +105,9 @@ export async function hubAccess(settings: HubSettings): Promise<string> {
 
 function home(): string {
   const folder = setting('HF_HOME');
-  if (folder !== undefined) return resolve(expand(folder));
+  if (folder !== undefined) return absolutePath(expand(folder));
   const cache = setting('XDG_CACHE_HOME');
-  return join(cache === undefined ? join(homedir(), '.cache') : resolve(expand(cache)), 'huggingface');
+  return join(cache === undefined ? join(homedir(), '.cache') : absolutePath(expand(cache)), 'huggingface');
 }
 
 function endpoint(given: unknown): string {

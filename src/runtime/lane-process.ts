@@ -1,4 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LaneHandle } from './lane-handle.js';
 import { endGroup, OWN_GROUP } from './process-group.js';
@@ -35,6 +37,7 @@ export class LaneProcess extends LaneHandle {
     this.#child = fork(fileURLToPath(entry.href), [], {
       // The user's loaders, inspectors and flags are for their code; `--inspect` would even collide.
       execArgv: ['--expose-gc', YOUNG_SPACE],
+      cwd: workingDirectory(),
       detached: OWN_GROUP,
       env: {
         ...withoutTelemetry(process.env),
@@ -105,6 +108,17 @@ export class LaneProcess extends LaneHandle {
       this.pid !== undefined,
     );
   }
+}
+
+/** Another one where the program's has been deleted, in which sharp would not load; all paths that lanes are told are absolute. */
+function workingDirectory(): string | undefined {
+  try {
+    // Node remembers one that has been asked for.
+    if (existsSync(process.cwd())) return undefined;
+  } catch {
+    // It has not been asked for.
+  }
+  return dirname(process.execPath);
 }
 
 /** Of NODE_OPTIONS, the hooks with which Yarn's Plug'n'Play finds packages: without them a lane finds none. */

@@ -1,4 +1,5 @@
 import { type EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { absolutePath } from '../core/io.js';
 import type { OnProgress } from '../core/progress.js';
 import { isTyped } from '../core/realms.js';
 import {
@@ -154,7 +155,8 @@ export function videoList(value: VideoInput | readonly VideoInput[]): VideoSourc
 function videoInput(name: string, value: VideoInput): VideoSource {
   if (typeof value === 'string') {
     if (value === '' || value.includes('\0')) throw invalidArgument(name, 'the path of a file', value);
-    return value;
+    // A lane has the working directory of its start.
+    return absolutePath(value);
   }
   if (isTyped(value, Uint8Array)) {
     if (value.length === 0) throw invalidArgument(name, 'at least one byte', value);

@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, EmbedlaneError, invalidArgument } from '../../core/errors.js';
+import { absolutePath } from '../../core/io.js';
 import { isArrayBuffer, isBlob, isTyped, isUrl } from '../../core/realms.js';
 import { integer } from '../../core/validate.js';
 import type { Channels } from '../decode/raw.js';
@@ -80,7 +80,7 @@ function fromString(name: string, value: string, settings: DecodeSettings): Imag
     return { name: `${name} (data URI)`, bytes: async () => parseDataUri(value) };
   }
   if (/^file:/i.test(value)) return fromFileUrl(name, value);
-  if (!/^https?:/i.test(value)) return { name: `${name} (${value})`, path: resolve(value) };
+  if (!/^https?:/i.test(value)) return { name: `${name} (${value})`, path: absolutePath(value) };
   const label = `${name} (${value.slice(0, 200)})`;
   try {
     return { name: label, url: checkUrl(value, settings).href };

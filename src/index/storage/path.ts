@@ -1,10 +1,10 @@
 import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { invalidArgument } from '../../core/errors.js';
+import { absolutePath } from '../../core/io.js';
 
 /** Checks the name of an index folder and makes it absolute. */
 export function folderArgument(path: unknown): string {
-  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return resolve(path);
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return absolutePath(path);
   throw invalidArgument('path', 'the name of a folder', path);
 }
 
