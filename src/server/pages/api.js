@@ -2,7 +2,7 @@ import { byId } from './dom.js';
 
 const KEY = 'embedlane-key';
 
-/** A request that the server refused, in the server's words. */
+/** A request that the server refused, in the server's words, or did not answer: then its status is 0. */
 export class Refusal extends Error {
   constructor(status, message) {
     super(message);
@@ -32,8 +32,14 @@ export async function send(path, method, body, signal) {
       ...(body && { 'content-type': 'application/json' }),
       ...(key && { authorization: `Bearer ${key}` }),
     },
+  }).catch((error) => {
+    // Browsers have words of their own for this, and none of them says what happened.
+    throw error instanceof TypeError ? new Refusal(0, 'The server does not answer.') : error;
   });
-  if (response.status === 401) byId('key').hidden = false;
+  if (response.status === 401) {
+    byId('key').hidden = false;
+    byId('key-wrong').hidden = !key;
+  }
   return response;
 }
 
@@ -41,7 +47,7 @@ export async function send(path, method, body, signal) {
 export function onKey(again) {
   byId('key').addEventListener('submit', (event) => {
     event.preventDefault();
-    sessionStorage.setItem(KEY, byId('key-input').value);
+    sessionStorage.setItem(KEY, byId('key-input').value.trim());
     byId('key').hidden = true;
     again();
   });

@@ -1,5 +1,5 @@
 import { onKey, send } from './api.js';
-import { byId, element } from './dom.js';
+import { byId, element, say } from './dom.js';
 
 /** Longest answer that is shown: one vector more or less says nothing to a reader. */
 const MOST_CHARACTERS = 4000;
@@ -60,14 +60,19 @@ function trial(path, method, content) {
   output.setAttribute('role', 'status');
   const button = element('button', { type: 'button' }, 'Send');
   button.addEventListener('click', async () => {
-    const response = await send(path, method.toUpperCase(), content ? input.value : undefined);
-    const text = await response.text();
-    const more = text.length > MOST_CHARACTERS ? `\n… ${text.length} characters` : '';
+    try {
+      const response = await send(path, method.toUpperCase(), content ? input.value : undefined);
+      const text = await response.text();
+      const more = text.length > MOST_CHARACTERS ? `\n… ${text.length} characters` : '';
+      output.textContent = `${response.status} ${response.statusText}\n${text.slice(0, MOST_CHARACTERS)}${more}`;
+    } catch (error) {
+      output.textContent = error.message;
+    }
     output.hidden = false;
-    output.textContent = `${response.status} ${response.statusText}\n${text.slice(0, MOST_CHARACTERS)}${more}`;
   });
   return [element('h3', {}, 'Try it'), ...(content ? [input] : []), button, output];
 }
 
-onKey(load);
-load();
+/** A key given later is for the next trial: what is written in the fields stays. */
+onKey(() => {});
+load().catch((error) => say('about', error.message, true));

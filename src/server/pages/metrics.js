@@ -41,9 +41,13 @@ export function startMetrics() {
   const turn = async () => {
     if (document.hidden) return;
     const now = await read().catch(() => undefined);
-    if (!now) before = undefined;
-    else {
-      if (before) update(cells, now, before);
+    if (!now) {
+      before = undefined;
+      // The last figures of a server that is gone would look like those of one that works.
+      for (const { value } of Object.values(cells)) value.textContent = '–';
+    } else {
+      // A server that was started anew counts from nothing.
+      if (before && !fewer(now, before)) update(cells, now, before);
       before = now;
     }
   };
@@ -67,6 +71,7 @@ function update(cells, now, before) {
 
 async function read() {
   const response = await send('/metrics', 'GET');
+  if (!response.ok) return undefined;
   return { time: performance.now(), samples: parseMetrics(await response.text()) };
 }
 
@@ -82,6 +87,10 @@ export function parseMetrics(text) {
     samples.push({ name: match[1], labels, value: Number(match[3]) });
   }
   return samples;
+}
+
+function fewer(now, before) {
+  return sum(now, 'embedlane_requests_total') < sum(before, 'embedlane_requests_total');
 }
 
 function sum({ samples }, name) {

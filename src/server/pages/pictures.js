@@ -1,18 +1,24 @@
-import { embed } from './api.js';
+import { embed, Refusal } from './api.js';
 import { byId, element, offer, say, svg } from './dom.js';
 import { cosine, nearestPairs, principalPlane } from './math.js';
 
 const MOST_PAIRS = 8;
 const MOST_PICTURES = 64;
+/** Files that are named when many could not be read. */
+const MOST_FAULTS = 5;
+/** Statuses by which the server refuses what it was sent. */
+const OF_THE_PICTURE = [400, 413, 415, 422];
 /** Requests at a time. */
 const PARALLEL = 4;
 const PICTURE = { width: 12, height: 9 };
 const MAP = { width: 100, height: 75 };
 
-/** @type {{ name: string, url: string, source: string, vector?: Float32Array }[]} */
+/** @type {{ name: string, url: string, file: File, vector?: Float32Array }[]} */
 let pictures = [];
 /** Counts what makes work in progress useless: another model, no pictures. */
 let turn = 0;
+/** The run in progress. */
+let run;
 let models = [];
 
 export function startPictures() {
@@ -31,9 +37,15 @@ export function startPictures() {
   for (const name of ['dragleave', 'drop']) drop.addEventListener(name, () => drop.classList.remove('over'));
   drop.addEventListener('drop', (event) => {
     event.preventDefault();
-    add(Array.from(event.dataTransfer.files).filter(({ type }) => type.startsWith('image/')));
+    const dropped = Array.from(event.dataTransfer.files);
+    const others = dropped.filter(({ type }) => !type.startsWith('image/'));
+    add(
+      dropped.filter((file) => !others.includes(file)),
+      others.map(({ name }) => `${name}: not a picture`),
+    );
   });
   byId('pictures-clear').addEventListener('click', clear);
+  byId('pictures-again').addEventListener('click', () => compute());
   byId('pictures-model').addEventListener('change', recompute);
   byId('find').addEventListener('submit', (event) => {
     event.preventDefault();
@@ -50,19 +62,15 @@ export function offerPictureModels(list) {
     'No model of this server knows pictures. Start it with one: embedlane serve --model all-MiniLM-L6-v2 --model efficientnet-lite0';
 }
 
-async function add(files) {
-  const room = MOST_PICTURES - pictures.length;
-  const mine = turn;
-  const read = await Promise.all(
-    files.slice(0, room).map(async (file) => ({
-      name: file.name,
-      url: URL.createObjectURL(file),
-      source: await dataUri(file),
-    })),
-  );
-  if (mine !== turn) return;
-  pictures.push(...read);
-  await compute();
+/** @param {string[]} failed what to say of files that were not taken */
+function add(files, failed = []) {
+  const taken = files.slice(0, MOST_PICTURES - pictures.length);
+  if (taken.length < files.length)
+    failed.push(
+      `${files.length - taken.length} of ${files.length} pictures left out: ${MOST_PICTURES} are the most`,
+    );
+  pictures.push(...taken.map((file) => ({ name: file.name, file, url: URL.createObjectURL(file) })));
+  compute(failed);
 }
 
 function recompute() {
@@ -74,47 +82,75 @@ function recompute() {
 
 function clear() {
   turn++;
-  for (const { url } of pictures) URL.revokeObjectURL(url);
-  pictures = [];
+  pictures.forEach(remove);
   byId('found').hidden = true;
+  byId('pictures-again').hidden = true;
   show();
   say('pictures-status', '');
 }
 
+function remove(picture) {
+  URL.revokeObjectURL(picture.url);
+  pictures = pictures.filter((other) => other !== picture);
+}
+
 /** Embeds what has no vector yet, a request per picture: together they could be larger than a request may be. */
-async function compute() {
-  const mine = turn;
+async function compute(failed = []) {
+  // What is added during a run joins it.
+  if (run?.turn === turn) return run.failed.push(...failed);
+  const mine = { turn, failed, begun: new Set(), stopped: undefined };
+  run = mine;
+  byId('pictures-again').hidden = true;
   const model = byId('pictures-model').value;
-  const waiting = pictures.filter(({ vector }) => !vector);
-  const failed = [];
   const start = performance.now();
-  const queue = waiting.values();
-  let done = 0;
+  const waiting = () => pictures.filter((picture) => !picture.vector && !mine.begun.has(picture));
   const work = async () => {
-    for (const picture of queue) {
-      say('pictures-status', `Embedding ${++done} of ${waiting.length} …`);
+    for (let [next] = waiting(); next && !mine.stopped && mine.turn === turn; [next] = waiting()) {
+      mine.begun.add(next);
+      say('pictures-status', `Embedding ${mine.begun.size} of ${mine.begun.size + waiting().length} …`);
       try {
-        [picture.vector] = await embed(model, [{ image: picture.source }]);
+        const [vector] = await embed(model, [{ image: await dataUri(next.file) }]);
+        if (mine.turn === turn) next.vector = vector;
       } catch (error) {
-        failed.push(`${picture.name}: ${error.message}`);
-        pictures = pictures.filter((other) => other !== picture);
+        if (mine.turn !== turn) return;
+        if (isOfServer(error)) mine.stopped = error.message;
+        else {
+          failed.push(`${next.name}: ${error.message}`);
+          remove(next);
+        }
       }
-      if (mine !== turn) return;
     }
   };
-  await Promise.all(Array.from({ length: PARALLEL }, work));
-  if (mine !== turn) return;
-  const ms = Math.round(performance.now() - start);
-  if (failed.length > 0) say('pictures-status', failed.join('; '), true);
-  else if (waiting.length > 0) say('pictures-status', `${waiting.length} pictures in ${ms} ms.`);
+  // Those who have nothing to do come back for what is added while others still work.
+  do await Promise.all(Array.from({ length: PARALLEL }, work));
+  while (mine.turn === turn && !mine.stopped && waiting().length > 0);
+  if (mine.turn !== turn) return;
+  run = undefined;
+  report(mine, Math.round(performance.now() - start));
   show();
+}
+
+/** Whether it is the server that cannot now, not the picture that it refuses. */
+function isOfServer(error) {
+  return error instanceof Refusal && !OF_THE_PICTURE.includes(error.status);
+}
+
+function report({ failed, stopped, begun }, ms) {
+  const left = pictures.filter(({ vector }) => !vector).length;
+  byId('pictures-again').hidden = left === 0;
+  const more = failed.length > MOST_FAULTS ? [`${failed.length - MOST_FAULTS} more`] : [];
+  const faults = [...failed.slice(0, MOST_FAULTS), ...more];
+  if (stopped) faults.unshift(`${stopped} Pictures that still wait: ${left}`);
+  if (faults.length > 0) say('pictures-status', faults.join('; '), true);
+  else if (begun.size > 0)
+    say('pictures-status', `${begun.size === 1 ? '1 picture' : `${begun.size} pictures`} in ${ms} ms.`);
 }
 
 function show() {
   const ready = pictures.filter(({ vector }) => vector);
   const words = models.find(({ id }) => id === byId('pictures-model').value)?.capabilities.includes('embed');
   byId('find').hidden = !(words && ready.length > 0);
-  byId('pictures-clear').hidden = ready.length === 0;
+  byId('pictures-clear').hidden = pictures.length === 0;
   byId('pictures-results').hidden = ready.length < 2;
   if (ready.length < 2) return;
   const vectors = ready.map(({ vector }) => vector);
@@ -163,8 +199,11 @@ function drawMap(list, { points, explained }) {
 async function find() {
   const words = byId('find-input').value.trim();
   if (words === '') return;
+  const mine = turn;
   try {
     const [query] = await embed(byId('pictures-model').value, [words]);
+    // A vector of another model has nothing to do with these.
+    if (mine !== turn) return;
     const ranked = pictures
       .filter(({ vector }) => vector)
       .map((picture) => ({ picture, score: cosine(query, picture.vector) }))

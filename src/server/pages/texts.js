@@ -12,6 +12,8 @@ const EXAMPLES = [
 ];
 const MOST = 40;
 const PAUSE = 300;
+/** Longest text in a label: 1,600 cells with two of 100,000 characters would be hundreds of megabytes. */
+const MOST_CHARACTERS = 200;
 
 let last;
 
@@ -50,7 +52,10 @@ export async function compareTexts() {
     );
     byId('heat-map').replaceChildren(heatMap(texts, vectors));
   } catch (error) {
-    if (!signal.aborted) say('texts-status', error.message, true);
+    if (signal.aborted) return;
+    // A table of other texts, or of another model, would pass for the answer.
+    byId('heat-map').replaceChildren();
+    say('texts-status', error.message, true);
   }
 }
 
@@ -73,12 +78,16 @@ function heatMap(texts, vectors) {
 }
 
 function header(label, text, scope) {
-  return element('th', { scope, title: text }, String(label));
+  return element('th', { scope, dir: 'auto', title: brief(text) }, brief(String(label)));
 }
 
 function cell(score, a, b, best) {
   const heat = Math.round(100 * Math.max(0, Math.min(1, score)));
-  const made = element(best ? 'td.best' : 'td', { title: `${a} / ${b}` }, score.toFixed(2));
+  const made = element(best ? 'td.best' : 'td', { title: `${brief(a)} / ${brief(b)}` }, score.toFixed(2));
   made.style.setProperty('--heat', String(heat));
   return made;
+}
+
+function brief(text) {
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
 }
