@@ -120,6 +120,17 @@ describe('/openapi.json', () => {
     expectValid(operation.responses['4XX'].content['application/json'].schema, refused.body);
   });
 
+  it.each([
+    ['/api/show', {}],
+    ['/rerank', { query: 'a', documents: [] }],
+    ['/v1/rerank', { query: 'a', documents: [] }],
+    ['/v2/rerank', { query: 'a', documents: [] }],
+  ])('does not say that %s takes what it refuses', async (path, request) => {
+    expect((await server.post(path, request)).status).toBeGreaterThanOrEqual(400);
+    const schema = document.paths[path].post.requestBody?.content['application/json'].schema as object;
+    expect(ajv.compile(schema)(request)).toBe(false);
+  });
+
   it('has examples that are valid', () => {
     let examples = 0;
     for (const { post } of Object.values(document.paths)) {

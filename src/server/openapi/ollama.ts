@@ -35,6 +35,12 @@ const entry = {
 };
 const names = 'name model modified_at digest details';
 
+const shown = {
+  model: string,
+  name: said('The same in the words of older clients.', string),
+  verbose: boolean,
+};
+
 export const ollamaPaths: Paths = {
   '/api/embed': {
     post: operation({
@@ -95,7 +101,7 @@ export const ollamaPaths: Paths = {
   '/api/show': {
     post: operation({
       summary: 'What is known of a model',
-      body: object({ model: string, name: string, verbose: boolean }),
+      body: either(object(shown, 'model'), object(shown, 'name')),
       answer: object(
         {
           modelfile: string,

@@ -16,7 +16,7 @@ import {
 const jina = operations('Reranking', object({ detail: string }, 'detail'));
 const cohere = operations('Reranking', object({ message: string }, 'message'));
 
-export const documents = list(either(string, object({ text: string }, 'text')));
+export const documents = list(either(string, object({ text: string }, 'text')), { minItems: 1 });
 const result = object(
   { index: integer, relevance_score: number, document: object({ text: string }, 'text') },
   'index relevance_score',
