@@ -156,6 +156,14 @@ describe.skipIf(!CHROMIUM)('the playground when something goes wrong', () => {
     expect(size).toBeLessThan(10_000);
   });
 
+  it('fits a narrow screen with long names', async () => {
+    await page.setViewport({ width: 340, height: 800 });
+    await open();
+    await drop([[`${'long'.repeat(50)}.txt`, 'text/plain']]);
+    await says('#pictures-status', 'not a picture');
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(340);
+  });
+
   it('shows no figures of a server that is gone', async () => {
     await open();
     await page.waitForFunction("/^\\d/.test(document.querySelector('#figures dd').textContent)");

@@ -141,7 +141,7 @@ function report({ failed, stopped, begun }, ms) {
   const more = failed.length > MOST_FAULTS ? [`${failed.length - MOST_FAULTS} more`] : [];
   const faults = [...failed.slice(0, MOST_FAULTS), ...more];
   if (stopped) faults.unshift(`${stopped} Pictures that still wait: ${left}`);
-  if (faults.length > 0) say('pictures-status', faults.join('; '), true);
+  if (faults.length > 0) say('pictures-status', faults.join('\n'), true);
   else if (begun.size > 0)
     say('pictures-status', `${begun.size === 1 ? '1 picture' : `${begun.size} pictures`} in ${ms} ms.`);
 }
