@@ -1,5 +1,6 @@
-import { Worker, type WorkerOptions } from 'node:worker_threads';
+import type { Worker, WorkerOptions } from 'node:worker_threads';
 import { EmbedlaneError } from '../core/errors.js';
+import { startThread } from '../core/start-thread.js';
 import { importError } from './dependency-error.js';
 import { fromWire, type WireError } from './protocol.js';
 
@@ -74,17 +75,5 @@ export class WorkerCalls {
     if (!wasClosed) this.#failure = error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
-  }
-}
-
-function startThread(program: URL, options: WorkerOptions, owner: string): Worker {
-  try {
-    return new Worker(program, { execArgv: [], ...options });
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const advice = code === 'ERR_ACCESS_DENIED' ? '; run node with --allow-worker' : '';
-    throw new EmbedlaneError('ERR_RUNTIME', `${owner}'s thread could not be started: ${message}${advice}`, {
-      cause,
-    });
   }
 }

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
 import { EmbedlaneError } from '../../core/errors.js';
+import { startThread } from '../../core/start-thread.js';
 import type { NativeTask } from '../binding.js';
 import type { EigenInput, EigenOutput } from './symmetric-eigen-worker.js';
 
@@ -10,9 +10,12 @@ export function symmetricEigen(
   vectors: Float64Array,
 ): NativeTask {
   const n = values.length;
-  const worker = new Worker(new URL('./symmetric-eigen-worker.js', import.meta.url), {
-    workerData: { matrix, n } satisfies EigenInput,
-  });
+  const program = new URL('./symmetric-eigen-worker.js', import.meta.url);
+  const worker = startThread(
+    program,
+    { workerData: { matrix, n } satisfies EigenInput },
+    'The decomposition',
+  );
   let cancel = () => {};
   const output = new Promise<EigenOutput>((resolve, reject) => {
     cancel = () => reject(new EmbedlaneError('ERR_ABORTED', 'The operation was aborted'));
