@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CrossEncoder } from '#dist/index.js';
 import { fixture, readGolden } from '../text/goldens.js';
@@ -149,5 +150,26 @@ describe('prompts of a CrossEncoder', () => {
     await expect(model.predict(pairs, { promptName: 'p' })).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG',
     });
+  });
+});
+
+describe('a graph without attention_mask', () => {
+  const { variant } = modelFolders();
+
+  it('never takes padding for text', async () => {
+    const id = await variant('tiny-crossencoder', {
+      'onnx/model.onnx': await readFile(fixture('graphs/logits.onnx')),
+      // The graph adds up ids, and that of [PAD] is 0.
+      'tokenizer_config.json': { pad_token: '[SEP]', model_max_length: 64 },
+    });
+    await using model = await CrossEncoder.load(id);
+    const pairs: [string, string][] = [
+      ['hello', 'world'],
+      ['hello', 'world and more of it'],
+      ['a', 'b'],
+    ];
+    const scores = (some: [string, string][]) => model.predict(some, { activation: 'identity' });
+    const alone = await Promise.all(pairs.map(async (pair) => (await scores([pair]))[0]));
+    expect([...(await scores(pairs))]).toEqual(alone);
   });
 });

@@ -307,3 +307,21 @@ describe('graphs that pool', () => {
     });
   });
 });
+
+describe('a graph without attention_mask', () => {
+  const { variant } = modelFolders();
+
+  it.each(['sentence', 'token'] as const)('never takes padding for text (%s)', async (output) => {
+    const id = await variant('tiny-bert-cls', {
+      'onnx/model.onnx': await readFile(fixture('graphs/no_mask.onnx')),
+    });
+    await using model = await TextEmbedder.load(id, { pooling: 'mean' });
+    const texts = ['a', 'a b', 'a b c', 'a b c d', ''];
+    const values = async (all: string[]): Promise<unknown[]> =>
+      output === 'token' ? [...(await model.encode(all, { output }))] : [...(await model.encode(all))];
+    // One after the other: calls at the same time share runs.
+    const alone: unknown[] = [];
+    for (const text of texts) alone.push(...(await values([text])));
+    expect(await values(texts)).toEqual(alone);
+  });
+});

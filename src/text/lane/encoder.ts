@@ -1,7 +1,7 @@
 import { EmbedlaneError } from '../../core/errors.js';
 import { type GraphOutput, type RunOutputs, type TokenBatch, TokenSession } from '../../runtime/session.js';
 import type { EncoderParams, LoadParams } from './protocol.js';
-import { padSequences, type Sequence } from './sequences.js';
+import { equalLengths, padSequences, type Sequence } from './sequences.js';
 import { TextTokenizer } from './tokenizer.js';
 
 /** What a graph gives to start from: vectors of tokens, of texts before the model's other modules, or all done. */
@@ -41,6 +41,11 @@ export class Encoder {
   async probe(): Promise<Sequence> {
     const [sequence] = (await this.tokenizer.sequences(['a'])).sequences;
     return sequence.ids.length > 0 ? sequence : this.#empty;
+  }
+
+  /** Cuts sequences, longest first, into such as may share a run, in their order. */
+  groups(sequences: readonly Sequence[]): [from: number, to: number][] {
+    return this.#session.takes('attention_mask') ? [[0, sequences.length]] : equalLengths(sequences);
   }
 
   /** Pads sequences, longest first, and runs the graph. The caller disposes the outputs. */

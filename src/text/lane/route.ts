@@ -56,8 +56,12 @@ export class Route {
     }
   }
 
-  /** One run of the model: sequences, longest first, to rows. */
+  /** Sequences, longest first, to rows: one run of the model, unless it has no mask. */
   async embed(sequences: readonly Sequence[], format: RowFormat): Promise<OutputVectors> {
+    return this.#inGroups(sequences, (from, to) => this.#embedGroup(sequences.slice(from, to), format));
+  }
+
+  async #embedGroup(sequences: readonly Sequence[], format: RowFormat): Promise<OutputVectors> {
     const { batch, outputs } = await this.encoder.run(sequences);
     let rows: OutputVectors;
     try {
@@ -81,6 +85,16 @@ export class Route {
     spans: readonly TokenSpan[][],
     format: RowFormat,
   ): Promise<OutputVectors> {
+    return this.#inGroups(sequences, (from, to) =>
+      this.#embedGroupSpans(sequences.slice(from, to), spans.slice(from, to), format),
+    );
+  }
+
+  async #embedGroupSpans(
+    sequences: readonly Sequence[],
+    spans: readonly TokenSpan[][],
+    format: RowFormat,
+  ): Promise<OutputVectors> {
     const { batch, outputs } = await this.encoder.run(sequences);
     let means: OutputVectors;
     try {
@@ -92,6 +106,15 @@ export class Route {
     const rows = this.#finish(this.#chain.pooled(means), format);
     assertFinite(rows.data);
     return rows;
+  }
+
+  async #inGroups(
+    sequences: readonly Sequence[],
+    embed: (from: number, to: number) => Promise<OutputVectors>,
+  ): Promise<OutputVectors> {
+    const parts: OutputVectors[] = [];
+    for (const [from, to] of this.encoder.groups(sequences)) parts.push(await embed(from, to));
+    return parts.length === 1 ? parts[0] : endToEnd(parts);
   }
 
   /** The model's modules, the cut to fewer dimensions and the caller's normalisation, in this order. */
@@ -131,6 +154,16 @@ function packRows({ mask }: TokenBatch, { data, dims }: OutputVectors): OutputVe
     to += dims;
   });
   return { data: out, dims };
+}
+
+function endToEnd(parts: readonly OutputVectors[]): OutputVectors {
+  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let to = 0;
+  for (const part of parts) {
+    data.set(part.data, to);
+    to += part.data.length;
+  }
+  return { data, dims: parts[0].dims };
 }
 
 /** The session's memory is reused; rows travel on. */

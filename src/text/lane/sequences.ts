@@ -44,6 +44,17 @@ function keptTokens(encoding: Encoding, { maxTokens, side }: Truncation): number
   return special.flatMap((flag, index) => (flag || stays.has(index) ? [index] : []));
 }
 
+/**
+ * Where sequences of equal length begin and end, longest first: a graph without `attention_mask` takes padding for
+ * tokens, so only those that need none may share a run.
+ */
+export function equalLengths(sequences: readonly Pick<Sequence, 'ids'>[]): [from: number, to: number][] {
+  const starts = [...sequences.keys()].filter(
+    (i) => i === 0 || sequences[i].ids.length !== sequences[i - 1].ids.length,
+  );
+  return starts.map((from, i) => [from, starts[i + 1] ?? sequences.length]);
+}
+
 /** Pads sequences, longest first, to a rectangle. */
 export function padSequences(
   sequences: readonly Sequence[],
