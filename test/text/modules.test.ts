@@ -308,6 +308,21 @@ describe('graphs that pool', () => {
   });
 });
 
+describe('a graph with the vectors of an inner layer only', () => {
+  const { variant } = modelFolders();
+
+  it('is refused: they are not those of the model', async () => {
+    const bytes = (await readFile(fixture('graphs/no_mask.onnx'))).toString('latin1');
+    // Names of the same length, so that the file stays well-formed.
+    const renamed = Buffer.from(bytes.replaceAll('last_hidden_state', 'hidden_states.000'), 'latin1');
+    const id = await variant('tiny-bert-cls', { 'onnx/model.onnx': renamed });
+    await expect(TextEmbedder.load(id, { pooling: 'mean' })).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringMatching(/output last_hidden_state.*hidden_states\.000/) as string,
+    });
+  });
+});
+
 describe('a graph without attention_mask', () => {
   const { variant } = modelFolders();
 

@@ -55,11 +55,16 @@ export class Encoder {
   }
 }
 
+/** Vectors of tokens that are not the last layer's: of each layer, or after bge-m3's other heads. */
+const LAYER_OR_HEAD = /^(hidden_states[._]?\d+|sparse_vecs|colbert_vecs)$/;
+
 function chooseSource(outputs: readonly GraphOutput[]): Source {
   const named = (name: string) => outputs.some((output) => output.name === name);
   for (const output of ['last_hidden_state', 'token_embeddings'])
     if (named(output)) return { kind: 'tokens', output };
-  const other = outputs.find(({ name, rank }) => rank === 3 && name !== 'logits');
+  const other = outputs.find(
+    ({ name, rank }) => rank === 3 && name !== 'logits' && !LAYER_OR_HEAD.test(name),
+  );
   if (other) return { kind: 'tokens', output: other.name };
   // Exports of whole sentence-transformers models end after the last module.
   if (named('sentence_embedding')) return { kind: 'finished', output: 'sentence_embedding' };
