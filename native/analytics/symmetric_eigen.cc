@@ -37,21 +37,32 @@ void SymmetricEigen::work(const std::atomic<bool>& cancelled) {
   diagonal_.resize(n_);
   beside_.resize(n_);
   betas_.resize(n_);
-  scale();
+  if (!scale()) {
+    std::fill_n(values_, n_, std::numeric_limits<double>::quiet_NaN());
+    return;
+  }
   reduce();
-  diagonalize();
+  if (!diagonalize()) {
+    std::fill_n(values_, n_, std::numeric_limits<double>::quiet_NaN());
+    return;
+  }
   write();
 }
 
-// To a largest element between 1 and 2, so that no square overflows or vanishes.
-void SymmetricEigen::scale() {
-  double largest = 0;
-  for (size_t i = 0; i < n_ * n_; i++) largest = std::max(largest, std::fabs(matrix_[i]));
-  if (largest == 0) return;
+// To a largest element between 1 and 2, so that no square overflows or vanishes. Whether all are finite.
+bool SymmetricEigen::scale() {
+  double largest = 0, zeros = 0;
+  for (size_t i = 0; i < n_ * n_; i++) {
+    largest = std::max(largest, std::fabs(matrix_[i]));
+    zeros += matrix_[i] * 0;
+  }
+  if (zeros != 0) return false;
+  if (largest == 0) return true;
   int exponent;
   std::frexp(largest, &exponent);
   scale_ = std::ldexp(1.0, exponent - 1);
   for (size_t i = 0; i < n_ * n_; i++) matrix_[i] /= scale_;
+  return true;
 }
 
 // Reflections from the last row up. The matrix is behind by one reflection: its change, - v wᵀ - w vᵀ, is
@@ -95,30 +106,31 @@ void SymmetricEigen::reflection(double* x, size_t n, size_t i) {
   betas_[i] = 2 / (others + x[n - 1] * x[n - 1]);
 }
 
-void SymmetricEigen::diagonalize() {
+// Whether it converges.
+bool SymmetricEigen::diagonalize() {
   slices_.assign((n_ + kSlice - 1) / kSlice * kSlice * n_, 0);
   for (size_t i = 0; i < n_; i++) slices_[(i / kSlice * n_ + i) * kSlice + i % kSlice] = 1;
+  double norm = 0;
+  for (size_t i = 0; i < n_; i++) norm = std::max(norm, std::fabs(diagonal_[i]) + std::fabs(beside_[i]));
+  // Of the whole matrix and not of their neighbours: what rounding leaves of a matrix of low rank would be
+  // chased for ever.
+  negligible_ = kEpsilon * norm;
   for (size_t first = 0; first < n_ && !stopped(); first++) {
     int sweeps = 0;
     for (size_t last = block_end(first); last != first; last = block_end(first)) {
-      if (++sweeps > kMaxSweeps) {
-        diagonal_.assign(n_, std::numeric_limits<double>::quiet_NaN());
-        return;
-      }
+      if (++sweeps > kMaxSweeps) return false;
       sweep(first, last);
       if (turns_.size() >= kMaxTurns) apply_sweeps();
     }
   }
   apply_sweeps();
+  return true;
 }
 
 // The end of the block from `first` on whose elements beside the diagonal count.
 size_t SymmetricEigen::block_end(size_t first) const {
   size_t i = first;
-  while (i + 1 < n_ && std::fabs(beside_[i]) >
-                           kEpsilon * (std::fabs(diagonal_[i]) + std::fabs(diagonal_[i + 1])) + kNothing) {
-    i++;
-  }
+  while (i + 1 < n_ && std::fabs(beside_[i]) > negligible_) i++;
   return i;
 }
 

@@ -18,25 +18,25 @@ namespace embedlane {
 // bidiagonal QR algorithms for performance", 2014). The same bits on every level; one thread.
 class SymmetricEigen {
  public:
-  // matrix: n × n, finite, overwritten. values: n, falling. vectors: count × n with count <= n, a unit vector
-  // in each row, for the largest values; signs are arbitrary.
+  // matrix: n × n, overwritten. values: n, falling; NaN if an element is not finite, or if QL does not
+  // converge, which no matrix is known for. vectors: count × n with count <= n, a unit vector in each row,
+  // for the largest values; signs are arbitrary.
   SymmetricEigen(const Kernels& kernels, double* matrix, size_t n, size_t count, double* values,
                  double* vectors);
 
   size_t units() const { return 1; }
 
-  // Throws std::bad_alloc. If QL does not converge, which finite matrices are not known to do, values are
-  // NaN.
+  // Throws std::bad_alloc.
   void work(const std::atomic<bool>& cancelled);
   void finish() {}
 
  private:
   using Sweep = SymmetricKernels::Sweep;
 
-  void scale();
+  bool scale();
   void reduce();
   void reflection(double* x, size_t n, size_t i);
-  void diagonalize();
+  bool diagonalize();
   size_t block_end(size_t first) const;
   void sweep(size_t first, size_t last);
   void apply_sweeps();
@@ -55,6 +55,7 @@ class SymmetricEigen {
   std::atomic<bool> taken_ = false;
 
   double scale_ = 1;
+  double negligible_ = 0;  // what is no more than this beside the diagonal
   std::vector<double> diagonal_;
   std::vector<double> beside_;  // beside_[i] couples i and i + 1
   std::vector<double> betas_;

@@ -4,6 +4,7 @@
 #if defined(__GNUC__) && !defined(__clang__)
 // gcc's own intrinsics read deliberately undefined registers (bug 105593).
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 
 #include <immintrin.h>

@@ -115,6 +115,32 @@ TEST(symmetric_matrices_of_all_kinds_have_eigenvectors) {
   check("Wilkinson's", wilkinson, 41, 41);
 }
 
+// What rounding leaves of the other directions has no order that could be found.
+TEST(large_matrices_of_low_rank_have_eigenvectors) {
+  Random random(14);
+  for (const size_t rank : {1, 40, 299}) {
+    constexpr size_t n = 300;
+    Values matrix(n * n);
+    for (size_t k = 0; k < rank; k++) {
+      const std::vector<float> x = random.vector(n);
+      for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n; j++) matrix[i * n + j] += double(x[i]) * double(x[j]);
+      }
+    }
+    check("rank " + std::to_string(rank), matrix, n, n);
+  }
+}
+
+TEST(a_matrix_that_is_not_finite_has_no_eigenvalues) {
+  Random random(15);
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
+    Values matrix = symmetric(random, 20, 1);
+    matrix[7 * 20 + 3] = matrix[3 * 20 + 7] = bad;
+    for (const double value : decompose(levels()[0], matrix, 20, 20).values) CHECK(std::isnan(value));
+  }
+}
+
 TEST(eigenvalues_are_those_of_the_second_difference) {
   constexpr size_t n = 100;
   Values matrix(n * n);

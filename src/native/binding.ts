@@ -352,8 +352,8 @@ export interface NativeBinding extends ImageBinding, Conversions, StorageBinding
   /**
    * Eigenvalues of a symmetric matrix, by falling value, and unit eigenvectors of the largest.
    *
-   * @param matrix `[n, n]`, finite; overwritten
-   * @param values `[n]`; NaN if the algorithm does not converge
+   * @param matrix `[n, n]`; overwritten
+   * @param values `[n]`; NaN if an element is not finite, or the algorithm does not converge
    * @param vectors `[count, n]` with count ≤ n; signs are arbitrary
    */
   symmetricEigen(matrix: Float64Array, values: Float64Array, vectors: Float64Array): NativeTask;

@@ -27,8 +27,9 @@ export interface PcaParts {
   explainedVarianceRatio?: Float32Array;
 }
 
-/** Rows whose products are computed between two looks at the event loop. */
+/** Rows whose products are computed between two looks at the event loop, if these are not more than as many products. */
 const TRANSFORM_ROWS = 64;
+const TRANSFORM_PRODUCTS = 2 ** 24;
 
 /**
  * Principal component analysis with scikit-learn's conventions: rows are centred and not scaled, variances divide by
@@ -99,10 +100,14 @@ export class PCA {
     const variances = squares.map((square) => Math.max(0, square) / (rows - 1));
     const total = variances.reduce((sum, variance) => sum + variance, 0);
     const components = new Float32Array(count * dims);
+    const pace = new Pace(search.signal);
     for (let c = 0; c < count; c++) {
       const axis = axes.subarray(c * dims, (c + 1) * dims);
-      const largest = axis.reduce((most, x) => (Math.abs(x) > Math.abs(most) ? x : most), 0);
-      components.set(largest < 0 ? axis.map((x) => -x) : axis, c * dims);
+      let largest = 0;
+      for (const x of axis) if (Math.abs(x) > Math.abs(largest)) largest = x;
+      const sign = largest < 0 ? -1 : 1;
+      for (let d = 0; d < dims; d++) components[c * dims + d] = sign * axis[d];
+      if (pace.due) await pace.turn();
     }
     return new PCA({
       mean: Float32Array.from(mean),
@@ -126,7 +131,9 @@ export class PCA {
     const count = this.components.rows;
     const out = new Float32Array(matrix.rows * count);
     const pace = new Pace();
-    for (const { data, start, rows } of rowChunks(matrix, TRANSFORM_ROWS)) {
+    const most = Math.floor(TRANSFORM_PRODUCTS / (count * matrix.dims));
+    const atATime = Math.max(1, Math.min(TRANSFORM_ROWS, most));
+    for (const { data, start, rows } of rowChunks(matrix, atATime)) {
       const centered = data.map((x, i) => x - this.mean[i % matrix.dims]);
       const part = out.subarray(start * count, (start + rows) * count);
       loadBinding().matrix('dot', centered, this.components.data, matrix.dims, part);
