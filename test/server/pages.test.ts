@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
@@ -7,18 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClipEmbedder } from '#dist/index.js';
 import { cosine } from '#dist/vectors/index.js';
 import { fixture } from '../text/goldens.js';
+import { CHROMIUM } from './chromium.js';
 import { TINY, testServer } from './support.js';
-
-const CHROMIUM = [
-  process.env.CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path !== undefined && existsSync(path));
-if (!CHROMIUM)
-  console.warn(
-    '!! SKIPPED: no Chromium (apt install chromium, or set CHROMIUM): the pages are not tested in it',
-  );
 
 /** Browsers' modules, as the build copied them. */
 const load = (file: string) => import(new URL(`../../dist/server/pages/${file}`, import.meta.url).href);

@@ -1,15 +1,8 @@
-import { existsSync } from 'node:fs';
 import { type Browser, type HTTPRequest, launch, type Page } from 'puppeteer-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixture } from '../text/goldens.js';
+import { CHROMIUM } from './chromium.js';
 import { TINY, testServer } from './support.js';
-
-const CHROMIUM = [
-  process.env.CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => path !== undefined && existsSync(path));
 
 const PICTURE = fixture('images/png_tiny_32x32.png');
 
