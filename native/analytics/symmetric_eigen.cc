@@ -37,16 +37,17 @@ void SymmetricEigen::work(const std::atomic<bool>& cancelled) {
   diagonal_.resize(n_);
   beside_.resize(n_);
   betas_.resize(n_);
-  if (!scale()) {
+  if (decompose()) {
+    write();
+  } else {
     std::fill_n(values_, n_, std::numeric_limits<double>::quiet_NaN());
-    return;
   }
+}
+
+bool SymmetricEigen::decompose() {
+  if (!scale()) return false;
   reduce();
-  if (!diagonalize()) {
-    std::fill_n(values_, n_, std::numeric_limits<double>::quiet_NaN());
-    return;
-  }
-  write();
+  return diagonalize();
 }
 
 // To a largest element between 1 and 2, so that no square overflows or vanishes. Whether all are finite.

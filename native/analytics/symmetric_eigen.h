@@ -33,6 +33,7 @@ class SymmetricEigen {
  private:
   using Sweep = SymmetricKernels::Sweep;
 
+  bool decompose();
   bool scale();
   void reduce();
   void reflection(double* x, size_t n, size_t i);
