@@ -3,11 +3,11 @@ import { open } from 'node:fs/promises';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { io } from '../core/io.js';
-import { fieldOf, withoutBigInts } from '../files/field.js';
 import { parseJsonLine } from '../files/jsonl.js';
 import { parquetPages, readParquetRows } from '../files/parquet.js';
 import { endOfPage } from '../files/parquet-pages.js';
-import type { Metadata, MetadataValue, StoreRecord } from '../stores/index.js';
+import type { StoreRecord } from '../stores/index.js';
+import { readFields } from './row-fields.js';
 import { LINE_FEED, parquetDigest, SPACE } from './shards.js';
 import type { JobRecord, JobSpec, Shard } from './types.js';
 
@@ -190,26 +190,8 @@ function fromFields(
   { file }: FileShard,
   spec: JobSpec,
 ): StoreRecord {
-  const { fields } = spec;
-  const text = fieldOf(raw, fields.text);
-  if (typeof text !== 'string') throw invalidArgument(`field '${fields.text}' at ${place}`, 'a string', text);
-  const copied = fields.metadata.flatMap((name): [string, MetadataValue][] => {
-    const value = fieldOf(raw, name);
-    if (value === undefined || value === null) return [];
-    return [[name, withoutBigInts(value) as MetadataValue]];
-  });
-  const metadata: Metadata = { ...Object.fromEntries(copied), ...about(spec), file, line };
-  return {
-    id: fields.id === undefined ? place : ownId(fieldOf(raw, fields.id), fields.id, place),
-    text,
-    metadata,
-  };
-}
-
-function ownId(value: unknown, field: string, place: string): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'bigint' || Number.isSafeInteger(value)) return String(value);
-  throw invalidArgument(`field '${field}' at ${place}`, 'a string or an integer', value);
+  const { id = place, text, metadata } = readFields(raw, spec.fields, place);
+  return { id, text, metadata: { ...metadata, ...about(spec), file, line } };
 }
 
 /** Names come from Redis: whoever writes there must not make workers read just any file. */

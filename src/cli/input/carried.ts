@@ -1,10 +1,9 @@
 import { basename, relative, resolve, sep } from 'node:path';
-import { invalidArgument } from '../../core/errors.js';
-import { fieldOf, withoutBigInts } from '../../files/field.js';
 import { isJsonl, parseJsonLine } from '../../files/jsonl.js';
 import { readLines } from '../../files/lines.js';
 import { isParquet, readParquetRows } from '../../files/parquet.js';
 import type { JobFields, JobRecord } from '../../jobs/index.js';
+import { readFields } from '../../jobs/row-fields.js';
 
 /** Where rows are, and what of them is what. */
 interface Carried {
@@ -62,19 +61,9 @@ function recordOf(
   { text: textField = 'text', id: idField, metadata: names = [] }: JobFields,
   where = place && idAt(place),
 ): JobRecord {
-  const text = fieldOf(raw, textField);
-  if (typeof text !== 'string') throw invalidArgument(`field '${textField}' at ${where}`, 'a string', text);
-  const found = names.map((name) => [name, withoutBigInts(fieldOf(raw, name))]);
-  const metadata = {
-    ...Object.fromEntries(found.filter(([, value]) => value !== undefined && value !== null)),
-    ...place,
-  };
-  if (idField === undefined) return { ...(place && { id: idAt(place) }), text, metadata };
-  const id = fieldOf(raw, idField);
-  if (typeof id === 'string' || typeof id === 'bigint' || Number.isSafeInteger(id)) {
-    return { id: String(id), text, metadata };
-  }
-  throw invalidArgument(`field '${idField}' at ${where}`, 'a string or an integer', id);
+  const fields = { text: textField, id: idField, metadata: names };
+  const { id = place && idAt(place), text, metadata } = readFields(raw, fields, String(where));
+  return { ...(id !== undefined && { id }), text, metadata: { ...metadata, ...place } };
 }
 
 /** As a job that does not carry it would call a file, or its own name where it is not below the root. */
