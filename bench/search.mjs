@@ -4,6 +4,8 @@
  *   node bench/search.mjs [--rounds 7] [--rows 100000] [--queries 1,32,256] [--only batches,at-once] [--quick]
  */
 import { FlatIndex } from 'embedlane';
+import { Contender } from './lib/contender.mjs';
+import { floatArithmetic } from './lib/float-arithmetic.mjs';
 import { watchLoop } from './lib/loop.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
 import { machineBusySeconds } from './lib/proc.mjs';
@@ -47,6 +49,11 @@ const WAYS = [
   })),
 ];
 
+const FLOATS = 'plain, float32 arithmetic';
+const env = PARTS.includes('batches') ? floatArithmetic() : undefined;
+const floats = env && new Contender(FLOATS, 'contenders/topk-flat-index.mjs', { env });
+await floats?.call('init', { rows: ROWS, dims: DIMS });
+
 const search = ({ index, more }, queries) => index.search(queries, { k: K, ...more });
 
 /** Share of the rows to be found that were. */
@@ -74,6 +81,13 @@ async function best(way, queries) {
   return { ms: least, cpu: (cpu.user + cpu.system - user - system) / 1000 / calls };
 }
 
+/** As {@link best}, by the process that does without 8-bit codes. */
+async function bestOfFloats(queries) {
+  const task = { queries, k: K, metric: 'cosine', seconds: MILLISECONDS / 1000 };
+  const { best: least, cpu, calls } = await floats.measure('round', task);
+  return { ms: 1000 * least, cpu: (1000 * cpu) / calls };
+}
+
 async function measureBatch(rows) {
   const queries = batch(rows);
   const wanted = await search(WAYS[0], queries);
@@ -94,6 +108,8 @@ async function measureBatch(rows) {
       cpu: [],
     });
   }
+  const inFloats = floats &&
+    rows > 1 && { name: FLOATS, queries: rows, recall: 1, scored: Number.NaN, rounds: [], cpu: [] };
   for (let round = 0; round < ROUNDS; round++) {
     progress(`${rows} queries: round ${round + 1} of ${ROUNDS}`);
     for (const result of results) {
@@ -101,7 +117,13 @@ async function measureBatch(rows) {
       result.rounds.push(ms);
       result.cpu.push(cpu);
     }
+    if (inFloats) {
+      const { ms, cpu } = await bestOfFloats(rows);
+      inFloats.rounds.push(ms);
+      inFloats.cpu.push(cpu);
+    }
   }
+  if (inFloats) results.push(inFloats);
   return results.map(({ way: _, ...result }) => result);
 }
 
@@ -175,16 +197,21 @@ if (atOnce.length > 0) {
 const foreign = reportNoise([
   { foreign: (machineBusySeconds() - busy - ownSeconds) / (seconds * about.cores) },
 ]);
-const faster = (queries) => {
-  const result = results.find((other) => other.name === "'int8'" && other.queries === queries);
-  return result ? medianRatio(plainOf(result).rounds, result.rounds) : undefined;
+const find = (name, queries) => results.find((other) => other.name === name && other.queries === queries);
+const faster = (queries, than) => {
+  const [slow, fast] = [find(than, queries), find("'int8'", queries)];
+  return slow && fast ? medianRatio(slow.rounds, fast.rounds) : undefined;
 };
 const known = (value) => (Number.isNaN(value) ? undefined : value);
 const targets = chosen.quick
   ? []
   : [
-      { label: "accelerate: 'int8', 1 query, than without", measured: faster(1), goal: '≥ 3×' },
-      { label: "accelerate: 'int8', 256 queries, than without", measured: faster(256), goal: '≥ 3×' },
+      { label: "accelerate: 'int8', 1 query, than without", measured: faster(1, 'plain'), goal: '≥ 3×' },
+      {
+        label: "accelerate: 'int8', 256 queries, than float32 arithmetic",
+        measured: faster(256, floats ? FLOATS : 'plain'),
+        goal: '≥ 3×',
+      },
       {
         label: '10,000 single queries at once, than one by one',
         measured: known(ratio),
@@ -196,4 +223,5 @@ if (targets.length > 0) console.log(`\n${targetTable(targets)}`);
 const ten = results.find(({ name }) => name.endsWith('10'));
 if (ten) console.log(`Recall of rescore 10: ${percent(ten.recall)}.`);
 save('search', { rows: ROWS, dims: DIMS, k: K, foreign, targets, results, atOnce });
+await floats?.stop();
 for (const index of Object.values(indexes)) await index.close();

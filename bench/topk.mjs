@@ -12,6 +12,7 @@
 import { availableParallelism } from 'node:os';
 import { agree } from './lib/agree.mjs';
 import { Contender } from './lib/contender.mjs';
+import { floatArithmetic } from './lib/float-arithmetic.mjs';
 import { describeMachine, machine } from './lib/machine.mjs';
 import { peer, pythonPeer, reportMissing } from './lib/peers.mjs';
 import { progress, progressDone } from './lib/progress.mjs';
@@ -45,6 +46,7 @@ const SECONDS = chosen.quick ? 0.1 : 0.4;
 
 const OURS = 'embedlane';
 const INDEX = 'embedlane FlatIndex';
+const FLOATS = 'embedlane, float32 arithmetic';
 const USEARCH = 'usearch exactSearch';
 const FAISS = ['faiss', 'faiss, no BLAS below'];
 
@@ -80,6 +82,9 @@ function contenders() {
     { name: INDEX, file: 'contenders/topk-flat-index.mjs', threads: THREADS },
     { name: 'plain JavaScript', file: 'contenders/topk-javascript.mjs', threads: 1, most: 32 },
   ];
+  const env = floatArithmetic();
+  if (env)
+    list.push({ name: FLOATS, file: 'contenders/topk-embedlane.mjs', env, threads: THREADS, least: 32 });
   for (const { package: name, addon, ...contender } of NPM_PEERS) {
     if (chosen.peers && peer(name, addon)) list.push({ threads: THREADS, ...contender });
   }
@@ -105,8 +110,8 @@ function decoded(found) {
 
 async function measureCase(list, job) {
   const able = list.filter(
-    ({ most = Number.POSITIVE_INFINITY, metrics = METRICS }) =>
-      job.queries <= most && metrics.includes(job.metric),
+    ({ least = 1, most = Number.POSITIVE_INFINITY, metrics = METRICS }) =>
+      job.queries >= least && job.queries <= most && metrics.includes(job.metric),
   );
   const results = able.map((contender) => ({ ...job, name: contender.name, contender, rounds: [] }));
   let expected;
@@ -135,9 +140,9 @@ async function measureDims(dims) {
   const files = list.some(({ python }) => python) ? vectorFiles(ROWS, dims, QUERIES) : undefined;
   try {
     for (const contender of list) {
-      const { name, file, python, threads } = contender;
+      const { name, file, python, env, threads } = contender;
       progress(`${dims} dims: starting ${name}`);
-      contender.process = new Contender(name, file, { python });
+      contender.process = new Contender(name, file, { python, env });
       const { corpus, queries } = (python && files) ?? {};
       const init = { rows: ROWS, dims, kind: name, threads, corpus, queries };
       contender.about = await contender.process.call('init', init);

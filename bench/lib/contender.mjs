@@ -16,15 +16,17 @@ export class Contender {
   /**
    * @param {string} name how tables call it
    * @param {string} file script, relative to bench/
-   * @param {{ python?: string }} [options] interpreter for a script in Python
+   * @param {{ python?: string, env?: Record<string, string> }} [options] interpreter for a script in Python; variables
+   *   that the process has besides
    */
-  constructor(name, file, { python } = {}) {
+  constructor(name, file, { python, env } = {}) {
     this.name = name;
     const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
     this.#child = fork(path, [], {
       // The channel is a socket with JSON lines on it when asked so, which Python can speak too.
       ...(python ? { execPath: python, execArgv: [], serialization: 'json' } : { serialization: 'advanced' }),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: { ...process.env, ...env },
     });
     let errors = '';
     this.#child.stderr.on('data', (part) => {
