@@ -108,6 +108,12 @@ struct BitTileSet {
 using BitCounts = void (*)(const void* query, const void* rows, size_t stride, size_t count, size_t bytes,
                            uint32_t* counts);
 
+// Writes 8-bit codes of a row of float32, x ≈ scale · code, with ‖x‖ as a tile's `squares` would give it, and
+// at least ‖x − scale · code‖. `dims` is at most 16384. Of a row whose norm is not a number from 10^-12 to
+// 10^18 the codes and the error mean nothing.
+using EncodeRow = void (*)(const float* x, size_t dims, int8_t* codes, float* scale, float* error,
+                           float* norm);
+
 // One instruction set's filter.
 struct Tiles {
   size_t vector_queries;  // queries in a panel of width one; at most 16
@@ -116,6 +122,7 @@ struct Tiles {
   TileSet bf16;
   TileSet i8;
   TileSet u8;
+  EncodeRow encode;  // null where there are no tiles for i8
   BitTileSet bits;
   // Null if the instruction set has nothing better than RowKernels.
   BitCounts differing;

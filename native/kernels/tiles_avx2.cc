@@ -88,9 +88,9 @@ struct Bits {
 }  // namespace
 
 const Tiles& avx2_tiles() noexcept {
-  static constexpr Tiles kTiles = {F::kLanes, F::kRows,     kTileSet<F32>,     kNoTiles,
-                                   kNoTiles,  kNoTiles,     kBitTileSet<Bits>, nullptr,
-                                   nullptr,   {nullptr, 0}, read_all};
+  static constexpr Tiles kTiles = {F::kLanes, F::kRows, kTileSet<F32>, kNoTiles,
+                                   kNoTiles,  kNoTiles, nullptr,       kBitTileSet<Bits>,
+                                   nullptr,   nullptr,  {nullptr, 0},  read_all};
   return kTiles;
 }
 

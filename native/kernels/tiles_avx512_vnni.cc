@@ -82,7 +82,25 @@ struct Bits : BitTotals {
   static EMBEDLANE_INLINE Total total(Sum sum) { return sum; }
 };
 
+// Codes of floats, see encode-inl.h.
+struct C {
+  static EMBEDLANE_INLINE F::V abs(F::V a) { return _mm512_abs_ps(a); }
+  static EMBEDLANE_INLINE F::V max(F::V a, F::V b) { return _mm512_max_ps(a, b); }
+  static EMBEDLANE_INLINE F::V nearest(F::V a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  static EMBEDLANE_INLINE F::V less(F::V a, F::V b, F::V c) { return _mm512_fnmadd_ps(a, b, c); }
+  static EMBEDLANE_INLINE void store(int8_t* p, F::V a) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
+  }
+};
+
 }  // namespace
+}  // namespace embedlane
+
+#include "encode-inl.h"
+
+namespace embedlane {
 
 const Tiles& avx512_vnni_tiles() noexcept {
   static const Tiles tiles = [] {
@@ -90,6 +108,7 @@ const Tiles& avx512_vnni_tiles() noexcept {
     all.bf16 = kTileSet<Bf16>;
     all.i8 = kTileSet<I8>;
     all.u8 = kTileSet<U8>;
+    all.encode = encode_row;
     all.bits = kBitTileSet<Bits>;
     all.differing = bit_counts<false>;
     all.common = bit_counts<true>;

@@ -44,13 +44,32 @@ struct Bytes : Type {
   static EMBEDLANE_INLINE Sum square(Sum sum, X x) { return Type::step(sum, x, x); }
 };
 
+// Codes of floats, see encode-inl.h.
+struct C {
+  static EMBEDLANE_INLINE F::V abs(F::V a) { return vabsq_f32(a); }
+  static EMBEDLANE_INLINE F::V max(F::V a, F::V b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+  static EMBEDLANE_INLINE F::V nearest(F::V a) { return vrndnq_f32(a); }
+  static EMBEDLANE_INLINE F::V less(F::V a, F::V b, F::V c) { return vfmsq_f32(c, a, b); }
+  static EMBEDLANE_INLINE void store(int8_t* p, F::V a) {
+    int32_t codes[F::kLanes];
+    vst1q_s32(codes, vcvtq_s32_f32(a));
+    for (int i = 0; i < F::kLanes; i++) p[i] = int8_t(codes[i]);
+  }
+};
+
 }  // namespace
+}  // namespace embedlane
+
+#include "encode-inl.h"
+
+namespace embedlane {
 
 const Tiles& neon_dotprod_tiles() noexcept {
   static const Tiles tiles = [] {
     Tiles all = neon_tiles();
     all.i8 = kTileSet<Bytes<Signed>>;
     all.u8 = kTileSet<Bytes<Unsigned>>;
+    all.encode = encode_row;
     return all;
   }();
   return tiles;

@@ -12,6 +12,14 @@ namespace {
 
 // Below, memory bandwidth is the limit, and canonical scores come at memory speed.
 constexpr size_t kFewQueries = 2;
+// Below, a row's codes cost more to make than they spare: by queries, by dimensions, and by both. Of few rows
+// for each that is looked for, most are met while thresholds are low, and codes leave more of them to look at
+// than floats do.
+constexpr size_t kLeastEncodedQueries = 17;
+constexpr size_t kLeastEncodedDims = 64;
+constexpr size_t kLeastEncodedElements = 4096;
+constexpr size_t kLeastEncodedRows = 2048;
+constexpr size_t kLeastEncodedRowsPerResult = 400;
 // Longest row for which a panel of queries and a tile of rows stay in cache.
 constexpr size_t kMaxTileDims = 16384;
 constexpr size_t kMaxGroup = 512;
@@ -54,9 +62,11 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
       scan_bytes_(coded_     ? input_.dims
                   : widened_ ? input_.dims * sizeof(float)
                              : query_stride_),
+      encoded_(worth_encoding()),
       key_room_(input_.k + (bit_tile_ || bit_counts_ ? std::clamp(input_.k, kLeastSpare, kMostSpare) : 0)) {
   const size_t panel = kPanelWidths * tiles_.vector_queries;
-  const size_t cached = std::max(panel, kPanelBytes / std::max<size_t>(scan_bytes_, 1) / panel * panel);
+  const size_t panel_bytes = encoded_ ? scan_bytes_ / 2 : scan_bytes_;
+  const size_t cached = std::max(panel, kPanelBytes / std::max<size_t>(panel_bytes, 1) / panel * panel);
   const bool tiled = tile_ || bit_tile_;
   const size_t most =
       std::clamp<size_t>(kMaxCandidates / key_room_, panel, tiled ? std::min(cached, kMaxGroup) : kMaxGroup);
@@ -81,6 +91,15 @@ bool TopKSearch::all_coded() const {
   if (input_.dtype != Dtype::kF32 || input_.metric == Metric::kL1) return false;
   return std::all_of(input_.blocks.begin(), input_.blocks.end(),
                      [](const RowBlock& block) { return block.count == 0 || (block.int8 && block.norms); });
+}
+
+bool TopKSearch::worth_encoding() const {
+  const bool floats = tile_ && (tile_ == &tiles_.f32 || tile_ == &tiles_.bf16);
+  if (!floats || !tiles_.encode) return false;
+  const size_t queries = input_.query_count, rows = rows_of(input_.blocks);
+  return queries >= kLeastEncodedQueries && input_.dims >= kLeastEncodedDims &&
+         queries * input_.dims >= kLeastEncodedElements && rows >= kLeastEncodedRows &&
+         rows / kLeastEncodedRowsPerResult >= input_.k;
 }
 
 const TileSet* TopKSearch::choose_tile() const {

@@ -32,6 +32,8 @@ class TopKSearch : public Search {
   size_t found(size_t query) const override { return results_[query].size(); }
   void copy(size_t query, uint32_t* rows, float* scores) const override;
   uint64_t scored() const override { return scored_.load(std::memory_order_relaxed); }
+  // Whether workers make 8-bit codes of the rows that they are at, and scan those while they serve.
+  bool encodes() const { return encoded_; }
 
  private:
   class Worker;
@@ -43,6 +45,7 @@ class TopKSearch : public Search {
   // them.
   size_t bit_tile_queries(size_t queries) const;
   bool all_coded() const;
+  bool worth_encoding() const;
   // The counts of bits that the metric is made of, where they can be had fast.
   BitCounts choose_bit_counts() const;
   // What grows with the number of queries. Not the constructor's work: that runs on JavaScript's thread.
@@ -60,6 +63,7 @@ class TopKSearch : public Search {
   const BitTileSet* bit_tile_;  // counts bits, which is more than a filter: scores follow from them
   bool widened_;                // 16-bit floats are scanned as float32, of which there are tiles
   size_t scan_bytes_;           // of a row that is scanned
+  bool encoded_;                // see encodes()
   size_t key_room_;             // candidates that a thread holds of a query; of bits more than k
   size_t group_size_;           // queries that are searched together
   size_t piece_rows_;           // rows per unit of work

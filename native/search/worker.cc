@@ -15,10 +15,6 @@ namespace {
 constexpr size_t kLeastSurvivors = 64;
 constexpr size_t kMostSurvivors = 1024;
 
-// The errors and the scales of rows that have none.
-constexpr float kZeros[kMaxTileRows] = {};
-constexpr float kOnes[kMaxTileRows] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-
 // Keeps the best k in front, the k-th itself at k - 1.
 void select_best(std::vector<Key>& keys, size_t k) {
   if (keys.size() <= k) return;
@@ -31,8 +27,8 @@ void select_best(std::vector<Key>& keys, size_t k) {
 TopKSearch::Worker::Worker(TopKSearch& search)
     : s_(search),
       in_(search.input_),
+      scan_(search.encoded_ ? encoding_scan() : plain_scan()),
       group_(std::min(search.group_size_, in_.query_count)),
-      groups_(round_up(s_.scan_bytes_, kGroupBytes) / kGroupBytes),
       candidates_(group_),
       kth_(group_),
       squares_(group_),
@@ -50,21 +46,28 @@ TopKSearch::Worker::Worker(TopKSearch& search)
     raised_.resize(group_);
     queries_.resize(group_);
   }
-  if (s_.coded_) {
+  if (s_.coded_ || s_.encoded_) {
     codes_.resize(group_ * in_.dims);
     code_norms_.resize(group_);
     code_errors_.resize(group_);
   }
   if (s_.widened_) wide_queries_.resize(group_ * in_.dims);
+  if (s_.encoded_) {
+    wide_row_.resize(in_.dims);
+    made_scales_.resize(rows);
+    made_errors_.resize(rows);
+  }
   if (!s_.tile_) {
     scratch_.resize(2 * kStreamRows);
     if (s_.bit_counts_) counts_.resize(kStreamRows);
   } else {
     norms_ = aligned<float>(rows);
     offsets_ = aligned<float>(rows);
-    if (s_.tile_->byte_sums) byte_sums_ = aligned<int32_t>(rows);
+    if (s_.tile_->byte_sums || scan_.tile->byte_sums) byte_sums_ = aligned<int32_t>(rows);
   }
-  if (s_.tile_ || s_.bit_tile_) panels_ = aligned<char>(padded_ * groups_ * kGroupBytes);
+  if (s_.tile_ || s_.bit_tile_) {
+    panels_ = aligned<char>(padded_ * round_up(s_.scan_bytes_, kGroupBytes));
+  }
 }
 
 void TopKSearch::Worker::run() {
@@ -105,20 +108,28 @@ void TopKSearch::Worker::begin(size_t first) {
     squares_[q] = square_of(s_.kernels_, query(q), in_.dims);
     candidates_[q].clear();
     kth_[q] = floor;
-    if (s_.coded_) {
+    if (s_.widened_) floats_of(query(q), wide_queries_.data() + q * in_.dims);
+  }
+  if (s_.tile_) packed_ = group_;
+  if (s_.bit_tile_) packed_ = s_.bit_tile_queries(group_);
+  scanned_ = 0;
+  scan_as(scan_);
+}
+
+void TopKSearch::Worker::scan_as(const Scan& scan) {
+  scan_ = scan;
+  for (size_t q = 0; q < group_; q++) {
+    if (scan_.coded) {
       encode(q);
     } else {
       query_scales_[q] = scored_query(q).scale;
     }
-    if (s_.widened_) copy_row(query(q), reinterpret_cast<char*>(wide_queries_.data() + q * in_.dims));
     if (survivors_) {
-      queries_[q] = s_.bounds_.query(scanned_square(q), s_.coded_ ? code_norms_[q] : 0,
-                                     s_.coded_ ? code_errors_[q] : 0);
+      queries_[q] = s_.bounds_.query(scanned_square(q), scan_.coded ? code_norms_[q] : 0,
+                                     scan_.coded ? code_errors_[q] : 0);
     }
     set_bounds(q);
   }
-  if (s_.tile_) packed_ = group_;
-  if (s_.bit_tile_) packed_ = s_.bit_tile_queries(group_);
   pack_queries();
 }
 
@@ -127,17 +138,17 @@ void TopKSearch::Worker::pack_queries() {
   using Group = uint32_t;
   static_assert(sizeof(Group) == kGroupBytes);
   const size_t lanes = s_.tiles_.vector_queries;
-  const size_t whole = s_.scan_bytes_ / kGroupBytes, rest = s_.scan_bytes_ % kGroupBytes;
-  const Group flip = s_.tile_ ? Group(s_.tile_->panel_flip) * 0x01010101u : 0;
+  const size_t whole = scan_.bytes / kGroupBytes, rest = scan_.bytes % kGroupBytes;
+  const Group flip = scan_.tile ? Group(scan_.tile->panel_flip) * 0x01010101u : 0;
   padded_ = round_up(packed_, lanes);
   for (size_t q = 0; q < padded_; q += kPanelWidths * lanes) {
     const size_t width = std::min(kPanelWidths * lanes, padded_ - q);
     const size_t count = std::min(width, packed_ - q);
     const char* queries[kMaxPanel];
     for (size_t j = 0; j < count; j++) queries[j] = scanned_query(q + j);
-    char* out = panels_.get() + q * groups_ * kGroupBytes;
+    char* out = panels_.get() + q * groups() * kGroupBytes;
     // Group by group, since the panel's lines are farther apart than those of the queries.
-    for (size_t g = 0; g < groups_; g++, out += width * kGroupBytes) {
+    for (size_t g = 0; g < groups(); g++, out += width * kGroupBytes) {
       Group groups[kMaxPanel] = {};
       for (size_t j = 0; j < count; j++) {
         const char* const from = queries[j] + g * kGroupBytes;
@@ -161,8 +172,13 @@ void TopKSearch::Worker::pack_queries() {
 void TopKSearch::Worker::encode(size_t q) {
   int8_t* const codes = codes_.data() + q * in_.dims;
   float error, norm;
-  make_int8_codes(s_.all_kernels_, query(q), 0, 1, in_.dims, codes, in_.dims, &query_scales_[q], &error,
-                  &norm);
+  if (scan_.encodes) {
+    const float* const floats = floats_of(query(q), wide_row_.data());
+    s_.tiles_.encode(floats, in_.dims, codes, &query_scales_[q], &error, &norm);
+  } else {
+    make_int8_codes(s_.all_kernels_, query(q), 0, 1, in_.dims, codes, in_.dims, &query_scales_[q], &error,
+                    &norm);
+  }
   const double square = square_of(row_kernels(s_.all_kernels_, Dtype::kI8), codes, in_.dims);
   code_norms_[q] = std::sqrt(square) * double(query_scales_[q]);
   code_errors_[q] = error;
@@ -227,113 +243,13 @@ void TopKSearch::Worker::search(size_t b, size_t start, size_t count) {
     all.scales = block.int8->scales;
     all.errors = block.int8->errors;
   }
+  if (s_.encoded_ && !scan_.encodes && plain_pieces_-- == 0) scan_as(encoding_scan());
   const Rows rows = all.part(start, count);
   in_.allowed ? search_allowed(rows) : search_all(rows);
 }
 
 void TopKSearch::Worker::search_all(const Rows& rows) {
   s_.tile_ ? filter_all(rows) : s_.bit_tile_ ? search_bits(rows) : stream(rows);
-}
-
-void TopKSearch::Worker::filter_all(const Rows& rows) {
-  if (!s_.widened_) return filter(rows, nullptr);
-  if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * s_.scan_bytes_);
-  Rows wide = rows;
-  wide.data = gathered_.get();
-  wide.stride = s_.scan_bytes_;
-  filter(wide, &rows);
-}
-
-void TopKSearch::Worker::copy_row(const char* from, char* to) const {
-  if (!s_.widened_) {
-    std::memcpy(to, from, s_.scan_bytes_);
-    return;
-  }
-  const Conversions& conversions = s_.all_kernels_.conversions;
-  const auto widen = in_.dtype == Dtype::kF16 ? conversions.from_f16 : conversions.from_bf16;
-  widen(reinterpret_cast<const uint16_t*>(from), in_.dims, reinterpret_cast<float*>(to));
-}
-
-void TopKSearch::Worker::widen(const Rows& rows, size_t r, size_t count) {
-  for (const size_t end = r + count; r < end; r++) {
-    copy_row(rows.data + r * rows.stride, gathered_.get() + r * s_.scan_bytes_);
-  }
-}
-
-bool TopKSearch::Worker::recall(const Rows& rows, size_t r, size_t count) {
-  float* const norms = norms_.get() + r;
-  if (!rows.norms) {
-    KeptNorms* const kept = kept_norms(rows);
-    if (!kept || !kept->read(index_of(rows, r), count, norms)) return false;
-  }
-  s_.bounds_.rows(rows.norms ? rows.norms + r : norms, count, norms, offsets_.get() + r);
-  return true;
-}
-
-void TopKSearch::Worker::measure(const Rows& rows, size_t r, size_t count) {
-  if (recall(rows, r, count)) return;
-  float* const norms = norms_.get() + r;
-  s_.tile_->squares(rows.data + r * rows.stride, rows.stride, count, s_.scan_bytes_, norms);
-  for (size_t i = 0; i < count; i++) norms[i] = std::sqrt(norms[i]);
-  if (rows.scales) {
-    for (size_t i = 0; i < count; i++) norms[i] *= std::fabs(rows.scales[r + i]);
-  }
-  if (KeptNorms* const kept = kept_norms(rows)) kept->write(index_of(rows, r), count, norms);
-  s_.bounds_.rows(norms, count, norms, offsets_.get() + r);
-}
-
-void TopKSearch::Worker::filter(const Rows& rows, const Rows* narrow) {
-  const Tiles& tiles = s_.tiles_;
-  const bool recalled = recall(rows, 0, rows.count);
-  const KeptNorms* const kept = kept_norms(rows);
-  for (size_t q = 0; q < padded_ && !s_.cancelled(); q += kPanelWidths * tiles.vector_queries) {
-    const size_t width = std::min(kPanelWidths * tiles.vector_queries, padded_ - q);
-    const size_t w = width / tiles.vector_queries - 1;
-    const size_t valid = std::min(width, group_ - q);
-    const uint32_t valid_queries = valid < 32 ? (uint32_t(1) << valid) - 1 : ~uint32_t(0);
-    for (size_t r = 0; r < rows.count;) {
-      const bool whole = rows.count - r >= tiles.rows;
-      const size_t height = whole ? tiles.rows : 1;
-      // Tile by tile: the tile before has asked for these rows, and computes while they come.
-      const bool widens = narrow && q == 0;
-      if (widens) widen(*narrow, r, height);
-      if (q == 0 && !recalled) measure(rows, r, height);
-      if (q == 0 && s_.tile_->byte_sums) {
-        s_.tile_->byte_sums(rows.data + r * rows.stride, rows.stride, height, s_.scan_bytes_, &byte_sums_[r]);
-      }
-      // Of the next piece, which else would be waited for: they are few lines, each far from the last one.
-      if (q == 0 && !rows.picks) {
-        rows.ask_for_values(r + rows.count);
-        if (kept) kept->ask_for(index_of(rows, r + rows.count));
-      }
-      const Rows& next = widens ? *narrow : rows;
-      const TileInput input = {panels_.get() + q * groups_ * kGroupBytes,
-                               rows.data + r * rows.stride,
-                               rows.stride,
-                               s_.scan_bytes_,
-                               next.data + (r + height) * next.stride,
-                               byte_sums_ ? byte_sums_.get() + r : nullptr,
-                               rows.scales ? rows.scales + r : kOnes,
-                               query_scales_.data() + q,
-                               rows.errors ? rows.errors + r : kZeros,
-                               error_slope_.data() + q,
-                               base_.data() + q,
-                               slope_.data() + q,
-                               norms_.get() + r,
-                               offsets_.get() + r};
-      uint32_t masks[kMaxTileRows];
-      float values[kMaxTileRows * kMaxPanel];
-      uint32_t left = (whole ? s_.tile_->full : s_.tile_->row)[w](input, masks, values);
-      for (; left != 0; left &= left - 1) {
-        const size_t i = size_t(std::countr_zero(left));
-        for (uint32_t mask = masks[i] & valid_queries; mask != 0; mask &= mask - 1) {
-          const size_t j = size_t(std::countr_zero(mask));
-          keep(rows, r + i, q + j, values[i * width + j], norms_[r + i]);
-        }
-      }
-      r += height;
-    }
-  }
 }
 
 void TopKSearch::Worker::merge() {

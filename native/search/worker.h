@@ -2,6 +2,7 @@
 
 #include "aligned.h"
 #include "prefetch.h"
+#include "rounding.h"
 #include "survivor.h"
 #include "topk.h"
 
@@ -18,6 +19,9 @@ class TopKSearch::Worker {
  private:
   // Rows that a stream scores at a time.
   static constexpr size_t kStreamRows = 256;
+  static constexpr size_t kLine = 64;
+  // Pieces for which codes that were of no use are not made again, at first.
+  static constexpr size_t kLeastPause = 32;
 
   // Rows that follow each other at one distance, and their numbers: `first`, first + 1, … or, where `picks`
   // is not null, first + picks[0], first + picks[1], …
@@ -67,21 +71,43 @@ class TopKSearch::Worker {
     return {query(q), squares_[q], in_.query_scales ? in_.query_scales[first_ + q] : 1};
   }
 
-  // What is scanned for query q.
-  const char* scanned_query(size_t q) const {
-    if (s_.coded_) return reinterpret_cast<const char*>(codes_.data() + q * in_.dims);
-    if (s_.widened_) return reinterpret_cast<const char*>(wide_queries_.data() + q * in_.dims);
-    return query(q);
+  // How queries and rows are scanned.
+  struct Scan {
+    const TileSet* tile;
+    size_t bytes;   // of a row
+    size_t stride;  // of rows that the worker makes
+    bool coded;     // as 8-bit codes of float32
+    bool encodes;   // of which the rows' are made by the worker
+    bool widened;   // as float32 that the worker makes of other floats
+  };
+  Scan plain_scan() const {
+    return {s_.tile_, s_.scan_bytes_, s_.scan_bytes_, s_.coded_, false, s_.widened_};
+  }
+  Scan encoding_scan() const {
+    return {&s_.tiles_.i8, in_.dims, round_up(in_.dims, kLine), true, true, false};
   }
 
+  // What is scanned for query q.
+  const char* scanned_query(size_t q) const {
+    if (scan_.coded) return reinterpret_cast<const char*>(codes_.data() + q * in_.dims);
+    if (scan_.widened) return reinterpret_cast<const char*>(wide_queries_.data() + q * in_.dims);
+    return query(q);
+  }
+  // Of four bytes in what is scanned.
+  size_t groups() const { return divide_up(scan_.bytes, kGroupBytes); }
+
   void begin(size_t first);
+  // From here on the group's queries are scanned so.
+  void scan_as(const Scan& scan);
   void encode(size_t q);
-  // Copies what is scanned of a row.
-  void copy_row(const char* from, char* to) const;
+  // A row of floats as float32, which may be in `room`.
+  const float* floats_of(const char* row, float* room) const;
+  // Makes what is scanned of a row, as the r-th of gathered_.
+  void make_row(const char* from, size_t r);
   void pack_queries();
   // ‖q‖² of what is scanned.
   double scanned_square(size_t q) const {
-    const double scale = s_.coded_ ? 1 : query_scales_[q];
+    const double scale = scan_.coded ? 1 : query_scales_[q];
     return squares_[q] * scale * scale;
   }
   void set_bounds(size_t q);
@@ -117,8 +143,6 @@ class TopKSearch::Worker {
   // Visits the rows of `picked`, which are some of `rows`, in turn.
   template <class Visit>
   void each_pick(const Rows& rows, const Rows& picked, Visit visit);
-  // Rows [r, r + count) as float32, into gathered_.
-  void widen(const Rows& rows, size_t r, size_t count);
   void stream(const Rows& rows);
   void stream_picks(const Rows& rows, size_t start, size_t count);
   // A stream's two steps: sums, or counts of bits, of some of the rows; then which of all of them to score.
@@ -130,8 +154,13 @@ class TopKSearch::Worker {
   void search_bits(const Rows& rows);
   // All of them, through the filter.
   void filter_all(const Rows& rows);
-  // Rows as they are scanned; `narrow`: what they are yet to be made of, by widen().
-  void filter(const Rows& rows, const Rows* narrow);
+  // Rows as they are scanned; `raw`: what they are yet to be made of, by make_row().
+  void filter(const Rows& rows, const Rows* raw);
+  // Rows of which make_row() made what is scanned.
+  Rows made(const Rows& rows) const;
+  void make_room();
+  // After `rows` rows that the worker encoded: did their codes tell enough of them from what is looked for?
+  void judge_codes(size_t rows);
   // Norms and offsets of rows [r, r + count) into norms_ and offsets_. `recall` is for norms that somebody
   // knows already, and otherwise returns false.
   bool recall(const Rows& rows, size_t r, size_t count);
@@ -147,11 +176,15 @@ class TopKSearch::Worker {
 
   TopKSearch& s_;
   const SearchInput& in_;
-  size_t first_ = 0;   // the group's first query
-  size_t group_;       // queries in it
-  size_t packed_ = 0;  // of these in panels; the others are streamed
-  size_t padded_ = 0;  // the same up to whole vectors
-  size_t groups_;      // of kGroupBytes in a row
+  Scan scan_;
+  size_t plain_pieces_ = 0;  // to scan before codes are tried again
+  size_t pause_ = kLeastPause;
+  uint64_t scanned_ = 0;  // rows that the worker encoded for the group
+  uint64_t passed_ = 0;   // pairs that a piece's codes did not rule out, though there was a threshold
+  size_t first_ = 0;      // the group's first query
+  size_t group_;          // queries in it
+  size_t packed_ = 0;     // of these in panels; the others are streamed
+  size_t padded_ = 0;     // the same up to whole vectors
   uint64_t scored_ = 0;
   // Per query, up to k keys; once there are k, a heap with the worst in front. Of bits, up to key_room_ in
   // any order.
@@ -166,9 +199,10 @@ class TopKSearch::Worker {
   std::vector<int8_t> codes_;
   std::vector<double> code_norms_, code_errors_;
   std::vector<float> error_slope_;
-  std::vector<float> wide_queries_;
+  std::vector<float> wide_queries_, wide_row_;
   Aligned<float> norms_, offsets_;
-  Aligned<int32_t> byte_sums_;  // see TileInput::byte_sums
+  std::vector<float> made_scales_, made_errors_;  // of codes that the worker makes
+  Aligned<int32_t> byte_sums_;                    // see TileInput::byte_sums
   // Per query, room for so many survivors, and how many there are.
   size_t room_;
   std::unique_ptr<Survivor[]> survivors_;

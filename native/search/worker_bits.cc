@@ -51,8 +51,8 @@ void TopKSearch::Worker::search_bits(const Rows& rows) {
       const bool whole = rows.count - r >= tiles.rows;
       const size_t height = whole ? tiles.rows : 1;
       const BitTileInput input = {
-          panels_.get() + q * groups_ * kGroupBytes, rows.data + r * rows.stride, rows.stride, s_.scan_bytes_,
-          rows.data + (r + height) * rows.stride,    limits_.data() + q};
+          panels_.get() + q * groups() * kGroupBytes, rows.data + r * rows.stride, rows.stride, scan_.bytes,
+          rows.data + (r + height) * rows.stride,     limits_.data() + q};
       uint32_t masks[kMaxTileRows];
       uint32_t counts[kMaxTileRows * kMaxPanel];
       uint32_t left = (whole ? s_.bit_tile_->full : s_.bit_tile_->row)[w](input, masks, counts);

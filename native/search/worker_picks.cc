@@ -27,7 +27,7 @@ template <class Visit>
 void TopKSearch::Worker::each_pick(const Rows& rows, const Rows& picked, Visit visit) {
   const uint32_t* const picks = picked.picks;
   const size_t last = size_t(picks_.data() + picks_.size() - picks);
-  const size_t bytes = s_.widened_ ? s_.query_stride_ : s_.scan_bytes_;
+  const size_t bytes = scan_.widened || scan_.encodes ? s_.query_stride_ : scan_.bytes;
   const auto take = [](const float* from, uint32_t pick, std::vector<float>& into, size_t r) {
     if (from) into[r] = from[pick];
   };
@@ -56,7 +56,7 @@ void TopKSearch::Worker::search_allowed(const Rows& rows) {
     const size_t n = std::min(kStreamRows, count - i);
     if (picks_[i + n - 1] - picks_[i] + 1 == n) {
       stream(rows.part(picks_[i], n));
-    } else if (s_.bit_counts_ && s_.scan_bytes_ <= kCopiedBits) {
+    } else if (s_.bit_counts_ && scan_.bytes <= kCopiedBits) {
       stream(gather(rows, i, n));
     } else {
       stream_picks(rows, i, n);
@@ -74,14 +74,10 @@ void TopKSearch::Worker::stream_picks(const Rows& rows, size_t start, size_t cou
 
 // A tile takes rows that follow each other.
 TopKSearch::Worker::Rows TopKSearch::Worker::gather(const Rows& rows, size_t start, size_t count) {
-  const size_t bytes = s_.scan_bytes_;
-  if (!gathered_) gathered_ = aligned<char>(s_.piece_rows_ * bytes);
-  Rows picked = pick(rows, start, count);
-  each_pick(rows, picked, [&](size_t r) { copy_row(picked.scanned(r), gathered_.get() + r * bytes); });
-  picked.data = gathered_.get();
-  picked.stride = bytes;
-  picked.apart = false;
-  return picked;
+  make_room();
+  const Rows picked = pick(rows, start, count);
+  each_pick(rows, picked, [&](size_t r) { make_row(picked.scanned(r), r); });
+  return made(picked);
 }
 
 // Rows picks_[start], … of `rows`, where they lie. What else is known of them comes as each is visited.

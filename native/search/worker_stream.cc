@@ -27,7 +27,7 @@ void TopKSearch::Worker::sum(const Rows& rows, size_t r, size_t count, size_t q)
     return;
   }
   double* const sums = scratch_.data() + r;
-  if (s_.coded_) {
+  if (scan_.coded) {
     row_kernels(s_.all_kernels_, Dtype::kI8)
         .dots(scanned_query(q), scanned, rows.stride, count, in_.dims, sums);
     return;
@@ -37,7 +37,7 @@ void TopKSearch::Worker::sum(const Rows& rows, size_t r, size_t count, size_t q)
 }
 
 void TopKSearch::Worker::look(const Rows& rows, size_t q) {
-  if (s_.coded_) return look_at_codes(rows, q);
+  if (scan_.coded) return look_at_codes(rows, q);
   if (s_.bit_counts_) return look_at_bits(rows, q);
   const ScoredRows scored = {nullptr, 0, rows.count, rows.scales};
   const ScoredQuery query = scored_query(q);

@@ -2,6 +2,7 @@
 // and would soon be beaten: so they wait with what the filter knows of their scores, and those few that the
 // others leave a chance are scored at the end.
 #include <algorithm>
+#include <limits>
 
 #include "prefetch.h"
 #include "worker.h"
@@ -10,6 +11,7 @@ namespace embedlane {
 
 void TopKSearch::Worker::keep(const Rows& rows, size_t r, size_t q, float value, float norm) {
   const auto [low, high] = s_.bounds_.range(queries_[q], value, norm, rows.errors ? rows.errors[r] : 0);
+  if (scan_.encodes) passed_ += base_[q] > -std::numeric_limits<float>::infinity();
   // The threshold may be a higher one than the filter's by now.
   if (kth_[q] != 0 && high < key_goodness(kth_[q])) return;
   survivors_[q * room_ + held_[q]++] = {high, rows.block, rows.number(r)};
