@@ -13,8 +13,11 @@ export const MODEL_PACKAGES = {
   'efficientnet-lite0': { name: 'embedlane-model-efficientnet-lite0', byDefault: false },
 };
 
+/** For `npm pack` in a checkout and for installs from git: the addon that was built there. */
+const BUILT_HERE = 'build/Release/embedlane.node';
+
 /** What is not copied as it is. */
-const STAGED = new Set(['dist', 'models', 'prebuilds']);
+const STAGED = new Set(['dist', 'models', 'prebuilds', BUILT_HERE]);
 
 /**
  * @param {string} folder receives one folder per package
@@ -69,7 +72,7 @@ async function stageCode(folder, manifest, local) {
   for (const item of ['README.md', 'LICENSE']) copyFileSync(join(root, item), join(target, item));
   const here = `${process.platform}-${process.arch}`;
   for (const platform of Object.keys(TARGETS)) {
-    const built = join(root, 'build/Release/embedlane.node');
+    const built = join(root, BUILT_HERE);
     const source =
       local && platform === here && existsSync(built)
         ? built
@@ -85,7 +88,7 @@ async function stageCode(folder, manifest, local) {
   };
   writeManifest(target, {
     ...published,
-    files: files.filter((path) => path !== 'models'),
+    files: files.filter((path) => path !== 'models' && path !== BUILT_HERE),
     optionalDependencies,
   });
   return target;

@@ -1,4 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -33,6 +43,25 @@ describe('package.json', () => {
     for (const name of ['onnxruntime-node', 'tokenizers', 'sharp']) {
       expect(manifest.optionalDependencies).toHaveProperty(name);
       expect(manifest.dependencies).not.toHaveProperty(name);
+    }
+  });
+
+  it('takes the addon that was built in a checkout along when that is packed', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'embedlane-pack-'));
+    try {
+      for (const file of ['package.json', '.gitignore']) copyFileSync(join(ROOT, file), join(folder, file));
+      mkdirSync(join(folder, 'build/Release'), { recursive: true });
+      for (const file of ['embedlane.node', 'other.o']) writeFileSync(join(folder, 'build/Release', file), '');
+      const said = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+        cwd: folder,
+        encoding: 'utf8',
+        shell: process.platform === 'win32',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const paths = JSON.parse(said)[0].files.map(({ path }: { path: string }) => path);
+      expect(paths.toSorted()).toEqual(['build/Release/embedlane.node', 'package.json']);
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 
