@@ -76,6 +76,7 @@ export {
   type IndexSearchOptions,
   type IndexSearchSyncOptions,
   type IndexStats,
+  type PackedRows,
   type ReadVectorsOptions,
   type RowsLike,
   readVectors,

@@ -11,7 +11,7 @@ export { FlatIndex } from './flat-index.js';
 export type { Id } from './ids/id.js';
 export type { FlatIndexOpenOptions, FlatIndexOptions, IndexRow, IndexStats } from './options.js';
 export { type IndexHit, SearchResult } from './result.js';
-export type { RowsLike } from './rows.js';
+export type { PackedRows, RowsLike } from './rows.js';
 export type {
   IndexRangeOptions,
   IndexRangeSyncOptions,

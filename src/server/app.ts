@@ -26,8 +26,11 @@ import { whenEnded } from './when-ended.js';
 
 const DIALECTS: readonly Dialect[] = [openAI, ollama, tei, dashScope, jinaRerank, cohereRerank, plainRerank];
 
+/** The second is where Text Embeddings Inference has it. */
+const DOCUMENT_ROUTES = ['/openapi.json', '/api-doc/openapi.json'];
+
 /** Open to everyone who only reads: load balancers and scrapers have no key. */
-const PUBLIC = new Set(['/health', '/ready', '/ping', '/metrics', '/openapi.json', ...PAGE_ROUTES]);
+const PUBLIC = new Set(['/health', '/ready', '/ping', '/metrics', ...DOCUMENT_ROUTES, ...PAGE_ROUTES]);
 
 /** What scripts of other origins may read besides the few headers that browsers always show them. */
 const EXPOSED = ['retry-after', 'retry-after-ms', 'x-request-id'];
@@ -125,7 +128,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
   }
   operations(app, context, metrics);
   const document = JSON.stringify(openApiDocument(context.version, options.apiKeys.length > 0));
-  app.get('/openapi.json', (_, reply) => sendJson(reply, document));
+  for (const route of DOCUMENT_ROUTES) app.get(route, (_, reply) => sendJson(reply, document));
   pages(app);
   const anyError = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     sendFault(reply, dialectOf(request.url), error);

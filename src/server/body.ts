@@ -152,11 +152,15 @@ export function stringsField(body: Body, name: string): string[] {
 /** A text, a picture as a data URI, a URL or base64, or a sound as a data URI or base64. */
 export type Item = { text: string } | { image: string } | { audio: string };
 
-/** Texts, token ids of the model's own vocabulary, or texts, pictures and sounds. */
-export type Inputs = { texts: string[] } | { ids: number[][] } | { items: Item[] };
+/** Texts, token ids of the model's own vocabulary (with texts among them or not), or texts, pictures and sounds. */
+export type Inputs = { texts: string[] } | { ids: (number[] | string)[] } | { items: Item[] };
 
-/** A string, a list of strings, a list of token ids, a list of such lists, or objects with `text`, `image` or `audio`. */
-export function inputsField(body: Body, name: string): Inputs {
+/**
+ * A string, a list of strings, a list of token ids, a list of such lists, or objects with `text`, `image` or `audio`.
+ *
+ * @param mixed whether one list may have strings and lists of token ids
+ */
+export function inputsField(body: Body, name: string, mixed = false): Inputs {
   const value = given(body, name);
   const first: unknown = Array.isArray(value) ? value[0] : value;
   if (first !== null && typeof first === 'object' && !Array.isArray(first)) {
@@ -165,9 +169,10 @@ export function inputsField(body: Body, name: string): Inputs {
     const texts = items.flatMap((item) => ('text' in item ? [item.text] : []));
     return texts.length === items.length ? { texts } : { items };
   }
-  if (Array.isArray(value) && value.length > 0 && typeof value[0] !== 'string') {
+  const hasIds = typeof first !== 'string' || (mixed && Array.isArray(value) && value.some(Array.isArray));
+  if (Array.isArray(value) && value.length > 0 && hasIds) {
     const lists = typeof value[0] === 'number' ? [value] : value;
-    return { ids: tokenLists(name, lists) };
+    return { ids: mixed ? tokenListsAmongTexts(name, lists) : tokenLists(name, lists) };
   }
   return { texts: stringsField(body, name) };
 }
@@ -199,14 +204,21 @@ function refuseItem(name: string, index: number, item: unknown): never {
 
 /** Lists of token ids. Their names are made up only for a fault: there may be a million of them. */
 export function tokenLists(name: string, lists: readonly unknown[]): number[][] {
-  for (let index = 0; index < lists.length; index++) {
-    const list = lists[index];
-    if (!Array.isArray(list) || list.length === 0)
-      throw wrong(`${name}[${index}]`, 'a list of token ids', list);
-    const bad = list.findIndex((id) => !isTokenId(id));
-    if (bad >= 0) throw wrong(`${name}[${index}]`, 'a list of token ids', list[bad]);
-  }
+  for (let index = 0; index < lists.length; index++) checkTokens(name, index, lists[index]);
   return lists as number[][];
+}
+
+function tokenListsAmongTexts(name: string, lists: readonly unknown[]): (number[] | string)[] {
+  for (let index = 0; index < lists.length; index++)
+    if (typeof lists[index] !== 'string') checkTokens(name, index, lists[index]);
+  return lists as (number[] | string)[];
+}
+
+function checkTokens(name: string, index: number, list: unknown): void {
+  if (!Array.isArray(list) || list.length === 0)
+    throw wrong(`${name}[${index}]`, 'a list of token ids', list);
+  const bad = list.findIndex((id) => !isTokenId(id));
+  if (bad >= 0) throw wrong(`${name}[${index}]`, 'a list of token ids', list[bad]);
 }
 
 function isTokenId(id: unknown): boolean {

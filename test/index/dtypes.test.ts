@@ -159,6 +159,22 @@ describe('what goes in', () => {
     expect(() => index.add(codes as never)).toThrow(code('ERR_DTYPE'));
   });
 
+  it('may be packed bytes in an index of bits, as topK takes them', () => {
+    const { data } = quantize(randomMatrix(20, 20, 3), 'ubinary');
+    const bits = new FlatIndex({ dims: 20, dtype: 'b1' });
+    bits.add({ data, rows: 20, dims: 20 });
+    const query = { data: data.subarray(5 * 3, 6 * 3), rows: 1, dims: 20 };
+    expect(bits.searchSync(query, { k: 1 }).get(0)).toEqual([{ id: 5, score: 0 }]);
+    expect(() => bits.add({ data, rows: 21, dims: 20 })).toThrow(code('ERR_DIMENSION'));
+    expect(() => bits.add({ data: data.subarray(0, 4), rows: 2, dims: 16 })).toThrow(code('ERR_DIMENSION'));
+    structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] });
+    expect(() => bits.add({ data, rows: 20, dims: 20 })).toThrow(/detached/);
+    expect(bits.size).toBe(20);
+    const floats = new FlatIndex({ dims: 20 });
+    const bytes = { data: new Uint8Array(3), rows: 1, dims: 20 };
+    expect(() => floats.add(bytes)).toThrow(code('ERR_DTYPE'));
+  });
+
   it('must be finite in the dtype', () => {
     const half = new FlatIndex({ dims: 2, dtype: 'f16' });
     expect(() => half.add(matrixOf([1, 2], [65_520, 0]))).toThrow(/row 1/);

@@ -51,7 +51,8 @@ describe('package.json', () => {
     try {
       for (const file of ['package.json', '.gitignore']) copyFileSync(join(ROOT, file), join(folder, file));
       mkdirSync(join(folder, 'build/Release'), { recursive: true });
-      for (const file of ['embedlane.node', 'other.o']) writeFileSync(join(folder, 'build/Release', file), '');
+      for (const file of ['embedlane.node', 'other.o'])
+        writeFileSync(join(folder, 'build/Release', file), '');
       const said = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
         cwd: folder,
         encoding: 'utf8',

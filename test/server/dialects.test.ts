@@ -61,8 +61,12 @@ describe('Ollama', () => {
 
   it('describes itself and its models', async () => {
     expect((await server.get('/api/version')).body.version).toMatch(/^\d+\.\d+\.\d+/);
-    expect((await server.get('/api/tags')).body.models).toMatchObject([{ name: `${MODEL}:latest` }]);
-    expect((await server.get('/api/ps')).body.models).toHaveLength(1);
+    const [listed] = (await server.get('/api/tags')).body.models;
+    expect(listed.name).toBe(`${MODEL}:latest`);
+    // Its two graphs, float16 and int8; clients print it.
+    expect(listed.size).toBeGreaterThan(60e6);
+    expect(listed.size).toBeLessThan(80e6);
+    expect((await server.get('/api/ps')).body.models).toMatchObject([{ size: listed.size }]);
     const { body } = await server.post('/api/show', { model: MODEL });
     const architecture = body.model_info['general.architecture'];
     expect(body.model_info[`${architecture}.embedding_length`]).toBe(384);
@@ -84,6 +88,24 @@ describe('Text Embeddings Inference', () => {
     ).toHaveLength(5);
     const ids = (await server.model.tokenize('a cat'))[0].ids;
     expect((await server.post('/embed', { inputs: [ids] })).body).toHaveLength(1);
+  });
+
+  it('takes texts and lists of token ids in one request', async () => {
+    const [{ ids }] = await server.model.tokenize('a cat');
+    const { body } = await server.post('/embed', { inputs: ['a dog', ids, 'a cat'] });
+    expect(body[1]).toEqual(body[2]);
+    expect(body[0]).not.toEqual(body[1]);
+    const wrong = await server.post('/embed', { inputs: ['a dog', [1.5]] });
+    expect([wrong.status, wrong.body.error_type]).toEqual([422, 'Validation']);
+    expect(wrong.body.error).toContain('inputs[1]');
+  });
+
+  it('does not scale cut vectors to length 1 if asked not to', async () => {
+    const whole = (await server.post('/embed', { inputs: 'a cat', normalize: false })).body[0];
+    const cut = (await server.post('/embed', { inputs: 'a cat', normalize: false, dimensions: 5 })).body[0];
+    expect(cut).toEqual(whole.slice(0, 5));
+    const scaled = (await server.post('/embed', { inputs: 'a cat', dimensions: 5 })).body[0];
+    expect(length(scaled)).toBeCloseTo(1, 5);
   });
 
   it("embeds at the root, where clients of the Hub's inference endpoints ask", async () => {

@@ -29,9 +29,11 @@ export const ollama: Dialect = {
     embed(app, context);
     legacyEmbed(app, context);
     app.get('/api/version', () => ({ version: context.version }));
-    app.get('/api/tags', async () => ({ models: (await embedders(context)).map(describeModel) }));
+    app.get('/api/tags', async () => ({
+      models: await Promise.all((await embedders(context)).map(describeModel)),
+    }));
     app.get('/api/ps', async () => ({
-      models: (await embedders(context)).filter(({ loaded }) => loaded).map(running),
+      models: await Promise.all((await embedders(context)).filter(({ loaded }) => loaded).map(running)),
     }));
     app.post('/api/show', (request) => show(context, request));
   },
@@ -119,12 +121,13 @@ async function embedders({ engine }: DialectContext): Promise<PooledModel[]> {
   return engine.pool.models.filter((_, i) => able[i]);
 }
 
-function describeModel(model: PooledModel): object {
+async function describeModel(model: PooledModel): Promise<object> {
   const name = model.name.includes(':') ? model.name : `${model.name}:latest`;
   return {
     name,
     model: name,
     modified_at: model.created.toISOString(),
+    size: await model.size(),
     digest: createHash('sha256')
       .update(`${model.name} ${model.served.dtype ?? 'auto'}`)
       .digest('hex'),
@@ -132,9 +135,9 @@ function describeModel(model: PooledModel): object {
   };
 }
 
-function running(model: PooledModel): object {
+async function running(model: PooledModel): Promise<object> {
   const expires = new Date(model.expires ?? Date.UTC(2318, 0, 1));
-  return { ...describeModel(model), expires_at: expires.toISOString(), size_vram: 0 };
+  return { ...(await describeModel(model)), expires_at: expires.toISOString(), size_vram: 0 };
 }
 
 function details({ served }: PooledModel): object {

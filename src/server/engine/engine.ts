@@ -26,7 +26,7 @@ export interface EmbedRequest extends ModelRequest {
   inputs: Inputs;
   /** Scale to length 1, whatever the model does by itself. Default: texts as the model does, others true. */
   normalize?: boolean;
-  /** Keep the first so many dimensions, scaled to length 1 again. */
+  /** Keep the first so many dimensions, scaled to length 1 again unless `normalize` is false. */
   dimensions?: number;
   /** Whether more dimensions than the model has are refused; Ollama ignores them. Default true. */
   strictDimensions?: boolean;

@@ -15,10 +15,16 @@ export async function embedTexts(
   const options = encodeOptions(request, model, (usage) => (tokens = usage.tokens));
   const { inputs } = request;
   // Token ids become the text that they stand for, as in Text Embeddings Inference.
-  const texts = 'ids' in inputs ? await model.decode(inputs.ids) : 'texts' in inputs ? inputs.texts : [];
+  const texts = 'ids' in inputs ? await decoded(model, inputs.ids) : 'texts' in inputs ? inputs.texts : [];
   if (request.truncate === false) await refuseLong(texts, model, request);
   const embeddings = await encode(model, texts, request.purpose, options);
   return { embeddings, tokens };
+}
+
+async function decoded(model: TextEmbedder, inputs: readonly (number[] | string)[]): Promise<string[]> {
+  const lists = inputs.filter((input) => typeof input !== 'string');
+  const texts = (await model.decode(lists)).values();
+  return inputs.map((input) => (typeof input === 'string' ? input : (texts.next().value as string)));
 }
 
 /** The width that a client asks for, undefined for the model's own. */
@@ -58,7 +64,7 @@ function encodeOptions(
     throw invalid('prompt_name', `The model has no prompt '${promptName.slice(0, 100)}'`);
   }
   return {
-    normalize: request.normalize === true || cut !== undefined,
+    normalize: request.normalize ?? cut !== undefined,
     truncateDim: cut,
     promptName,
     truncationSide,

@@ -8,6 +8,7 @@ import {
   type ModelClasses,
   type ModelKind,
 } from './kinds.js';
+import { modelSize } from './size.js';
 
 /** A model that the server offers. */
 export interface ServedModel extends AnyLoadOptions {
@@ -76,6 +77,12 @@ export class PooledModel {
 
   async capabilities(): Promise<readonly Capability[]> {
     return CAPABILITIES[await this.kind()];
+  }
+
+  /** Bytes of its files on this machine. */
+  size(): Promise<number> {
+    const { id, kind: _, aliases: __, ...options } = this.served;
+    return modelSize(id, options);
   }
 
   /**

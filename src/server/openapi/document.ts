@@ -31,6 +31,13 @@ const operationPaths: Paths = {
   '/openapi.json': {
     get: operation({ summary: 'This document', answer: { type: 'object' }, open: true }),
   },
+  '/api-doc/openapi.json': {
+    get: operation({
+      summary: 'The same, where Text Embeddings Inference has it',
+      answer: { type: 'object' },
+      open: true,
+    }),
+  },
 };
 
 /** All routes of the server in OpenAPI 3.1. */

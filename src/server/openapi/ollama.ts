@@ -23,6 +23,7 @@ const entry = {
   name: string,
   model: string,
   modified_at: string,
+  size: said("Bytes of the model's files on the server.", integer),
   digest: string,
   details: object({
     parent_model: string,
@@ -33,7 +34,7 @@ const entry = {
     quantization_level: string,
   }),
 };
-const names = 'name model modified_at digest details';
+const names = 'name model modified_at size digest details';
 
 const shown = {
   model: string,

@@ -59,7 +59,7 @@ export const tei: Dialect = {
 function embed(app: FastifyInstance, { engine }: DialectContext): void {
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
     const body = objectBody(request.body);
-    const inputs = inputsField(body, 'inputs');
+    const inputs = inputsField(body, 'inputs', true);
     refuseEmpty(inputs);
     const result = await engine.embed({
       ...common(body),
