@@ -10,7 +10,7 @@ import {
   type ModelLocation,
   onnxModelFiles,
   pickOnnxFile,
-  resolveModel,
+  resolveConverted,
 } from '../hub/index.js';
 import { type Lane, openLane } from '../runtime/index.js';
 import { type AudioModelConfig, readAudioModelConfig } from './config.js';
@@ -76,7 +76,8 @@ export class AudioEmbedder {
    * Loads a Whisper model: `encoder_model.onnx` and, with `decoder: true`, `decoder_model.onnx`.
    *
    * @param model path of a folder (absolute, or starting with `./` or `../`), or `org/name` or `org/name@revision` on
-   *   the Hugging Face Hub
+   *   the Hugging Face Hub; for OpenAI's names up to `openai/whisper-medium`, whose repositories have no graphs, those
+   *   that the makers of transformers.js converted
    * @throws {EmbedlaneError} what `TextEmbedder.load` throws
    */
   static async load(model: string, options?: AudioLoadOptions): Promise<AudioEmbedder> {
@@ -86,7 +87,7 @@ export class AudioEmbedder {
     const select = onnxModelFiles(({ name, files }) =>
       [ENCODER, ...(decoder ? [DECODER] : [])].map((graph) => pickOnnxFile(files, dtype, name, graph)),
     );
-    const location = await resolveModel(model, { select, hub, signal });
+    const location = await resolveConverted(model, { select, hub, signal });
     return loadRepairing(location, () => AudioEmbedder.#open(location, settings));
   }
 

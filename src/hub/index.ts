@@ -4,6 +4,7 @@ import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { absolutePath } from '../core/io.js';
 import { BUNDLED_MODELS, bundledFolder, bundledName, modelPackage } from './bundled.js';
 import { listTree } from './cache.js';
+import { convertedRepository } from './converted.js';
 import { parseModelId } from './model-id.js';
 import { pickOnnxFile } from './onnx-file.js';
 import type { ResolveOptions, Snapshot } from './repository.js';
@@ -11,6 +12,7 @@ import { type FileSelector, onnxModelFiles } from './selection.js';
 import { checkHubOptions, type HubSettings } from './settings.js';
 
 export { BUNDLED_MODELS, bundledModels } from './bundled.js';
+export { convertedRepository } from './converted.js';
 export { DTYPES, type Dtype } from './dtypes.js';
 export { graphBytes } from './graph-bytes.js';
 export {
@@ -114,6 +116,18 @@ export async function resolveModel(id: unknown, request: ModelRequest = {}): Pro
       return repaired.downloaded > 0;
     },
   };
+}
+
+/** As {@link resolveModel}, in the repository with its converted graphs if the model's own has none and one is known. */
+export async function resolveConverted(model: string, request: ModelRequest): Promise<ModelLocation> {
+  try {
+    return await resolveModel(model, request);
+  } catch (error) {
+    const other = convertedRepository(model);
+    if (other === undefined || !(error instanceof EmbedlaneError) || error.code !== 'ERR_MODEL_NOT_FOUND')
+      throw error;
+    return { ...(await resolveModel(other, request)), id: model };
+  }
 }
 
 /**

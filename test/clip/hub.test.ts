@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ClipEmbedder, ImageEmbedder } from '#dist/index.js';
+import { AudioEmbedder, ClipEmbedder, ImageEmbedder } from '#dist/index.js';
 import { startHub } from '../hub/support.js';
 import { imagePath } from '../image/support.js';
 import { fixture } from '../text/goldens.js';
@@ -19,6 +19,15 @@ describe('models by id', () => {
       .filter(({ path }) => path.endsWith('.onnx'))
       .map(({ path }) => path.split('/').at(-1));
     expect(new Set(graphs)).toEqual(new Set(['text_model.onnx', 'vision_model.onnx']));
+  });
+
+  it("takes the converted graphs of OpenAI's Whisper, and only the encoder's", async () => {
+    hub.server.add('openai/whisper-base', { 'config.json': '{}', 'model.safetensors': 'weights' });
+    hub.server.addFolder('Xenova/whisper-base', 'test/fixtures/models/tiny-whisper');
+    await using whisper = await AudioEmbedder.load('openai/whisper-base', options());
+    expect(whisper.modelId).toBe('openai/whisper-base');
+    const graphs = hub.server.seen.map(({ path }) => path).filter((path) => path.endsWith('.onnx'));
+    expect(new Set(graphs.map((path) => path.split('/').at(-1)))).toEqual(new Set(['encoder_model.onnx']));
   });
 
   it('loads an image model', async () => {
