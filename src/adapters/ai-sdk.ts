@@ -3,13 +3,15 @@ import { oneOf, optionsObject } from '../core/validate.js';
 import { TextEmbedder } from '../text/index.js';
 import { checkEmbedder, checkReranker, type Reranker } from './models.js';
 
-/** Versions of the AI SDK's model interfaces that differ in nothing but their name here. */
-const VERSIONS = ['v3', 'v4'] as const;
+/** Versions of the AI SDK's model interfaces that differ in nothing but their name here; `ai` 5 knows no rerankers. */
+const VERSIONS = ['v2', 'v3', 'v4'] as const;
+const RERANKING_VERSIONS = ['v3', 'v4'] as const;
 type Version = (typeof VERSIONS)[number];
+type RerankingVersion = (typeof RERANKING_VERSIONS)[number];
 
 /** Options of the models for the AI SDK. */
 export interface AiSdkOptions<V extends Version = 'v3'> {
-  /** `'v3'` for `ai` 6 and later (the default), `'v4'` for what takes only that. */
+  /** `'v2'` for `ai` 5 (embedding models), `'v3'` for 6 and later (the default), `'v4'` for what takes only that. */
   specificationVersion?: V;
 }
 
@@ -28,7 +30,7 @@ export interface AiSdkEmbeddingModel<V extends Version = 'v3'> {
 }
 
 /** What `rerank` of the package `ai` takes. */
-export interface AiSdkRerankingModel<V extends Version = 'v3'> {
+export interface AiSdkRerankingModel<V extends RerankingVersion = 'v3'> {
   readonly specificationVersion: V;
   readonly provider: string;
   readonly modelId: string;
@@ -58,7 +60,7 @@ export function aiSdkEmbeddingModel<V extends Version = 'v3'>(
 ): AiSdkEmbeddingModel<V> {
   const model = checkEmbedder(embedder);
   return {
-    specificationVersion: versionOf(options),
+    specificationVersion: versionOf(options, VERSIONS),
     provider: PROVIDER,
     modelId: model.modelId,
     // The model splits and joins calls better than its caller could.
@@ -84,13 +86,13 @@ export function aiSdkEmbeddingModel<V extends Version = 'v3'>(
  *
  * @throws {EmbedlaneError} `ERR_INVALID_ARG`
  */
-export function aiSdkRerankingModel<V extends Version = 'v3'>(
+export function aiSdkRerankingModel<V extends RerankingVersion = 'v3'>(
   reranker: Reranker,
   options?: AiSdkOptions<V>,
 ): AiSdkRerankingModel<V> {
   const model = checkReranker(reranker);
   return {
-    specificationVersion: versionOf(options),
+    specificationVersion: versionOf(options, RERANKING_VERSIONS),
     provider: PROVIDER,
     modelId: model.modelId,
     async doRerank({ documents, query, topN, abortSignal }) {
@@ -105,7 +107,7 @@ export function aiSdkRerankingModel<V extends Version = 'v3'>(
   };
 }
 
-function versionOf<V extends Version>(options: AiSdkOptions<V> | undefined): V {
+function versionOf<V extends Version>(options: AiSdkOptions<V> | undefined, known: readonly Version[]): V {
   const given = optionsObject<AiSdkOptions<V>>('options', options, ['specificationVersion']);
-  return oneOf('specificationVersion', given.specificationVersion ?? 'v3', VERSIONS) as V;
+  return oneOf('specificationVersion', given.specificationVersion ?? 'v3', known) as V;
 }

@@ -40,7 +40,10 @@ describe('the AI SDK', () => {
       provider: 'embedlane',
       modelId: model.modelId,
     });
-    expect(aiSdkEmbeddingModel(model, { specificationVersion: 'v4' }).specificationVersion).toBe('v4');
+    for (const specificationVersion of ['v2', 'v4'] as const) {
+      const other = aiSdkEmbeddingModel(model, { specificationVersion });
+      expect(other.specificationVersion).toBe(specificationVersion);
+    }
     const abortSignal = AbortSignal.abort();
     await expect(adapter.doEmbed({ values: TEXTS, abortSignal })).rejects.toMatchObject({
       code: 'ERR_ABORTED',
@@ -180,7 +183,12 @@ it.each<[string, () => unknown, RegExp]>([
   ['no embedder', () => aiSdkEmbeddingModel(undefined as never), /embedder/],
   ['a reranker that embeds', () => chromaEmbeddingFunction(reranker as never), /embedder/],
   ['an embedder that ranks', () => aiSdkRerankingModel(model as never), /reranker/],
-  ['an unknown version', () => aiSdkEmbeddingModel(model, { specificationVersion: 'v2' as never }), /'v3'/],
+  ['an unknown version', () => aiSdkEmbeddingModel(model, { specificationVersion: 'v1' as never }), /'v2'/],
+  [
+    'a reranker for ai 5',
+    () => aiSdkRerankingModel(reranker, { specificationVersion: 'v2' as never }),
+    /'v3'/,
+  ],
   ['an unknown option', () => aiSdkEmbeddingModel(model, { version: 'v3' } as never), /version/],
   ['no documents to keep', () => langChainCompressor(reranker, { topN: 0 }), /topN/],
   ['no class', () => llamaIndexEmbedding(undefined as never, model), /BaseEmbedding/],
