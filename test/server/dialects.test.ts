@@ -100,6 +100,14 @@ describe('Text Embeddings Inference', () => {
     expect(wrong.body.error).toContain('inputs[1]');
   });
 
+  it('counts tokens in a header, since its bodies do not', async () => {
+    const { headers } = await server.post('/embed', { inputs: ['a cat', 'a dog'] });
+    expect(headers.get('x-compute-tokens')).toBe('8');
+    expect(headers.get('x-compute-time')).toMatch(/^\d+$/);
+    expect((await server.post('/embed', { inputs: [] })).headers.has('x-compute-tokens')).toBe(false);
+    expect((await server.get('/info')).headers.has('x-compute-tokens')).toBe(false);
+  });
+
   it('does not scale cut vectors to length 1 if asked not to', async () => {
     const whole = (await server.post('/embed', { inputs: 'a cat', normalize: false })).body[0];
     const cut = (await server.post('/embed', { inputs: 'a cat', normalize: false, dimensions: 5 })).body[0];

@@ -14,6 +14,7 @@ import { invalid } from '../fault.js';
 import { note } from '../request.js';
 import { signalOf } from '../when-ended.js';
 import type { Dialect, DialectContext } from './dialect.js';
+import { usageHeaders } from './tei/fields.js';
 import { rerankTexts } from './tei/heads.js';
 import { tei } from './tei/index.js';
 
@@ -62,6 +63,7 @@ export const plainRerank: Dialect = {
   ...tei,
   name: 'rerank',
   routes(app, context) {
+    usageHeaders(app);
     app.post('/rerank', (request) => {
       const body = objectBody(request.body);
       return given(body, 'documents') === undefined

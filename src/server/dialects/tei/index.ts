@@ -16,7 +16,7 @@ import { jsonMatrices, jsonRows } from '../../json-rows.js';
 import { note } from '../../request.js';
 import { signalOf } from '../../when-ended.js';
 import { type Dialect, type DialectContext, sendJson } from '../dialect.js';
-import { common, refuseEmpty } from './fields.js';
+import { common, refuseEmpty, usageHeaders } from './fields.js';
 import { heads } from './heads.js';
 import { info } from './info.js';
 import { tokens } from './tokens.js';
@@ -46,6 +46,7 @@ export const tei: Dialect = {
     return kind === 'invalid' && status === 400 && code !== 'empty' ? 422 : status;
   },
   routes(app, context) {
+    usageHeaders(app);
     embed(app, context);
     embedAll(app, context);
     similarities(app, context);
