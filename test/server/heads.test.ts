@@ -40,7 +40,8 @@ describe('reranking as Jina and infinity', () => {
     });
     expect(status).toBe(200);
     expectRanked(pairs(body.results), expected);
-    expect(body).toMatchObject({ object: 'list', model: RERANKER });
+    // Infinity's client, which asks at /rerank, refuses any other word there.
+    expect(body).toMatchObject({ object: path === '/rerank' ? 'rerank' : 'list', model: RERANKER });
     expect(body.results[0]).not.toHaveProperty('document');
     expect(body.usage.total_tokens).toBeGreaterThan(DOCUMENTS.length * 5);
   });

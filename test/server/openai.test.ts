@@ -45,6 +45,15 @@ describe('/v1/embeddings', () => {
     expect(decimal.body.data[0].embedding.map(Math.fround)).toEqual(floats);
   });
 
+  it("takes no dimensions for the model's own where Infinity's client asks", async () => {
+    const { status, body } = await server.post('/embeddings', {
+      model: MODEL,
+      input: 'a cat',
+      dimensions: 0,
+    });
+    expect([status, body.data?.[0].embedding.length]).toEqual([200, server.model.dimensions]);
+  });
+
   it('cuts to dimensions and scales again', async () => {
     const { body } = await embed({ dimensions: 4 });
     const expected = await server.model.encode('a cat', { truncateDim: 4, normalize: true });

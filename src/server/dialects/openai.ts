@@ -89,7 +89,9 @@ async function embeddings({ engine }: DialectContext, request: FastifyRequest, r
   if (listOf(inputs).length === 0) throw invalid('input', "'input' cannot be an empty array");
   const empty = 'texts' in inputs ? inputs.texts.indexOf('') : -1;
   if (empty >= 0) throw invalid('input', `'input[${empty}]' cannot be an empty string`);
-  const dimensions = optionalIntegerField(body, 'dimensions', 1, 1_000_000);
+  // Infinity's client, which asks here, sends 0 for the model's own.
+  const fewest = request.routeOptions.url === '/embeddings' ? 0 : 1;
+  const dimensions = optionalIntegerField(body, 'dimensions', fewest, 1_000_000) || undefined;
   const encoding = encodingFormat(body);
 
   const result = await engine.embed({

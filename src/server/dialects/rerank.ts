@@ -38,7 +38,7 @@ export const jinaRerank: Dialect = {
   name: 'jina',
   faultBody: ({ message }) => ({ detail: message }),
   routes(app, context) {
-    app.post('/v1/rerank', (request) => superset(context, request));
+    app.post('/v1/rerank', (request) => superset(context, request, 'list'));
   },
 };
 
@@ -68,17 +68,21 @@ export const plainRerank: Dialect = {
       const body = objectBody(request.body);
       return given(body, 'documents') === undefined
         ? rerankTexts(context, request)
-        : superset(context, request);
+        : superset(context, request, 'rerank');
     });
   },
 };
 
-/** Jina's and infinity's clients read `results`, Voyage's `data`. */
-async function superset(context: DialectContext, request: FastifyRequest): Promise<object> {
+/** Jina's and infinity's clients read `results`, Voyage's `data`; infinity's, at `/rerank`, insist on its `object`. */
+async function superset(
+  context: DialectContext,
+  request: FastifyRequest,
+  object: 'list' | 'rerank',
+): Promise<object> {
   const body = objectBody(request.body);
   const { results, withDocuments, model, tokens } = await rerank(context, request, body, ['top_n', 'top_k']);
   return {
-    object: 'list',
+    object,
     model: optionalStringField(body, 'model') ?? model.name,
     id: request.id,
     created: Math.floor(Date.now() / 1000),

@@ -8,6 +8,7 @@ import {
   model,
   number,
   object,
+  oneOf,
   optionalModel,
   said,
   string,
@@ -38,7 +39,7 @@ export const rerankBody = object(
 
 export const rerankAnswer = object(
   {
-    object: { const: 'list' },
+    object: oneOf('list', 'rerank'),
     model: string,
     usage,
     results: list(result),
