@@ -1,3 +1,4 @@
+import { markAsUntransferable } from 'node:worker_threads';
 import { EmbedlaneError } from '../core/errors.js';
 import { addArguments, refuseUsed, replaceArguments } from './changes.js';
 import { catchUp, compacted } from './compaction.js';
@@ -114,7 +115,8 @@ export class FlatIndex implements Iterable<IndexRow> {
 
   /**
    * {@link add} for so many rows that copying them would hold up the event loop: other threads do it. The rows are the
-   * index's, behind those that were added meanwhile, when the promise resolves. `embeddings` is read until then.
+   * index's, behind those that were added meanwhile, when the promise resolves. `embeddings` is read until then, and
+   * its ArrayBuffer is marked untransferable for good.
    *
    * @throws {EmbedlaneError} as {@link add}, as rejections
    */
@@ -124,6 +126,8 @@ export class FlatIndex implements Iterable<IndexRow> {
     const { data, rows: count } = checked.matrix;
     if (count === 0) return;
     this.#folder?.beforeChange();
+    // Moved to another thread, the memory would be taken away from those that read it.
+    markAsUntransferable(data.buffer);
     const staged = contents.rows.stage(data);
     contents.hold();
     try {

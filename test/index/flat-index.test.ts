@@ -293,6 +293,21 @@ describe('addAsync', () => {
     await expect(late).rejects.toThrow(code('ERR_CLOSED'));
   });
 
+  it('does not let go of the rows while they are read', async () => {
+    const own = new Embeddings(corpus.data.slice(), corpus.rows, corpus.dims);
+    const index = new FlatIndex({ dims: 32, accelerate: 'int8' });
+    const added = index.addAsync(own);
+    try {
+      // Node 20 copies untransferable memory, later versions throw.
+      structuredClone(own.data, { transfer: [own.data.buffer as ArrayBuffer] });
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'DataCloneError' });
+    }
+    expect(own.data.length).toBe(30_000 * 32);
+    await added;
+    expect(index.get(29_999)).toEqual(corpus.row(29_999));
+  });
+
   it('refuses what add refuses, and then nothing has changed', async () => {
     const index = new FlatIndex({ dims: 32 });
     index.add(matrixOf(new Array(32).fill(1)), ['one']);
