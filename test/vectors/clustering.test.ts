@@ -113,6 +113,9 @@ describe('PCA', () => {
     await expect(PCA.fit(bad)).rejects.toThrow(code('ERR_INVALID_ARG'));
     const huge = { data: new Float32Array(18).map((_, i) => (i % 2 ? 3e38 : -3e38)), rows: 6, dims: 3 };
     expect((await PCA.fit(huge)).explainedVarianceRatio?.[0]).toBeGreaterThan(0.9);
+    // Finite, and so is their mean, but not what is between.
+    const apart = { data: Float32Array.of(3.4e38, 1, -3.4e38, 2, -3.4e38, 3, -3.4e38, 4), rows: 4, dims: 2 };
+    await expect(PCA.fit(apart)).rejects.toThrow(code('ERR_INVALID_ARG'));
     await expect(PCA.fit(rows, { signal: AbortSignal.abort() })).rejects.toThrow(code('ERR_ABORTED'));
     const slow = { signal: AbortSignal.timeout(1) };
     await expect(PCA.fit(matrix(4000, 300), slow)).rejects.toThrow(code('ERR_ABORTED'));

@@ -20,7 +20,11 @@ export async function groupSums(
   return sums;
 }
 
-/** Σ (x − mean)(x − mean)ᵀ over the rows. Reads the matrix in place, on native threads. */
+/**
+ * Σ (x − mean)(x − mean)ᵀ over the rows. Reads the matrix in place, on native threads.
+ *
+ * @throws {EmbedlaneError} `ERR_INVALID_ARG` if a difference from the mean is beyond float32, in which it is kept
+ */
 export async function scatterMatrix(
   { data, dims }: CheckedMatrix,
   mean: Float64Array,
@@ -28,6 +32,13 @@ export async function scatterMatrix(
 ): Promise<Float64Array> {
   const scatter = new Float64Array(dims * dims);
   await run(data, options, (threads) => loadBinding().scatterMatrix(data, dims, mean, threads, scatter));
+  for (let d = 0; d < dims; d++) {
+    if (Number.isFinite(scatter[d * dims + d])) continue;
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      'Expected values for embeddings whose differences from their mean are within float32',
+    );
+  }
   return scatter;
 }
 
