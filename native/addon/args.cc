@@ -16,7 +16,8 @@ namespace {
 template <class T>
 Span<T> typed(const Napi::CallbackInfo& info, size_t index, napi_typedarray_type type, const char* name) {
   const napi_env env = info.Env();
-  napi_typedarray_type actual;
+  // Stays what nobody asks for where Node-API does not know the kind of array.
+  napi_typedarray_type actual = napi_biguint64_array;
   size_t length;
   void* data;
   napi_value buffer;

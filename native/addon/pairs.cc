@@ -22,7 +22,9 @@ constexpr PairFunction kFunctions[] = {
 
 // Memory that belongs to this thread, so that nobody can write to it or take it away during the call.
 struct Vector {
-  napi_typedarray_type type;
+  // Node-API leaves it as it is where the array is of a kind that it does not know: of Node 24, older
+  // releases do not know Float16Array.
+  napi_typedarray_type type = napi_biguint64_array;
   size_t length;
   const void* data;
 };
