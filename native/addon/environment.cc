@@ -42,16 +42,20 @@ napi_ref reference_to(Napi::Env env, napi_value value) {
 
 void AsyncJob::keep(Napi::Env env, napi_value value) { kept.push_back(reference_to(env, value)); }
 
-void AsyncJob::run(Mailbox& mailbox) {
-  if (!gate_.enter()) return;
+void AsyncJob::take_part(void (AsyncJob::*part)()) {
   try {
-    if (!cancelled()) work();
+    if (!cancelled()) (this->*part)();
   } catch (const std::bad_alloc&) {
     failed_ = true;
     cancel();
   }
+}
+
+void AsyncJob::run(Mailbox& mailbox) {
+  if (!gate_.enter()) return;
+  take_part(&AsyncJob::work);
   if (gate_.leave_unless_last()) return;
-  if (!cancelled()) finish();
+  take_part(&AsyncJob::finish);
   {
     std::lock_guard lock(mailbox.mutex);
     mailbox.finished.push_back(this);

@@ -51,10 +51,13 @@ class AsyncJob {
  protected:
   // Called by every thread that takes part. May throw std::bad_alloc.
   virtual void work() = 0;
-  // Called once, after every work() has returned and if not cancelled.
+  // Called once, after every work() has returned and if not cancelled. May throw std::bad_alloc.
   virtual void finish() {}
 
  private:
+  // Calls work() or finish(), unless the job is cancelled.
+  void take_part(void (AsyncJob::*part)());
+
   Gate gate_;
   std::atomic<bool> cancelled_ = false;
   std::atomic<bool> failed_ = false;

@@ -1,10 +1,10 @@
 #include "static.h"
 
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -96,7 +96,9 @@ Napi::Value start(const Napi::CallbackInfo& info, const std::shared_ptr<AsyncJob
   try {
     Environment& environment = Environment::of(env);
     return Napi::Value(env, turns ? environment.start(job, *turns) : environment.start(job, 1));
-  } catch (const std::system_error& error) {
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
     throw_error(env, "ERR_RUNTIME", std::string("Native work could not start: ") + error.what());
   }
 }

@@ -1,6 +1,6 @@
 #include "turns.h"
 
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -15,7 +15,7 @@ void Turns::submit(std::function<void()> task) {
   try {
     ThreadPool::instance().submit([self = shared_from_this()] { self->run(); }, 1);
     running_++;
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no threads to be had, or no memory
     if (running_ > 0) return;
     waiting_.pop_back();
     throw;
