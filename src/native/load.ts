@@ -264,7 +264,9 @@ function addonSearch([
 function translate(error: unknown): EmbedlaneError {
   if (error instanceof EmbedlaneError) return error;
   const { code, message } = error as { code?: ErrorCode; message: string };
-  return new EmbedlaneError(code ?? 'ERR_RUNTIME', message, { cause: error });
+  // What has no code was not foreseen: where memory ends, its message is the name of a C++ class.
+  const text = code === undefined ? `Native work failed: ${message}` : message;
+  return new EmbedlaneError(code ?? 'ERR_RUNTIME', text, { cause: error });
 }
 
 function forceLevel(binding: NativeBinding): void {
