@@ -94,6 +94,9 @@ napi_value Environment::start_by(const std::shared_ptr<AsyncJob>& job, const Sub
     submit([job, mailbox = mailbox_] { job->run(*mailbox); });
   } catch (...) {
     jobs_.erase(job.get());
+    // The arrays would never be collected.
+    for (const napi_ref reference : job->kept) napi_delete_reference(env_, reference);
+    if (job->result != nullptr) napi_delete_reference(env_, job->result);
     throw;
   }
   if (jobs_.size() == 1) napi_ref_threadsafe_function(env_, mailbox_->bell);

@@ -78,7 +78,7 @@ class Environment {
   static Environment& of(Napi::Env env);
 
   // Starts `job` on up to `threads` pool threads and returns the promise of its result. Throws
-  // std::system_error if there are none to be had.
+  // std::system_error if there are none to be had, std::bad_alloc.
   napi_value start(const std::shared_ptr<AsyncJob>& job, size_t threads);
   // Starts `job` on one thread when it has its turn; else the same.
   napi_value start(const std::shared_ptr<AsyncJob>& job, Turns& turns);

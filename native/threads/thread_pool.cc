@@ -1,7 +1,7 @@
 #include "thread_pool.h"
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
 #include <thread>
 
 #if defined(_WIN32)
@@ -45,7 +45,7 @@ void ThreadPool::submit(const std::function<void()>& task, size_t copies) {
   while (idle_ < queue_.size() && threads_ < kMaxThreads) {
     try {
       std::thread([this] { run(); }).detach();
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // no thread to be had, or no memory
       if (threads_ > 0) break;
       queue_.clear();  // without threads there was nobody else's work in it
       throw;

@@ -20,8 +20,8 @@ class ThreadPool {
   static ThreadPool& instance();
 
   // Queues `copies` runs of `task`, each on its own thread if there are enough. Fewer threads than copies is
-  // not an error (tasks share work among themselves); none at all throws std::system_error. When it throws,
-  // nothing was queued.
+  // not an error (tasks share work among themselves); none at all throws std::system_error, and no memory
+  // std::bad_alloc. When it throws, nothing was queued.
   void submit(const std::function<void()>& task, size_t copies);
 
  private:

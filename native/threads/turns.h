@@ -14,7 +14,7 @@ class Turns : public std::enable_shared_from_this<Turns> {
  public:
   explicit Turns(size_t most) : most_(most) {}
 
-  // Throws std::system_error if there is no thread to be had; then nothing was queued.
+  // Throws std::system_error if there is no thread to be had, std::bad_alloc; then nothing was queued.
   void submit(std::function<void()> task);
 
  private:
