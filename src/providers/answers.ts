@@ -47,9 +47,10 @@ export function vector(provider: string, value: unknown): Vector {
   if (typeof value === 'string') return decodeBase64(provider, value);
   if (!Array.isArray(value) || value.length === 0) throw badAnswer(provider, 'a vector', value);
   // As float32, in which it will be kept: 1e300 is finite in JSON and infinite there.
-  if (!value.every((number) => typeof number === 'number' && Number.isFinite(Math.fround(number)))) {
-    throw badAnswer(provider, 'a vector of finite 32-bit floats', value);
-  }
+  const wrong = value.findIndex(
+    (number) => typeof number !== 'number' || !Number.isFinite(Math.fround(number)),
+  );
+  if (wrong >= 0) throw badAnswer(provider, `a finite 32-bit float as [${wrong}] of a vector`, value[wrong]);
   return value;
 }
 

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
-import { oneOf, optionalBoolean, optionalInteger } from '../core/validate.js';
+import { EmbedlaneError, invalidArgument } from '../core/errors.js';
+import { oneOf, optionalBoolean, optionalInteger, requireOptions } from '../core/validate.js';
 import { field, plainVectors, type Vector, vector } from './answers.js';
 import { checkRemoteOptions, type RemoteOptions, withoutEnding } from './options.js';
 import { type Purpose, RemoteEmbedder } from './remote-embedder.js';
@@ -43,10 +44,12 @@ export class OllamaEmbedder extends RemoteEmbedder {
     const route =
       given.route === undefined ? 'auto' : oneOf('route', given.route, ['auto', 'embed', 'embeddings']);
     const truncate = optionalBoolean('truncate', given.truncate);
+    checkKeepAlive(given.keepAlive);
+    const modelOptions = checkModelOptions(given.options);
     client.baseURL = withoutEnding(client.baseURL, '/embed', '/embeddings', '/api');
     super(settings, Number.POSITIVE_INFINITY, dimensions);
     this.#route = route;
-    this.#body = { model, keep_alive: given.keepAlive, options: given.options };
+    this.#body = { model, keep_alive: given.keepAlive, options: modelOptions };
     this.#extra = { truncate, dimensions };
   }
 
@@ -60,14 +63,35 @@ export class OllamaEmbedder extends RemoteEmbedder {
         // A server without the route says 404 in plain text; one without the model says it in JSON.
         const missing = error instanceof RemoteError && error.status === 404;
         if (this.#route === 'embed' || !missing || /model/.test(error.providerMessage ?? '')) throw error;
-        this.#route = 'embeddings';
       }
     }
     const answers = texts.map((prompt) =>
       this.client.post('/api/embeddings', { ...this.#body, prompt }, signal),
     );
     const vectors = await Promise.all(answers);
+    // Only now: a 404 of something in between says nothing of the server's age, and the old route does not normalise.
+    this.#route = 'embeddings';
     return vectors.map((answer) => vector(this.provider, field(answer, 'embedding')));
+  }
+}
+
+function checkKeepAlive(value: unknown): void {
+  if (value === undefined || Number.isFinite(value)) return;
+  if (typeof value !== 'string' || value === '') {
+    throw invalidArgument('keepAlive', "a number of seconds or a duration such as '5m'", value);
+  }
+}
+
+function checkModelOptions(value: unknown): object | undefined {
+  if (value === undefined) return undefined;
+  requireOptions('options', value);
+  try {
+    // As it is now, and to see that it is JSON.
+    return JSON.parse(JSON.stringify(value));
+  } catch (cause) {
+    throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected an object that JSON can hold for options', {
+      cause,
+    });
   }
 }
 

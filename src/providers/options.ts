@@ -71,6 +71,7 @@ export function checkRemoteOptions<T extends RemoteOptions>(
       `Expected a key in apiKey or ${defaults.keyVariables.join(' or ')} for ${defaults.provider}`,
     );
   }
+  if (apiKey) checkKey(apiKey, given.apiKey ? 'apiKey' : defaults.keyVariables.join(' or '));
   const proxy = optionalString('proxy', given.proxy);
   return {
     given,
@@ -102,6 +103,22 @@ function checkURL(name: string, value: string, credentials = false): URL {
   return url;
 }
 
+/** @param name where the key is from: its text is shown nowhere */
+function checkKey(key: string, name: string): void {
+  try {
+    new Headers({ authorization: `Bearer ${key}` });
+  } catch {
+    // Not the cause either: it would quote the key.
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected a key without line breaks, ellipses or other characters that HTTP headers cannot have for ${name}`,
+    );
+  }
+}
+
+/** Headers that say how a request is sent: another length, for one, and the host waits for bytes that never come. */
+const FRAMING = ['connection', 'content-length', 'expect', 'keep-alive', 'transfer-encoding', 'upgrade'];
+
 function checkHeaders(headers: unknown): Record<string, string> {
   if (headers === undefined) return {};
   if (headers === null || typeof headers !== 'object' || Array.isArray(headers)) {
@@ -110,12 +127,21 @@ function checkHeaders(headers: unknown): Record<string, string> {
   for (const [name, value] of Object.entries(headers)) {
     if (typeof value !== 'string') throw invalidArgument(`headers['${name}']`, 'a string', value);
   }
+  let checked: Record<string, string>;
   try {
-    return Object.fromEntries(new Headers(headers as Record<string, string>));
+    checked = Object.fromEntries(new Headers(headers as Record<string, string>));
   } catch {
     // The message of the cause would quote the header, which may be a key.
     throw new EmbedlaneError('ERR_INVALID_ARG', 'Expected valid HTTP names and values for headers');
   }
+  const framing = FRAMING.find((name) => name in checked);
+  if (framing !== undefined) {
+    throw new EmbedlaneError(
+      'ERR_INVALID_ARG',
+      `Expected no header for headers that the connection sets itself but received '${framing}'`,
+    );
+  }
+  return checked;
 }
 
 function firstVariable(names: readonly string[]): string | undefined {

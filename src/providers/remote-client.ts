@@ -189,7 +189,10 @@ export class RemoteClient {
     const body = readErrorBody(text);
     const message = this.#redact(body.message);
     const code = this.#redact(body.code);
-    const said = [code, message && JSON.stringify(message)].filter(Boolean).join(' ');
+    const target = status >= 300 && status < 400 ? headers.get('location') : null;
+    const said = target
+      ? `a redirect to ${this.#redact(target.slice(0, 200))}, which is not followed: give baseURL as it should be`
+      : [code, message && JSON.stringify(message)].filter(Boolean).join(' ');
     return new RemoteError(
       `Expected embeddings from ${this.#name(url)} but received HTTP ${status}${said && `: ${said}`}`,
       {

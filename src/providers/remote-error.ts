@@ -41,7 +41,7 @@ export function readErrorBody(text: string): { code?: string; message?: string }
   try {
     body = JSON.parse(text);
   } catch {
-    return { message: clip(text.trim()) };
+    return { message: clip(titleOf(text) ?? text.trim()) };
   }
   const { error, message, detail, code, type, error_type: errorType } = fields(body);
   // OpenAI, DashScope's compatible mode: { error: { message, code, type } }.
@@ -58,6 +58,12 @@ export function readErrorBody(text: string): { code?: string; message?: string }
     code: word(errorType) ?? word(code) ?? word(type),
     message: sentence(error) ?? sentence(message) ?? list ?? sentence(detail),
   };
+}
+
+/** What a page of HTML says, of a gateway for example: the rest of it is style. */
+function titleOf(text: string): string | undefined {
+  if (!/^\s*<(!doctype|html)\b/i.test(text)) return undefined;
+  return /<title[^>]*>([^<]*[^<\s][^<]*)</i.exec(text)?.[1].trim();
 }
 
 function fields(value: unknown): Record<string, unknown> {

@@ -154,6 +154,27 @@ describe('OllamaEmbedder', () => {
     expect(host.seen.filter(({ path }) => path === '/api/embed')).toHaveLength(1);
   });
 
+  it('asks the new route again after a 404 of both, whose vectors have another length', async () => {
+    host.answer = (_, response) => response.writeHead(404).end('404 page not found');
+    await using model = new OllamaEmbedder({ baseURL: host.url, model: 'm' });
+    await expect(model.encode('a')).rejects.toMatchObject({ status: 404 });
+    host.answer = ({ path }, response) =>
+      json(response, path === '/api/embed' ? { embeddings: [[0.6, 0.8]] } : { embedding: [3, 4] });
+    expect((await model.encode('a', {})).toArrays()).toEqual([[Math.fround(0.6), Math.fround(0.8)]]);
+  });
+
+  it.each([
+    [{ keepAlive: Number.NaN }, 'keepAlive'],
+    [{ keepAlive: {} }, 'keepAlive'],
+    [{ keepAlive: '' }, 'keepAlive'],
+    [{ options: [] }, 'options'],
+    [{ options: { num_ctx: 1n } }, 'options'],
+  ])('refuses %o before it asks', (options, name) => {
+    const create = () => new OllamaEmbedder({ model: 'm', ...(options as object) });
+    expect(create).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG' }));
+    expect(create).toThrow(new RegExp(`for ${name}\\b`));
+  });
+
   it('reports a model that is not there instead', async () => {
     host.answer = (_, response) => json(response, { error: "model 'm' not found" }, 404);
     await using model = new OllamaEmbedder({ baseURL: host.url, model: 'm' });

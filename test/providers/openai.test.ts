@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { OpenAIEmbedder, RemoteError } from '#dist/providers/index.js';
 import { json, openAIHost, vectorOf } from './support.js';
 
@@ -91,6 +91,11 @@ describe('bad input', () => {
     [{ timeout: -1 }, 'timeout'],
     [{ headers: { a: 1 } }, "headers['a']"],
     [{ headers: { 'a b': 'secret' } }, 'headers'],
+    // The host would wait for bytes that never come, an attempt's whole time, five times.
+    [{ headers: { 'Content-Length': '3' } }, "'content-length'"],
+    [{ headers: { 'Transfer-Encoding': 'chunked' } }, "'transfer-encoding'"],
+    [{ apiKey: 'secret\nsecret' }, 'apiKey'],
+    [{ apiKey: 'secret…' }, 'apiKey'],
     [{ encodingFormat: 'hex' }, 'encodingFormat'],
     [{ dimension: 3 }, "did you mean 'dimensions'"],
   ])('refuses %j', (options, name) => {
@@ -104,6 +109,15 @@ describe('bad input', () => {
     expect(error).toMatchObject({ code: 'ERR_INVALID_ARG' });
     expect((error as Error).message).toContain(name);
     expect((error as Error).message).not.toContain('secret');
+  });
+
+  it('refuses a key of the environment that no header can have, by the name of its variable', () => {
+    vi.stubEnv('OPENAI_API_KEY', 'secret\nsecret');
+    try {
+      expect(() => create({ apiKey: undefined })).toThrow(/^(?!.*secret).*OPENAI_API_KEY$/s);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('wants a key for the provider itself', () => {
@@ -212,12 +226,25 @@ describe('answers that are no embeddings', () => {
   it('follows no redirect, so that neither texts nor key reach another host', async () => {
     host.answer = (_, response) => response.writeHead(307, { location: '/elsewhere' }).end();
     await using model = create();
-    await expect(model.encode('a')).rejects.toMatchObject({ status: 307 });
+    const error = await model.encode('a').catch((error) => error);
+    expect(error).toMatchObject({ status: 307 });
+    expect(error.message).toContain('a redirect to /elsewhere');
     expect(host.seen).toHaveLength(1);
   });
 });
 
 describe('refusals', () => {
+  it("reports a gateway's page by its title", async () => {
+    const page = `<!DOCTYPE html>\n<html><head><title>\n 502 Bad Gateway\n</title>${'<style>'.repeat(200)}`;
+    host.answer = (_, response) => response.writeHead(502, { 'content-type': 'text/html' }).end(page);
+    await using model = create();
+    await expect(model.encode('a')).rejects.toMatchObject({
+      status: 502,
+      providerMessage: '502 Bad Gateway',
+      retryable: true,
+    });
+  });
+
   it.each<[string, number, unknown, { providerCode?: string; providerMessage?: string }]>([
     [
       'OpenAI',
