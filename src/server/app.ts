@@ -19,6 +19,7 @@ import { Fault } from './fault.js';
 import { ServerMetrics } from './metrics.js';
 import { openApiDocument } from './openapi/document.js';
 import type { CheckedOptions } from './options.js';
+import { otherMethods } from './other-methods.js';
 import { PAGE_ROUTES, pages } from './pages.js';
 import { RateLimiter } from './rate-limiter.js';
 import { keepStates, stateOf } from './request.js';
@@ -70,6 +71,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
   const rates = new RateLimiter(options.rateLimit);
   const metrics = new ServerMetrics(context.engine.pool, () => admission.requests);
 
+  const refuseOtherMethods = otherMethods(app);
   keepStates(app);
   parseBodies(app, options.maxInputs);
   if (options.cors) {
@@ -130,6 +132,7 @@ export function buildApp(options: CheckedOptions, context: DialectContext): Fast
   const document = JSON.stringify(openApiDocument(context.version, options.apiKeys.length > 0));
   for (const route of DOCUMENT_ROUTES) app.get(route, (_, reply) => sendJson(reply, document));
   pages(app);
+  refuseOtherMethods();
   const anyError = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     sendFault(reply, dialectOf(request.url), error);
   app.setErrorHandler(anyError);

@@ -133,6 +133,28 @@ describe('/v1/models', () => {
   });
 });
 
+it.each([
+  ['GET', '/v1/embeddings', 'POST'],
+  ['HEAD', '/v1/embeddings', 'POST'],
+  ['PUT', '/v1/models', 'GET, HEAD'],
+  ['DELETE', `/v1/models/org/name`, 'GET, HEAD'],
+  ['PATCH', '/', 'GET, HEAD, POST'],
+])('answers %s %s with the methods that there are', async (method, path, allowed) => {
+  // What is no JSON is not even read.
+  const body = method === 'GET' || method === 'HEAD' ? undefined : '{';
+  const response = await fetch(server.url + path, { method, body });
+  expect([response.status, response.headers.get('allow')]).toEqual([405, allowed]);
+  if (method === 'GET')
+    expect(await response.json()).toEqual({
+      error: {
+        message: 'There is no GET /v1/embeddings, only POST',
+        type: 'invalid_request_error',
+        param: null,
+        code: 'method_not_supported',
+      },
+    });
+});
+
 it('reports unknown routes in the shape of the API', async () => {
   const { status, body } = await server.get('/v1/nothing');
   expect(status).toBe(404);

@@ -21,6 +21,11 @@ interface Operation {
   responses: Record<string, { content: Record<string, { schema: object }> }>;
   security?: object[];
 }
+/** A schema, as far as the tests look into it. */
+interface Described {
+  properties?: Record<string, Described>;
+  anyOf?: Described[];
+}
 let document: {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
@@ -44,19 +49,26 @@ async function registered(): Promise<string[]> {
   const app = buildApp(options, { engine, version: '0', ready: () => true });
   await app.ready();
   const lines = app.printRoutes({ commonPrefix: false }).split('\n');
-  await app.close();
   // A tree of what the paths have in common: a route's path is put together from those above it.
   const parents: string[] = [];
-  return lines.flatMap((line) => {
-    const [, indent, part, methods] = /^([\s│]*)[├└]── (\S+) \((.*)\)$/.exec(line) ?? [];
+  const paths = lines.flatMap((line) => {
+    const [, indent, part] = /^([\s│]*)[├└]── (\S+) \(.*\)$/.exec(line) ?? [];
     if (part === undefined) return [];
     const depth = indent.length / 4;
     parents.splice(depth, parents.length, part.replace('*', '/{model}'));
     const path = parents.join('');
-    if (path === '/') return methods.split(', ').includes('POST') ? ['POST /'] : [];
-    if (path === '/docs' || path.startsWith('/assets/')) return [];
-    return [`${methods.split(', ')[0]} ${path}`];
+    return path === '/docs' || path.startsWith('/assets/') ? [] : [path];
   });
+  const routes = new Set<string>();
+  for (const path of paths) {
+    const { statusCode, headers } = await app.inject({ method: 'PATCH', url: path });
+    expect([path, statusCode]).toEqual([path, 405]);
+    for (const method of String(headers.allow).split(', ')) {
+      if (method !== 'HEAD' && !(path === '/' && method === 'GET')) routes.add(`${method} ${path}`);
+    }
+  }
+  await app.close();
+  return [...routes];
 }
 
 describe('/openapi.json', () => {
@@ -129,6 +141,45 @@ describe('/openapi.json', () => {
     expect((await server.post(path, request)).status).toBeGreaterThanOrEqual(400);
     const schema = document.paths[path].post.requestBody?.content['application/json'].schema as object;
     expect(ajv.compile(schema)(request)).toBe(false);
+  });
+
+  it('says that null is allowed just where it is', async () => {
+    const bodies: Record<string, object> = {
+      '/v1/embeddings': { model: 'tiny-bert-cls', input: 'a' },
+      '/api/embed': { model: 'tiny-bert-cls', input: 'a' },
+      '/api/embeddings': { model: 'tiny-bert-cls', prompt: 'a' },
+      '/api/show': { model: 'tiny-bert-cls' },
+      '/embed': { inputs: 'a' },
+      '/embed_all': { inputs: 'a' },
+      '/embed_sparse': { inputs: 'a' },
+      '/similarity': { inputs: { source_sentence: 'a', sentences: ['b'] } },
+      '/rerank': { query: 'a', texts: ['b'] },
+      '/v1/rerank': rank,
+      '/v2/rerank': { model: 'tiny-crossencoder', ...rank },
+      '/predict': { inputs: 'a' },
+      '/tokenize': { inputs: 'a' },
+      '/decode': { ids: [5] },
+      '/api/v1/services/embeddings/text-embedding/text-embedding': {
+        model: 'tiny-bert-cls',
+        input: { texts },
+      },
+      '/api/v1/services/rerank/text-rerank/text-rerank': { model: 'tiny-crossencoder', input: rank },
+    };
+    for (const [path, body] of Object.entries(bodies)) {
+      const schema = document.paths[path].post.requestBody?.content['application/json'].schema as Described;
+      const validate = ajv.compile(schema);
+      const nested = schema.properties?.parameters?.properties ?? {};
+      const changes = [
+        ...Object.keys((schema.anyOf?.[0] ?? schema).properties ?? {}).map((name) => ({ [name]: null })),
+        ...Object.keys(nested).map((name) => ({ parameters: { [name]: null } })),
+      ];
+      expect(changes.length).toBeGreaterThan(1);
+      for (const change of changes) {
+        const sent = { ...body, ...change };
+        const { status } = await server.post(path, sent);
+        expect({ path, change, taken: validate(sent) }).toEqual({ path, change, taken: status === 200 });
+      }
+    }
   });
 
   it('has examples that are valid', () => {

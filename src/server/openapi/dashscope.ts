@@ -1,6 +1,7 @@
 import { operations, type Paths } from './operation.js';
 import { documents, rerankOutput } from './rerank.js';
 import {
+  body,
   boolean,
   count,
   either,
@@ -25,11 +26,11 @@ export const dashScopePaths: Paths = {
   '/api/v1/services/embeddings/text-embedding/text-embedding': {
     post: operation({
       summary: 'Embed texts',
-      body: object(
+      body: body(
         {
           model,
           input: object({ texts: either(string, strings) }, 'texts'),
-          parameters: object({
+          parameters: body({
             text_type: oneOf('query', 'document'),
             dimension: count,
             output_type: oneOf('dense', 'sparse', 'dense&sparse'),
@@ -59,11 +60,11 @@ export const dashScopePaths: Paths = {
   '/api/v1/services/rerank/text-rerank/text-rerank': {
     post: operation({
       summary: 'Sort documents by how well they answer a query',
-      body: object(
+      body: body(
         {
           model,
           input: object({ query: string, documents }, 'query documents'),
-          parameters: object({ top_n: count, return_documents: boolean }),
+          parameters: body({ top_n: count, return_documents: boolean }),
         },
         'model input',
       ),

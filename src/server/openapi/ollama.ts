@@ -1,5 +1,6 @@
 import { operations, type Paths } from './operation.js';
 import {
+  body,
   boolean,
   either,
   integer,
@@ -46,7 +47,7 @@ export const ollamaPaths: Paths = {
   '/api/embed': {
     post: operation({
       summary: 'Embed texts, scaled to length 1',
-      body: object(
+      body: body(
         {
           model,
           input: either(string, strings),
@@ -73,7 +74,7 @@ export const ollamaPaths: Paths = {
   '/api/embeddings': {
     post: operation({
       summary: 'Embed one text (the route before /api/embed)',
-      body: object({ model, prompt: string, keep_alive: keepAlive, options: { type: 'object' } }, 'model'),
+      body: body({ model, prompt: string, keep_alive: keepAlive, options: { type: 'object' } }, 'model'),
       answer: object({ embedding: vector }, 'embedding'),
     }),
   },
@@ -102,7 +103,7 @@ export const ollamaPaths: Paths = {
   '/api/show': {
     post: operation({
       summary: 'What is known of a model',
-      body: either(object(shown, 'model'), object(shown, 'name')),
+      body: either(body(shown, 'model'), body(shown, 'name')),
       answer: object(
         {
           modelfile: string,

@@ -1,6 +1,7 @@
 import { CAPABILITIES } from '../models/kinds.js';
 import { operations, type Paths } from './operation.js';
 import {
+  body,
   boolean,
   count,
   either,
@@ -43,7 +44,7 @@ const embeddings = operation({
   description:
     "Texts, token ids of the model's own vocabulary, or Jina's objects with `text`, `image` and `audio` for models of " +
     'pictures and sounds.',
-  body: object(
+  body: body(
     {
       model,
       input: either(inputs, item, list(item)),

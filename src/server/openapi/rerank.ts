@@ -1,5 +1,6 @@
 import { operations, type Paths } from './operation.js';
 import {
+  body,
   boolean,
   count,
   either,
@@ -24,7 +25,7 @@ const result = object(
 );
 const usage = object({ total_tokens: integer }, 'total_tokens');
 
-export const rerankBody = object(
+export const rerankBody = body(
   {
     model: optionalModel,
     query: string,
@@ -68,7 +69,7 @@ export const rerankPaths: Paths = {
   '/v2/rerank': {
     post: cohere({
       summary: 'Sort documents by how well they answer a query (Cohere)',
-      body: object(
+      body: body(
         { model, query: string, documents, top_n: count, return_documents: boolean },
         'query documents',
       ),

@@ -27,6 +27,22 @@ export function object(properties: Record<string, Schema>, required = ''): Schem
   return { type: 'object', properties, ...(names.length > 0 && { required: names }) };
 }
 
+/** An object that a client sends: null for what is not required means that it is not given. */
+export function body(properties: Record<string, Schema>, required = ''): Schema {
+  const names = required.split(' ');
+  const fields = Object.entries(properties).map(([name, schema]) => [
+    name,
+    names.includes(name) ? schema : orNull(schema),
+  ]);
+  return object(Object.fromEntries(fields), required);
+}
+
+function orNull(schema: Schema): Schema {
+  if (Array.isArray(schema.anyOf)) return { ...schema, anyOf: [...schema.anyOf, { type: 'null' }] };
+  if (Array.isArray(schema.enum)) return { ...schema, enum: [...schema.enum, null] };
+  return { ...schema, type: [schema.type, 'null'] };
+}
+
 /** A sparse vector. */
 export const sparse = list(object({ index: integer, value: number }, 'index value'));
 

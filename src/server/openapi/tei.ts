@@ -1,6 +1,7 @@
 import { operations, type Paths } from './operation.js';
 import { rerankAnswer, rerankBody } from './rerank.js';
 import {
+  body,
   boolean,
   count,
   either,
@@ -43,7 +44,7 @@ const token = object(
 );
 
 const embed = {
-  body: object({ inputs, normalize: boolean, dimensions: count, ...common }, 'inputs'),
+  body: body({ inputs, normalize: boolean, dimensions: count, ...common }, 'inputs'),
   example: { inputs: ['a cat', 'a kitten'] },
   answer: list(vector),
 };
@@ -56,7 +57,7 @@ export const teiPaths: Paths = {
   '/embed_all': {
     post: operation({
       summary: 'The vectors of all tokens',
-      body: object(
+      body: body(
         {
           inputs: texts,
           ...common,
@@ -70,17 +71,17 @@ export const teiPaths: Paths = {
   '/embed_sparse': {
     post: operation({
       summary: 'Sparse vectors over the vocabulary',
-      body: object({ inputs: texts, ...common }, 'inputs'),
+      body: body({ inputs: texts, ...common }, 'inputs'),
       answer: list(sparse),
     }),
   },
   '/similarity': {
     post: operation({
       summary: 'Cosine similarity of one text with others',
-      body: object(
+      body: body(
         {
           inputs: object({ source_sentence: string, sentences: strings }, 'source_sentence sentences'),
-          parameters: object(common),
+          parameters: body(common),
         },
         'inputs',
       ),
@@ -94,7 +95,7 @@ export const teiPaths: Paths = {
       description:
         "With `texts` Text Embeddings Inference's form, with `documents` infinity's, as at /v1/rerank.",
       body: either(
-        object(
+        body(
           { query: string, texts: strings, raw_scores: raw, return_text: boolean, ...common },
           'query texts',
         ),
@@ -111,7 +112,7 @@ export const teiPaths: Paths = {
     post: operation({
       summary: 'Classify texts or pairs of texts',
       description: 'A string is a text, a list of two strings a pair, a list of lists a batch of these.',
-      body: object(
+      body: body(
         { inputs: either(string, list(either(string, strings))), raw_scores: raw, ...common },
         'inputs',
       ),
@@ -121,7 +122,7 @@ export const teiPaths: Paths = {
   '/tokenize': {
     post: operation({
       summary: 'Tokens of texts',
-      body: object(
+      body: body(
         { inputs: texts, add_special_tokens: boolean, prompt_name: string, model: optionalModel },
         'inputs',
       ),
@@ -131,7 +132,7 @@ export const teiPaths: Paths = {
   '/decode': {
     post: operation({
       summary: 'Texts of tokens',
-      body: object(
+      body: body(
         {
           ids: either(list(integer), list(list(integer))),
           skip_special_tokens: boolean,
