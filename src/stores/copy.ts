@@ -44,7 +44,8 @@ export async function copyStore(
   if (typeof source?.scroll !== 'function') throw invalidArgument('source', 'a store', source);
   if (typeof target?.upsert !== 'function') throw invalidArgument('target', 'a store', target);
   const info = await source.info({ signal });
-  if (info === undefined) throw new EmbedlaneError('ERR_NOT_FOUND', 'Expected a collection to copy from');
+  if (info === undefined)
+    throw new EmbedlaneError('ERR_NOT_FOUND', 'Expected a collection to copy for source but there is none');
   const total = await source.count({ filter, signal });
   await target.create({
     dims: info.dims,

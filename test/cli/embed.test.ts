@@ -168,6 +168,14 @@ describe('embedlane embed', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('ENOSPC [ERR_IO]') });
   });
 
+  it('names the output that was asked for when its folder is missing', async () => {
+    const lines = join(folder, 'lines-of-a-job.txt');
+    await writeFile(lines, 'a\n');
+    const out = join(folder, 'nonesuch', 'x.npy');
+    const { status, stderr } = await cli(['embed', '--input', lines, '--out', out]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`at ${out} but received ENOENT [ERR_IO]`)]);
+  });
+
   it('says so when a file or a model is missing', async () => {
     const missing = await cli(['embed', '--input', join(folder, 'nonesuch.txt')]);
     expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining('[ERR_IO]')]);

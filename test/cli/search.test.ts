@@ -130,10 +130,20 @@ describe('embedlane index and search', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
-  it('says how to make an index where there is none', async () => {
-    const { status, stderr } = await cli(['search', 'x', '--index', join(folder, 'nonesuch')]);
-    expect(status).toBe(1);
-    expect(stderr).toContain('embedlane index <folder or file>');
+  it.each(['nonesuch', 'notes/pets.md'])(
+    'says how to make an index where there is none: %s',
+    async (name) => {
+      const { status, stderr } = await cli(['search', 'x', '--index', join(folder, name)]);
+      expect(status).toBe(1);
+      expect(stderr).toContain(`Expected an index folder at ${join(folder, name)} `);
+      expect(stderr).toContain('embedlane index <folder or file>');
+    },
+  );
+
+  it.each(['', ' \n'])('refuses the question %j, of an empty variable for example', async (question) => {
+    const { status, stdout, stderr } = await cli(['search', 'x', question, '--index', index]);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain('Expected a question with words in it');
   });
 
   it.each([['0'], ['-1'], ['1.5'], ['many']])('refuses -k %s with exit code 2', async (k) => {

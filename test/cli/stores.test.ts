@@ -115,12 +115,17 @@ describe('embedlane with --store', () => {
       /ERR_CONFLICT/,
     ],
     ['a dtype without --store', () => ['index', notes, '--store-dtype', 'f16'], /Expected --store/],
-    ['an empty store', (empty) => ['search', 'a', '--store', empty], /ERR_NOT_FOUND/],
+    ['an empty store', (empty) => ['search', 'a', '--store', empty], /at \S+empty but .*ERR_NOT_FOUND/],
     ['no question', () => ['search', '--store', store], /Expected a question/],
     ['broken JSON', () => ['search', 'a', '--store', store, '--filter', '{'], /Expected JSON for --filter/],
     ['a wrong filter', () => ['search', 'a', '--store', store, '--filter', '{"a":1}'], /ERR_INVALID_ARG/],
     ['--hybrid alone', () => ['search', 'a', '--hybrid'], /Expected --store/],
-    ['nothing to copy', (empty) => ['copy', empty, join(folder, 'target')], /ERR_NOT_FOUND/],
+    [
+      'nothing to copy',
+      (empty) => ['copy', empty, join(folder, 'target')],
+      /at \S+empty but .*ERR_NOT_FOUND/,
+    ],
+    ['nothing to export', (empty) => ['export', empty, 'a.jsonl'], /at \S+empty but .*ERR_NOT_FOUND/],
     ['another scheme', () => ['copy', store, 'ftp://host/a'], /'ftp:'/],
   ])('says what is wrong with %s', async (_, args, message) => {
     const { status, stderr } = await cli(args(join(folder, 'empty')));

@@ -1,7 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Destination } from '../../core/atomic-file.js';
 import { EmbedlaneError } from '../../core/errors.js';
+import { io } from '../../core/io.js';
 import { loadBinding } from '../../native/load.js';
 import type { EncodedTexts, RowLabels } from '../output/rows.js';
 import type { VectorFormat } from '../output/vector-format.js';
@@ -67,6 +69,8 @@ export class BulkJob {
     const { format, labels, identity, resume } = request;
     const out = request.out.target;
     const { temporary, lock } = jobFiles(out);
+    // Before files with names that the user never gave.
+    await io(out, () => access(dirname(out)));
     const release = lockJob(lock, out);
     let checkpoint: Checkpoint | undefined;
     try {

@@ -36,11 +36,12 @@ Examples:
 
 async function copy(from: string, to: string, flags: CopyFlags, { signal }: CliContext): Promise<void> {
   const { json, filter, after, batchSize } = flags;
-  const [{ copyStore, openStore }, { withoutPassword }] = await Promise.all([
+  const [{ copyStore, openStore }, { withoutPassword }, { openExisting }] = await Promise.all([
     import('../../stores/index.js'),
     import('../../stores/base/url.js'),
+    import('../stores/open-existing.js'),
   ]);
-  await using source = await untilInterrupted(signal, () => openStore(from, { readOnly: true }));
+  await using source = await openExisting(from, signal);
   await using target = await untilInterrupted(signal, () => openStore(to));
   await report('Copying', { json }, { from: withoutPassword(from), to: withoutPassword(to) }, (onProgress) =>
     copyStore(source, target, { ...collectionOf(flags), filter, after, batchSize, signal, onProgress }),

@@ -75,8 +75,9 @@ export function registerExport(program: Command, { signal }: CliContext): void {
     .option('--filter <json>', 'only records that match', filterOption)
     .option('--json', 'print one JSON object instead of text')
     .action(async (url: string, file: string, { filter, json }: ExportFlags) => {
-      const { exportRecords, openStore, withoutPassword } = await stores();
-      await using store = await untilInterrupted(signal, () => openStore(url, { readOnly: true }));
+      const { exportRecords, withoutPassword } = await stores();
+      const { openExisting } = await import('../stores/open-existing.js');
+      await using store = await openExisting(url, signal);
       await report('Exporting', { json }, { from: withoutPassword(url), to: file }, (onProgress) =>
         exportRecords(store, file, { filter, signal, onProgress }),
       );

@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
-import { EmbedlaneError } from '../../core/errors.js';
+import { EmbedlaneError, invalidArgument } from '../../core/errors.js';
 import type { IndexHit } from '../../index/index.js';
 import type { StoreFilter } from '../../stores/index.js';
 import type { CliContext } from '../context.js';
 import type { SearchImagesFlags } from '../images/search-images.js';
 import type { FileKind } from '../input/file-index.js';
-import { untilInterrupted } from '../interrupt.js';
 import type { SearchMediaFlags } from '../media/search-media.js';
 import { DEFAULT_INDEX, integerOption, loadModel, type ModelFlags, repeated } from '../options.js';
 import { count, duration } from '../output/format.js';
@@ -53,6 +52,8 @@ Examples:
 
 async function search(questions: string[], flags: SearchFlags, context: CliContext): Promise<void> {
   const { signal } = context;
+  const empty = questions.find((question) => question.trim() === '');
+  if (empty !== undefined) throw invalidArgument('questions', 'a question with words in it', empty);
   if (flags.store !== undefined) {
     refuseFlags(flags, undefined, '--store');
     return searchStore(flags.store, questions, flags, signal);
@@ -104,15 +105,15 @@ async function searchStore(
 ): Promise<void> {
   requireQuestions(questions);
   const { k, filter, hybrid = false } = flags;
-  const [{ openStore }, { modelOf, searchPassages }] = await Promise.all([
-    import('../../stores/index.js'),
+  const [{ openExisting }, { modelOf, searchPassages }] = await Promise.all([
+    import('../stores/open-existing.js'),
     import('../stores/passage-store.js'),
   ]);
-  await using found = await untilInterrupted(signal, () => openStore(url, { readOnly: true }));
+  await using found = await openExisting(url, signal);
   const wanted = await modelOf(found, url, signal);
   await found.close();
   await using embedder = await loadModel({ ...wanted, threads: flags.threads }, signal);
-  await using store = await untilInterrupted(signal, () => openStore(url, { readOnly: true, embedder }));
+  await using store = await openExisting(url, signal, { embedder });
   for (const question of questions) {
     const hits = await searchPassages(store, question, { k, filter, hybrid, signal });
     print(question, hits, flags);

@@ -78,7 +78,8 @@ export async function openFileIndex(folder: string): Promise<FileIndex | undefin
     try {
       text = await readFile(path, 'utf8');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+      // Whoever looks for texts next says of a file that it is no index folder.
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) continue;
       return io(path, () => Promise.reject(error as Error));
     }
     return openVectors(folder, kind, parseManifest(text, kind, path));

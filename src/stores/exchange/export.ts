@@ -42,7 +42,8 @@ export async function exportRecords(
   if (typeof store?.scroll !== 'function') throw invalidArgument('store', 'a store', store);
   const format = recordFormat('path', path);
   const info = await store.info({ signal });
-  if (info === undefined) throw new EmbedlaneError('ERR_NOT_FOUND', 'Expected a collection to export');
+  if (info === undefined)
+    throw new EmbedlaneError('ERR_NOT_FOUND', 'Expected a collection to export for store but there is none');
   const onlyDense = info.dtype !== 'b1' && info.dtype !== 'sparse';
   if (info.dtype === 'sparse' ? format !== 'jsonl' : format === 'npy' && !onlyDense) {
     const fits = info.dtype === 'b1' ? '.jsonl or .parquet' : '.jsonl';
