@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** Stable, documented reasons a call can fail. Compare `error.code`, never the message. */
 export type ErrorCode =
   | 'ERR_INVALID_ARG'
@@ -77,6 +79,7 @@ export function describe(value: unknown): string {
         const length = (value as unknown as { length?: number }).length ?? value.byteLength;
         return `a ${value.constructor.name} of length ${length}`;
       }
+      if (types.isPromise(value)) return 'a Promise: is an await missing?';
       const name = (value as object).constructor?.name;
       return name && name !== 'Object' ? `an instance of ${name}` : 'an object';
     }

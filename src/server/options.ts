@@ -111,7 +111,7 @@ export function checkServerOptions(options: ServerOptions | undefined): CheckedO
     models: withAliases(checkModels(given.models), given.aliases),
     host: checkHost(given.host),
     port: optionalInteger('port', given.port, 0, 65_535) ?? DEFAULT_PORT,
-    apiKeys: checkStrings('apiKeys', given.apiKeys ?? []),
+    apiKeys: checkKeys(given.apiKeys),
     preload: optionalBoolean('preload', given.preload) ?? true,
     keepAlive: keepAlive === undefined ? Number.POSITIVE_INFINITY : keepAlive * 1000,
     maxBodyBytes: size('maxBodyBytes', 16 * MIB),
@@ -134,6 +134,14 @@ function checkHost(given: unknown): string {
   // To Node, no address is all of them: `--host "$UNSET"` would open the server to everyone.
   if (host.trim() === '') throw invalidArgument('host', 'an address or a name', host);
   return host;
+}
+
+/** Only who leaves them out gets a server for everyone: an empty list comes of a variable that is not set. */
+function checkKeys(keys: unknown): readonly string[] {
+  if (keys === undefined) return [];
+  const list = checkStrings('apiKeys', keys);
+  if (list.length === 0) throw invalidArgument('apiKeys', 'at least one key, or nothing,', keys);
+  return list;
 }
 
 function checkModels(models: unknown): ServedModel[] {

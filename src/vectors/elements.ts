@@ -4,7 +4,7 @@ import { EmbedlaneError, invalidArgument } from '../core/errors.js';
 import { isTyped } from '../core/realms.js';
 import { integer, oneOf, typedArray } from '../core/validate.js';
 import { DTYPES, type Dtype, type VectorData } from '../native/binding.js';
-import { MAX_DIMS, noMatrix } from './matrix.js';
+import { hasData, MAX_DIMS, noMatrix } from './matrix.js';
 
 /** What a runtime with Float16Array has; Node 20's typings lack it. */
 interface Float16Values extends ArrayBufferView {
@@ -74,9 +74,7 @@ export function vectorArgument(
 
 /** Checks that `value` is a {@link VectorMatrix} over usable memory. */
 export function vectorsArgument(name: string, value: VectorMatrix, ofBits: boolean): CheckedVectors {
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || Array.isArray(value)) {
-    throw noMatrix(name, value);
-  }
+  if (!hasData(value)) throw noMatrix(name, value);
   // Read once: a getter must not be able to change its mind after the check.
   const { rows, dims, dtype, precision } = value as CheckedVectors & { precision?: Precision };
   if (dtype !== undefined) oneOf(`${name}.dtype`, dtype, DTYPES);

@@ -24,11 +24,14 @@ export function noMatrix(name: string, value: unknown): EmbedlaneError {
   );
 }
 
+/** Whether `value` may be a matrix: a promise of one, whose `await` was forgotten, has no data. */
+export function hasData(value: unknown): boolean {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) && 'data' in value;
+}
+
 /** Checks that `value` is a {@link MatrixLike} over usable memory. */
 export function matrixArgument(name: string, value: MatrixLike): CheckedMatrix {
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value) || Array.isArray(value)) {
-    throw noMatrix(name, value);
-  }
+  if (!hasData(value)) throw noMatrix(name, value);
   // Read once: a getter must not be able to change its mind after the check.
   const { rows, dims } = value;
   const data = float32Array(`${name}.data`, value.data);

@@ -53,6 +53,7 @@ describe('argument checks', () => {
     expect(describeValue(Array.from({ length: 1000 }))).toBe('an Array of length 1000');
     expect(describeValue(Object.create(null))).toBe('an object');
     expect(describeValue(-0)).toBe('-0 of type number');
+    expect(describeValue(Promise.resolve(1))).toBe('a Promise: is an await missing?');
   });
 });
 

@@ -411,6 +411,9 @@ describe('lifetime', () => {
     [{ models: [7] }, 'models[0]'],
     [{ port: 70_000 }, 'port'],
     [{ apiKeys: [''] }, 'apiKeys'],
+    // Of a variable that is not set: the server would be open.
+    [{ apiKeys: [] }, 'apiKeys'],
+    [{ apiKeys: null }, 'apiKeys'],
     [{ apiKeys: 'sk-secret' }, 'apiKeys'],
     [{ aliases: { a: 'b' } }, "aliases['a']"],
     [{ rateLimit: { requestsPerMinute: 0 } }, 'rateLimit.requestsPerMinute'],

@@ -205,7 +205,15 @@ describe('a folder', () => {
   });
 
   it('is named by a path or a URL', async () => {
-    for (const bad of [undefined, '', 7, 'file://host/path', new URL('http://localhost/')]) {
+    for (const bad of [
+      undefined,
+      '',
+      7,
+      'file://host/path',
+      'file:notes',
+      'file:',
+      new URL('http://localhost/'),
+    ]) {
       await expect(LocalStore.open(bad as never)).rejects.toThrow(code('ERR_INVALID_ARG'));
     }
     await expect(LocalStore.open('a', { readonly: true } as never)).rejects.toThrow(code('ERR_INVALID_ARG'));

@@ -62,6 +62,12 @@ describe('topK', () => {
     },
   );
 
+  it('asks for the await that is missing', async () => {
+    const message =
+      /^Expected a matrix \{ data, rows, dims \} for queries but received a Promise: is an await missing\?$/;
+    await expect(topK(Promise.resolve(query) as never, corpus, { k: 1 })).rejects.toThrow(message);
+  });
+
   it('refuses other misuse, before anything is queued', async () => {
     const data = new Float32Array(4);
     const misuse: [string, unknown, unknown, unknown][] = [

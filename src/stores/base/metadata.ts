@@ -56,6 +56,10 @@ export function metadataArgument(name: string, value: unknown): Metadata {
     throw invalidArgument(name, 'an object', value);
   }
   const fields = Object.keys(value);
+  // What is in a Map would be lost without a word.
+  if (fields.length === 0 && Object.prototype.toString.call(value) !== '[object Object]') {
+    throw invalidArgument(name, 'an object of fields', value);
+  }
   if (fields.length > MAX_FIELDS) {
     throw new EmbedlaneError(
       'ERR_INVALID_ARG',

@@ -17,6 +17,8 @@ const OWN = new Set([VECTORS, RECORDS, JOURNAL]);
 export function folderArgument(name: string, value: unknown): string {
   const isAddress = isUrl(value) || (typeof value === 'string' && value.startsWith('file:'));
   if (isAddress) {
+    // What counts from the root for URLs, people mean from the working directory.
+    if (!/^file:[\\/]/i.test(String(value))) throw invalidArgument(name, "'file:///folder' or a path", value);
     try {
       return fileURLToPath(String(value));
     } catch {

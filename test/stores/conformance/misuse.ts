@@ -34,6 +34,7 @@ const RECORDS: [string, unknown, string][] = [
   ['text in a vector', record({ vector: Array.from(ones()).with(2, '1' as never) }), 'ERR_INVALID_ARG'],
   ['a number as document', record({ document: 1 }), 'ERR_INVALID_ARG'],
   ['U+0000 in the document', record({ document: 'a\0' }), 'ERR_INVALID_ARG'],
+  ['a Map as metadata', record({ metadata: new Map([['a', 1]]) }), 'ERR_INVALID_ARG'],
   ['an array as metadata', record({ metadata: [] }), 'ERR_INVALID_ARG'],
   ['a nested object', record({ metadata: { a: { b: 1 } } }), 'ERR_INVALID_ARG'],
   ['null', record({ metadata: { a: null } }), 'ERR_INVALID_ARG'],
