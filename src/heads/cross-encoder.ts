@@ -81,7 +81,8 @@ export class CrossEncoder extends HeadModel<Config> {
   /**
    * Scores pairs, or classifies single texts if the model is made for that.
    *
-   * @param pairs `[text, text]` each; or strings, all of them
+   * @param pairs `[text, text]` each, so that one pair is `[[a, b]]`; or strings, each a text of its own (to Python, two
+   *   strings are a pair)
    * @returns row-major, {@link labels} scores per pair or text
    * @throws {EmbedlaneError} `ERR_INVALID_ARG`, `ERR_ABORTED`, `ERR_CLOSED`, `ERR_MODEL_INVALID`, `ERR_RUNTIME`
    */

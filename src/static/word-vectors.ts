@@ -9,6 +9,7 @@ import {
   optionalInteger,
   optionalSignal,
   optionsObject,
+  textList,
 } from '../core/validate.js';
 import { cosine, topK as nearest } from '../vectors/index.js';
 import { readWords, WORD_VECTOR_FORMATS, type WordTable, type WordVectorFormat } from './word-vector-file.js';
@@ -122,7 +123,8 @@ export class WordVectors {
    */
   mean(words: readonly string[]): Float32Array {
     if (!Array.isArray(words)) throw invalidArgument('words', 'an array of strings', words);
-    const known = words.flatMap((word) => this.#places.get(word) ?? []);
+    // Numbers, or lists of words for several texts, are unknown words without exception: zeros.
+    const known = textList('words', words).flatMap((word) => this.#places.get(word) ?? []);
     const out = new Float32Array(this.dimensions);
     for (let d = 0; d < out.length; d++) {
       let sum = 0;

@@ -143,6 +143,7 @@ describe('WordVectors', () => {
     const words = await WordVectors.load(path('vectors.bin'));
     expect(() => words.vector('zzz-unknown')).toThrow(/known words/);
     expect(() => words.mean('the cat' as never)).toThrow(/array of strings/);
+    expect(() => words.mean([['the', 'cat']] as never)).toThrow(/string for words\[0\]/);
     for (const query of [{}, { positive: 'zzz-unknown' }, { positive: 'the', topK: 0 }, { positiv: 'the' }]) {
       await expect(words.mostSimilar(query as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG' });
     }
