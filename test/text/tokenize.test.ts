@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TextEmbedder } from '#dist/text/index.js';
 import { fixture, readGolden } from './goldens.js';
+import { modelFolders } from './model-folders.js';
 
 interface TokensGolden {
   tokens: { input_ids: number[]; untruncated_tokens: number; offsets_utf16: number[][] }[];
@@ -67,5 +69,43 @@ describe.each([
     });
     const counts = await Promise.all(strings.map((text) => model.countTokens(text)));
     expect(counts).toEqual(golden.input_ids.map((ids) => ids.length));
+  });
+});
+
+describe('settings of a BERT tokenizer', () => {
+  const { variant } = modelFolders();
+  const text = 'Naïve CAFÉ 中文 hello';
+  const json = async (file: string) =>
+    JSON.parse(await readFile(fixture(`models/tiny-bert-cls/${file}`), 'utf8')) as Record<string, object>;
+
+  // Ids by AutoTokenizer of transformers 5.23 from the same files.
+  const uncased = [2, 56, 510, 514, 845, 838, 617, 509, 333, 401, 863, 3];
+  const unknown = [2, 1, 1, 333, 401, 863, 3];
+  it.each<[string, Record<string, unknown>, boolean, number[]]>([
+    ['do_lower_case', { tokenizer_class: 'BertTokenizer', do_lower_case: false }, true, unknown],
+    ['do_lower_case of no class', { tokenizer_class: undefined, do_lower_case: false }, true, unknown],
+    ['do_lower_case, by default true,', { tokenizer_class: 'BertTokenizer' }, false, uncased],
+    ['strip_accents', { tokenizer_class: 'BertTokenizerFast', strip_accents: false }, true, unknown],
+    [
+      'tokenize_chinese_chars',
+      { tokenizer_class: 'BertTokenizer', tokenize_chinese_chars: false },
+      true,
+      [2, 56, 510, 514, 845, 838, 617, 509, 1, 863, 3],
+    ],
+    ['do_lower_case of another class', { do_lower_case: false }, true, uncased],
+  ])('%s: precede tokenizer.json as in transformers', async (_, settings, lowercase, expected) => {
+    const tokenizer = await json('tokenizer.json');
+    const id = await variant('tiny-bert-cls', {
+      'tokenizer_config.json': { ...(await json('tokenizer_config.json')), ...settings },
+      'tokenizer.json': { ...tokenizer, normalizer: { ...tokenizer.normalizer, lowercase } },
+    });
+    await using model = await TextEmbedder.load(id);
+    expect(Array.from((await model.tokenize(text))[0].ids)).toEqual(expected);
+    let used = 0;
+    const onUsage = ({ tokens }: { tokens: number }) => {
+      used = tokens;
+    };
+    await model.encode(text, { onUsage });
+    expect(used).toBe(expected.length);
   });
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type JsonObject, readJsonObject } from '../../core/json-file.js';
 import type { PoolingMode } from '../../native/binding.js';
+import { type BertNormalization, bertNormalization } from './bert-tokenizer.js';
 import { type ModuleConfig, readPipelines } from './pipeline.js';
 import type { RouterConfig, Task } from './router.js';
 
@@ -60,6 +61,8 @@ export interface TokenizerFiles {
   padToken: string | undefined;
   /** `config.json`'s pad id, for tokenizers that name no pad token. */
   padId: number | undefined;
+  /** What stands in for the normalisation in `tokenizer.json`; undefined keeps that. */
+  bert?: BertNormalization | undefined;
 }
 
 export type Side = 'left' | 'right';
@@ -142,6 +145,7 @@ export async function readEncoder(modelFolder: string, path: string): Promise<En
       paddingSide: side(opened, 'padding_side') ?? side(tokenizer, 'padding_side'),
       padToken: tokenContent(tokenizer, 'pad_token'),
       padId: model?.number('pad_token_id'),
+      bert: bertNormalization(model, tokenizer, opened),
     },
   };
 }

@@ -75,8 +75,7 @@ export class TextTokenizer implements ChunkTokenizer {
    */
   static async open(options: TokenizerOptions): Promise<TextTokenizer> {
     const { files, maxTokens, lowercase } = options;
-    const source = readTokenizerFile(files.file);
-    const json = validTokenizer(files.file, () => parseSettings(source));
+    const { source, json } = readSettings(files);
     const limits = { maxTokens, side: truncationSide(files, json) };
     const openLibrary = () => LibraryTokenizer.open(files.file, source, lowercase, limits);
     const own = await openOwn(
@@ -260,6 +259,25 @@ async function openOwn({ file, padToken }: TokenizerFiles, source: string, suite
 /** What of a beginning is followed by white space, after which a word of BERT's begins. */
 function settledPart(text: string): string {
   return text.slice(0, Math.max(0, text.lastIndexOf(' ')));
+}
+
+/** A `tokenizer.json` and its settings, with the normalisation that the model's other files want. */
+function readSettings({ file, bert }: TokenizerFiles): { source: string; json: TokenizerJson } {
+  const source = readTokenizerFile(file);
+  return validTokenizer(file, () => {
+    const json = parseSettings(source);
+    const { normalizer } = json;
+    if (normalizer?.type !== 'BertNormalizer' || !bert) return { source, json };
+    const wanted = {
+      ...normalizer,
+      lowercase: bert.lowercase,
+      strip_accents: bert.stripAccents,
+      handle_chinese_chars: bert.handleChineseChars,
+    };
+    if (JSON.stringify(wanted) === JSON.stringify(normalizer)) return { source, json };
+    const whole: TokenizerJson = { ...(JSON.parse(source) as TokenizerJson), normalizer: wanted };
+    return { source: JSON.stringify(whole), json: { ...json, normalizer: wanted } };
+  });
 }
 
 /** Keys that the library writes before the model, in every file. */
