@@ -122,7 +122,7 @@ export async function loadHead<Config extends { path: string; head: HeadParams }
   const location = await resolveModel(model, { select, hub: checkHubOptions(given), signal });
   return loadRepairing(location, async () => {
     const config = await read(location.folder);
-    const encoder = await readEncoder(location.folder, config.path);
+    const encoder = await readEncoder(location.folder, config.path, 'head');
     if (wanted !== undefined) integer('maxTokens', wanted, 1, encoder.maxPositions ?? wanted);
     const maxTokens = wanted ?? encoder.maxTokens;
     const file = await chooseOnnxFile(location.folder, dtype, { modelFile, subfolder: config.path });

@@ -188,6 +188,7 @@ describe('modules after the Transformer', () => {
 });
 
 describe('settings of the Transformer', () => {
+  const TEXT = { method: 'forward', method_output_name: 'last_hidden_state' };
   const { variant } = modelFolders();
   const long = 'the quick brown fox jumps over the lazy dog '.repeat(20);
   const ids = async (id: string) => {
@@ -222,6 +223,30 @@ describe('settings of the Transformer', () => {
       code: 'ERR_MODEL_INVALID',
       message: expect.stringMatching(/'add_special_tokens' of .*processing_kwargs/) as string,
     });
+  });
+
+  it.each([
+    [
+      'a chat template',
+      { text: TEXT, message: { ...TEXT, format: 'flat' } },
+      /'message' of .*modality_config/,
+    ],
+    [
+      'another layer',
+      { text: { ...TEXT, method_output_name: ['hidden_states', 2] } },
+      /'method_output_name'/,
+    ],
+    ['no text', { image: TEXT }, /what is done with texts for 'text'/],
+  ])('are refused where they ask for %s', async (_, modalities, message) => {
+    const settings = { modality_config: modalities, module_output_name: 'token_embeddings' };
+    const id = await variant('tiny-decoder', { 'sentence_bert_config.json': settings });
+    await expect(TextEmbedder.load(id)).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringMatching(message) as string,
+    });
+    // Who says how to pool wants the graph's own vectors.
+    await using model = await TextEmbedder.load(id, { pooling: 'mean' });
+    expect(model.dimensions).toBeGreaterThan(0);
   });
 
   it('query_length and document_length limit the texts of their calls only', async () => {

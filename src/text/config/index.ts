@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type JsonObject, readJsonObject } from '../../core/json-file.js';
 import type { PoolingMode } from '../../native/binding.js';
 import { type BertNormalization, bertNormalization } from './bert-tokenizer.js';
+import { checkModality, type TransformerUse } from './modality.js';
 import { type ModuleConfig, readPipelines } from './pipeline.js';
 import type { RouterConfig, Task } from './router.js';
 
@@ -91,8 +92,9 @@ export async function readTextModelConfig(folder: string, pooling?: PoolingMode[
     readJsonObject(folder, 'config_sentence_transformers.json'),
   ]);
   const names = [...pipelines.routes.keys()];
+  const use = pooling === undefined ? 'vectors' : 'raw';
   const transformers = [...new Set([...pipelines.routes.values()].map(({ transformer }) => transformer))];
-  const encoders = await Promise.all(transformers.map((path) => readEncoder(folder, path)));
+  const encoders = await Promise.all(transformers.map((path) => readEncoder(folder, path, use)));
   return {
     encoders,
     routes: [...pipelines.routes].map(([name, { transformer, modules }]) => {
@@ -114,13 +116,18 @@ function indexRoutes(routeOf: RouterConfig['routeOf'], names: string[]): TextMod
 }
 
 /** Settings of the Transformer in the folder `path` below the model's. */
-export async function readEncoder(modelFolder: string, path: string): Promise<EncoderConfig> {
+export async function readEncoder(
+  modelFolder: string,
+  path: string,
+  use: TransformerUse,
+): Promise<EncoderConfig> {
   const folder = join(modelFolder, path);
   const [settings, model, tokenizer] = await Promise.all([
     readFirst(folder, TRANSFORMER_FILES),
     readJsonObject(folder, 'config.json'),
     readJsonObject(folder, 'tokenizer_config.json'),
   ]);
+  checkModality(settings, use);
   const maxPositions = positions(model);
   // How the tokenizer is opened and how it is called: newer models keep their limits there.
   const opened = settings?.object('tokenizer_args') ?? settings?.object('processor_kwargs');
