@@ -126,9 +126,9 @@ export async function loadHead<Config extends { path: string; head: HeadParams }
     if (wanted !== undefined) integer('maxTokens', wanted, 1, encoder.maxPositions ?? wanted);
     const maxTokens = wanted ?? encoder.maxTokens;
     const file = await chooseOnnxFile(location.folder, dtype, { modelFile, subfolder: config.path });
-    const { tokenizer, lowercase, taskTokens } = encoder;
+    const { tokenizer, lowercase, taskTokens, paddingPosition } = encoder;
     const params = {
-      encoder: { modelFile: file, tokenizer, lowercase, maxTokens },
+      encoder: { modelFile: file, tokenizer, lowercase, maxTokens, paddingPosition },
       head: config.head,
       session,
       tokenBudget,

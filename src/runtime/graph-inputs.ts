@@ -32,9 +32,14 @@ export interface GraphInput {
 /**
  * Decides how an input of a graph is fed.
  *
+ * @param paddingPosition position of padding and id of its token, where positions of tokens count from the next one;
+ *   undefined where they count from 0
  * @throws {EmbedlaneError} `ERR_MODEL_INVALID` for an input that token ids cannot feed
  */
-export function graphInput(input: ort.InferenceSession.ValueMetadata): GraphInput {
+export function graphInput(
+  input: ort.InferenceSession.ValueMetadata,
+  paddingPosition: number | undefined,
+): GraphInput {
   const { name } = input;
   if (name.startsWith('past_key_values.')) return { name, takes: undefined, make: emptyCache(input) };
   const takes = ALIASES[name] ?? TOKEN_INPUTS.find((known) => known === name);
@@ -42,10 +47,18 @@ export function graphInput(input: ort.InferenceSession.ValueMetadata): GraphInpu
   const type = input.isTensor ? input.type : 'no tensor';
   if (type !== 'int64' && type !== 'int32')
     throw invalidGraph(`input '${name}' of type int64 or int32`, type);
-  return { name, takes, make: (batch) => integerTensor(type, inputValues(takes, batch), batch) };
+  return {
+    name,
+    takes,
+    make: (batch) => integerTensor(type, inputValues(takes, batch, paddingPosition), batch),
+  };
 }
 
-function inputValues(name: TokenInput, batch: TokenBatch): ArrayLike<number> {
+function inputValues(
+  name: TokenInput,
+  batch: TokenBatch,
+  paddingPosition: number | undefined,
+): ArrayLike<number> {
   switch (name) {
     case 'input_ids':
       return batch.ids;
@@ -54,7 +67,7 @@ function inputValues(name: TokenInput, batch: TokenBatch): ArrayLike<number> {
     case 'token_type_ids':
       return batch.typeIds;
     case 'position_ids':
-      return positions(batch);
+      return paddingPosition === undefined ? positions(batch) : positionsAfter(paddingPosition, batch);
   }
 }
 
@@ -64,6 +77,17 @@ function positions({ batch, sequence, mask }: TokenBatch): Int32Array {
   for (let row = 0; row < batch; row++) {
     let next = 0;
     for (let i = row * sequence; i < (row + 1) * sequence; i++) out[i] = mask[i] ? next++ : 0;
+  }
+  return out;
+}
+
+/** transformers' `create_position_ids_from_input_ids`: a padding token that a text spells out is padding to it, too. */
+function positionsAfter(padding: number, { batch, sequence, ids }: TokenBatch): Int32Array {
+  const out = new Int32Array(batch * sequence);
+  for (let row = 0; row < batch; row++) {
+    let next = padding + 1;
+    for (let i = row * sequence; i < (row + 1) * sequence; i++)
+      out[i] = ids[i] === padding ? padding : next++;
   }
   return out;
 }

@@ -9,6 +9,12 @@ import { openSession, type SessionOptions } from './open-session.js';
 export type { TokenBatch } from './graph-inputs.js';
 export type { GraphOutput, OutputValues, OutputVectors, RunOutputs } from './graph-outputs.js';
 
+/** How to open a graph that takes token ids. */
+export interface TokenSessionOptions extends SessionOptions {
+  /** Position of padding, where `position_ids` of tokens count from the next one, as RoBERTa's do. */
+  paddingPosition?: number | undefined;
+}
+
 /** An ONNX graph that takes token ids. */
 export class TokenSession {
   /** What the graph computes. */
@@ -16,16 +22,16 @@ export class TokenSession {
   readonly #session: ort.InferenceSession;
   readonly #inputs: readonly GraphInput[];
 
-  private constructor(session: ort.InferenceSession) {
+  private constructor(session: ort.InferenceSession, paddingPosition: number | undefined) {
     this.#session = session;
-    this.#inputs = session.inputMetadata.map(graphInput);
+    this.#inputs = session.inputMetadata.map((input) => graphInput(input, paddingPosition));
     this.outputs = graphOutputs(session);
     if (!this.takes('input_ids')) throw invalidGraph("an input 'input_ids'", session.inputNames.join(', '));
   }
 
   /** @throws {EmbedlaneError} `ERR_MODEL_INVALID` if the file is no graph of this kind */
-  static async open(options: SessionOptions): Promise<TokenSession> {
-    return new TokenSession(await openSession(options));
+  static async open({ paddingPosition, ...options }: TokenSessionOptions): Promise<TokenSession> {
+    return new TokenSession(await openSession(options), paddingPosition);
   }
 
   /** Whether the graph has an input for this property of tokens. */

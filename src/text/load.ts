@@ -61,6 +61,7 @@ export async function planModel({ id, folder }: ModelLocation, settings: LoadSet
         tokenizer: encoder.tokenizer,
         lowercase: encoder.lowercase,
         maxTokens: limit(encoder, maxTokens),
+        paddingPosition: encoder.paddingPosition,
       };
     }),
   );

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ClipTextSession } from '#dist/clip/lane/text-session.js';
+import { openSession } from '#dist/runtime/open-session.js';
 import { type TokenBatch, TokenSession } from '#dist/runtime/session.js';
 
 const graph = (name: string) => fileURLToPath(new URL(`../fixtures/graphs/${name}.onnx`, import.meta.url));
@@ -44,6 +46,43 @@ describe('a session', () => {
     const one = await session.run(batch, ['last_hidden_state']);
     expect(() => one.values('present.0.key')).toThrow();
     one.dispose();
+  });
+
+  it('counts positions from behind the padding id where the model does', async () => {
+    const session = await TokenSession.open({
+      file: graph('past_key_values'),
+      paddingPosition: 1,
+      device: 'cpu',
+      deviceId: 0,
+      threads: 1,
+      spin: 0,
+    });
+    // A padding token that a text spells out, 1 within the second row, has padding's position and takes none.
+    const ids = Int32Array.of(5, 6, 7, 8, 1, 9, 1, 1);
+    const spelled: TokenBatch = {
+      batch: 2,
+      sequence: 4,
+      ids,
+      mask: Uint8Array.of(1, 1, 1, 1, 1, 1, 0, 0),
+      typeIds: new Int32Array(8),
+    };
+    const outputs = await session.run(spelled, ['last_hidden_state']);
+    const positions = [2, 3, 4, 5, 1, 2, 1, 1];
+    const expected = [...ids].flatMap((id, i) => row(id + positions[i]));
+    expect([...outputs.tokenVectors('last_hidden_state').data]).toEqual(expected);
+    outputs.dispose();
+  });
+
+  it("counts the positions of CLIP's texts from 0", async () => {
+    const file = graph('text_embeds');
+    const opened = await openSession({ file, device: 'cpu', deviceId: 0, threads: 1, spin: 0 });
+    const session = new ClipTextSession(opened, {});
+    const ids = Int32Array.of(5, 6, 7);
+    const one = { batch: 1, sequence: 3, ids, mask: Uint8Array.of(1, 1, 1), typeIds: new Int32Array(3) };
+    const outputs = await session.run(one);
+    const expected = row(0).map((_, d) => row(5)[d] + row(6)[d] + 1 + row(7)[d] + 2);
+    expect([...outputs.textVectors('text_embeds').data]).toEqual(expected);
+    outputs.dispose();
   });
 
   it('gives the memory of outputs back when they are disposed', async () => {

@@ -348,6 +348,27 @@ describe('a graph with the vectors of an inner layer only', () => {
   });
 });
 
+describe('a graph that takes position_ids', () => {
+  const { variant } = modelFolders();
+
+  it.each([
+    ['tiny-roberta', {}, 2],
+    ['tiny-roberta', { pad_token_id: 5 }, 6],
+    ['tiny-mpnet', { pad_token_id: 5 }, 2],
+    ['tiny-bert-cls', {}, 0],
+  ])('gets those of the architecture: %s %j begins at %i', async (base, changed, first) => {
+    const config = JSON.parse(await readFile(fixture(`models/${base}/config.json`), 'utf8')) as object;
+    const id = await variant(base, {
+      'onnx/model.onnx': await readFile(fixture('graphs/past_key_values.onnx')),
+      'config.json': { ...config, ...changed },
+    });
+    await using model = await TextEmbedder.load(id, { pooling: 'mean' });
+    const [{ ids }] = await model.tokenize('hello world');
+    const [rows] = await model.encode(['hello world', 'a longer text beside it'], { output: 'token' });
+    expect(ids.map((token, i) => rows.row(i)[0] - token)).toEqual(ids.map((_, i) => first + i));
+  });
+});
+
 describe('a graph without attention_mask', () => {
   const { variant } = modelFolders();
 

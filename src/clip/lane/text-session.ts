@@ -18,7 +18,9 @@ export class ClipTextSession {
   constructor(session: ort.InferenceSession, others: Record<string, ort.Tensor>) {
     this.#session = session;
     const { inputMetadata, inputNames } = session;
-    this.#inputs = inputMetadata.filter(({ name }) => !(name in others)).map(graphInput);
+    this.#inputs = inputMetadata
+      .filter(({ name }) => !(name in others))
+      .map((input) => graphInput(input, undefined));
     this.#others = Object.fromEntries(Object.entries(others).filter(([name]) => inputNames.includes(name)));
     const names = graphOutputs(session).map(({ name }) => name);
     const output = VECTORS.find((name) => names.includes(name));

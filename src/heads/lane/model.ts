@@ -44,10 +44,10 @@ export class HeadModel {
   }
 
   static async open({ encoder, head, session: settings, tokenBudget }: LoadParams): Promise<HeadModel> {
-    const { modelFile, tokenizer: files, lowercase, maxTokens } = encoder;
+    const { modelFile, tokenizer: files, lowercase, maxTokens, paddingPosition } = encoder;
     const [tokenizer, session] = await Promise.all([
       TextTokenizer.open({ files, maxTokens, lowercase }),
-      TokenSession.open({ file: modelFile, ...settings }),
+      TokenSession.open({ file: modelFile, paddingPosition, ...settings }),
     ]);
     const library = await tokenizer.library();
     const made = await openHead(head, session.outputs, library);

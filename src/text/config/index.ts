@@ -4,6 +4,7 @@ import type { PoolingMode } from '../../native/binding.js';
 import { type BertNormalization, bertNormalization } from './bert-tokenizer.js';
 import { checkModality, type TransformerUse } from './modality.js';
 import { type ModuleConfig, readPipelines } from './pipeline.js';
+import { paddingPosition } from './positions.js';
 import type { RouterConfig, Task } from './router.js';
 
 export type { Activation, DenseConfig, LayerNormConfig, Level, NormalizeConfig } from './layers.js';
@@ -35,6 +36,8 @@ export interface EncoderConfig {
   maxTokens: number | undefined;
   /** Most positions that the graph knows; more tokens cannot be asked for. */
   maxPositions: number | undefined;
+  /** Position of padding, where those of the tokens come after it; undefined where they count from 0. */
+  paddingPosition: number | undefined;
   /** Most tokens of a query and of a document where they are fewer: `query_length` and `document_length`. */
   taskTokens: Record<Task, number | undefined>;
   /** Whether texts are lowercased before the tokenizer's own normalisation. */
@@ -144,6 +147,7 @@ export async function readEncoder(
     path,
     maxTokens,
     maxPositions,
+    paddingPosition: paddingPosition(model),
     taskTokens: { query: ofTask('query_length'), document: ofTask('document_length') },
     lowercase: settings?.boolean('do_lower_case') ?? false,
     tokenizer: {

@@ -27,12 +27,12 @@ export class Encoder {
   }
 
   static async open(
-    { modelFile, tokenizer: files, lowercase, maxTokens }: EncoderParams,
+    { modelFile, tokenizer: files, lowercase, maxTokens, paddingPosition }: EncoderParams,
     { session: settings }: LoadParams,
   ): Promise<Encoder> {
     const [tokenizer, session] = await Promise.all([
       TextTokenizer.open({ files, maxTokens, lowercase }),
-      TokenSession.open({ file: modelFile, ...settings }),
+      TokenSession.open({ file: modelFile, paddingPosition, ...settings }),
     ]);
     return new Encoder(tokenizer, session);
   }

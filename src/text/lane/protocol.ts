@@ -20,6 +20,8 @@ export interface EncoderParams {
   tokenizer: TokenizerFiles;
   lowercase: boolean;
   maxTokens: number | undefined;
+  /** As the model's configuration has it. */
+  paddingPosition: number | undefined;
 }
 
 export interface RouteParams {
