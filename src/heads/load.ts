@@ -126,9 +126,9 @@ export async function loadHead<Config extends { path: string; head: HeadParams }
     if (wanted !== undefined) integer('maxTokens', wanted, 1, encoder.maxPositions ?? wanted);
     const maxTokens = wanted ?? encoder.maxTokens;
     const file = await chooseOnnxFile(location.folder, dtype, { modelFile, subfolder: config.path });
-    const { tokenizer, lowercase, taskTokens, paddingPosition } = encoder;
+    const { tokenizer, lowercase, taskTokens, paddingPosition, vocabulary } = encoder;
     const params = {
-      encoder: { modelFile: file, tokenizer, lowercase, maxTokens, paddingPosition },
+      encoder: { modelFile: file, tokenizer, lowercase, maxTokens, paddingPosition, vocabulary },
       head: config.head,
       session,
       tokenBudget,

@@ -62,6 +62,7 @@ export async function planModel({ id, folder }: ModelLocation, settings: LoadSet
         lowercase: encoder.lowercase,
         maxTokens: limit(encoder, maxTokens),
         paddingPosition: encoder.paddingPosition,
+        vocabulary: encoder.vocabulary,
       };
     }),
   );

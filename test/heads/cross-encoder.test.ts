@@ -125,6 +125,19 @@ describe('CrossEncoder', () => {
   });
 });
 
+describe('a graph without logits', () => {
+  const { variant } = modelFolders();
+
+  it('is refused where its one vector for each text is named as something else', async () => {
+    const graph = await readFile(fixture('graphs/pooler_output.onnx'));
+    const id = await variant('tiny-crossencoder', { 'onnx/model.onnx': graph });
+    await expect(CrossEncoder.load(id)).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringMatching(/an output logits of rank 2.*pooler_output/) as string,
+    });
+  });
+});
+
 describe('prompts of a CrossEncoder', () => {
   const { variant } = modelFolders();
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SparseEmbedder, type SparseVector } from '#dist/index.js';
 import { fixture, readGolden } from '../text/goldens.js';
@@ -88,6 +89,15 @@ describe('SparseEmbedder', () => {
 
 describe('what the files of a SparseEmbedder say', () => {
   const { variant } = modelFolders();
+
+  it('must be of a graph with logits: other vectors of tokens are no weights of words', async () => {
+    const graph = await readFile(fixture('graphs/no_mask.onnx'));
+    const id = await variant('tiny-splade', { 'onnx/model.onnx': graph });
+    await expect(SparseEmbedder.load(id)).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringMatching(/logits over the vocabulary.*'last_hidden_state' has a width of 4/),
+    });
+  });
 
   it('of the lengths of queries and documents, and of similarity, holds', async () => {
     const files = {

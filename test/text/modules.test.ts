@@ -369,6 +369,25 @@ describe('a graph that takes position_ids', () => {
   });
 });
 
+describe('a graph whose output has another name', () => {
+  const { variant } = modelFolders();
+
+  it('is refused where its width is that of the vocabulary: those are logits', async () => {
+    const bytes = (await readFile(fixture('graphs/no_mask.onnx'))).toString('latin1');
+    // Names of the same length, so that the file stays well-formed.
+    const renamed = Buffer.from(bytes.replaceAll('last_hidden_state', 'prediction_scores'), 'latin1');
+    const config = JSON.parse(await readFile(fixture('models/tiny-bert-cls/config.json'), 'utf8')) as object;
+    const files = { 'onnx/model.onnx': renamed, 'config.json': { ...config, vocab_size: 4 } };
+    await expect(TextEmbedder.load(await variant('tiny-bert-cls', files))).rejects.toMatchObject({
+      code: 'ERR_MODEL_INVALID',
+      message: expect.stringMatching(/'prediction_scores' has one value for each.*SparseEmbedder/) as string,
+    });
+    const other = await variant('tiny-bert-cls', { 'onnx/model.onnx': renamed });
+    await using model = await TextEmbedder.load(other, { pooling: 'mean' });
+    expect(model.dimensions).toBe(4);
+  });
+});
+
 describe('a graph without attention_mask', () => {
   const { variant } = modelFolders();
 

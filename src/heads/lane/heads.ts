@@ -22,6 +22,7 @@ export async function openHead(
   params: HeadParams,
   outputs: readonly GraphOutput[],
   tokenizer: LibraryTokenizer,
+  vocabulary: number | undefined,
 ): Promise<Head> {
   const binding = loadBinding();
   switch (params.kind) {
@@ -32,6 +33,7 @@ export async function openHead(
         params,
         requireOutput(outputs, ['logits', 'token_embeddings'], 3, 'a sparse model'),
         binding,
+        vocabulary,
       );
     case 'tokens': {
       const output = requireOutput(
@@ -52,7 +54,10 @@ export async function openHead(
   }
 }
 
-/** The first of these names that the graph has, else its only output of that rank. */
+/** Outputs whose names say what they are: never what another name is sought for. */
+const NAMED = ['pooler_output', 'sentence_embedding', 'logits'];
+
+/** The first of these names that the graph has, else its only output of that rank, unless that is something else. */
 export function requireOutput(
   outputs: readonly GraphOutput[],
   names: readonly string[],
@@ -62,7 +67,7 @@ export function requireOutput(
   const named = names.find((name) => outputs.some((output) => output.name === name && output.rank === rank));
   const ranked = outputs.filter((output) => output.rank === rank);
   if (named !== undefined) return named;
-  if (ranked.length === 1) return ranked[0].name;
+  if (ranked.length === 1 && !NAMED.includes(ranked[0].name)) return ranked[0].name;
   const found = outputs.map(({ name, rank: actual }) => `${name} of rank ${actual}`).join(', ');
   throw new EmbedlaneError(
     'ERR_MODEL_INVALID',
@@ -85,6 +90,7 @@ function sparseHead(
   { strategy, activation }: HeadParams & { kind: 'sparse' },
   output: string,
   binding: NativeBinding,
+  vocabulary: number | undefined,
 ): Head {
   const once = (logit: number) => Math.log1p(Math.max(0, logit));
   const weight = activation === 'relu' ? once : (logit: number) => Math.log1p(once(logit));
@@ -95,6 +101,8 @@ function sparseHead(
     fields(batch, outputs) {
       const logits = outputs.tokenVectors(output);
       widths.sparse = logits.dims;
+      if (output !== 'logits' && vocabulary !== undefined && logits.dims !== vocabulary)
+        throw noLogits(output, logits.dims, vocabulary);
       // A growing function of the logit, so that the largest weight is that of the largest logit.
       const rows =
         strategy === 'max'
@@ -105,6 +113,14 @@ function sparseHead(
       return { sparse: nonZero(rows, logits.dims) };
     },
   };
+}
+
+function noLogits(output: string, dims: number, vocabulary: number): EmbedlaneError {
+  return new EmbedlaneError(
+    'ERR_MODEL_INVALID',
+    `Expected logits over the vocabulary's ${vocabulary} tokens, as a sparse model has them, but the ONNX graph's output ` +
+      `'${output}' has a width of ${dims}`,
+  );
 }
 
 function summed(

@@ -50,7 +50,7 @@ export class HeadModel {
       TokenSession.open({ file: modelFile, paddingPosition, ...settings }),
     ]);
     const library = await tokenizer.library();
-    const made = await openHead(head, session.outputs, library);
+    const made = await openHead(head, session.outputs, library, encoder.vocabulary);
     return new HeadModel(tokenizer, library, session, made, tokenBudget);
   }
 

@@ -38,6 +38,8 @@ export interface EncoderConfig {
   maxPositions: number | undefined;
   /** Position of padding, where those of the tokens come after it; undefined where they count from 0. */
   paddingPosition: number | undefined;
+  /** Tokens that the graph knows; undefined if nothing says it. */
+  vocabulary: number | undefined;
   /** Most tokens of a query and of a document where they are fewer: `query_length` and `document_length`. */
   taskTokens: Record<Task, number | undefined>;
   /** Whether texts are lowercased before the tokenizer's own normalisation. */
@@ -148,6 +150,7 @@ export async function readEncoder(
     maxTokens,
     maxPositions,
     paddingPosition: paddingPosition(model),
+    vocabulary: model?.positiveInteger('vocab_size'),
     taskTokens: { query: ofTask('query_length'), document: ofTask('document_length') },
     lowercase: settings?.boolean('do_lower_case') ?? false,
     tokenizer: {

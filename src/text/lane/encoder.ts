@@ -17,30 +17,47 @@ export class Encoder {
   readonly #session: TokenSession;
   readonly #hasTypeIds: boolean;
   readonly #empty: Sequence;
+  readonly #vocabulary: number | undefined;
 
-  private constructor(tokenizer: TextTokenizer, session: TokenSession) {
+  private constructor(tokenizer: TextTokenizer, session: TokenSession, vocabulary: number | undefined) {
     this.tokenizer = tokenizer;
     this.source = chooseSource(session.outputs);
     this.#session = session;
+    this.#vocabulary = vocabulary;
     this.#hasTypeIds = session.takes('token_type_ids') && tokenizer.hasTypeIds;
     this.#empty = { ids: Int32Array.of(tokenizer.padding.id), typeIds: undefined };
   }
 
   static async open(
-    { modelFile, tokenizer: files, lowercase, maxTokens, paddingPosition }: EncoderParams,
+    { modelFile, tokenizer: files, lowercase, maxTokens, paddingPosition, vocabulary }: EncoderParams,
     { session: settings }: LoadParams,
   ): Promise<Encoder> {
     const [tokenizer, session] = await Promise.all([
       TextTokenizer.open({ files, maxTokens, lowercase }),
       TokenSession.open({ file: modelFile, paddingPosition, ...settings }),
     ]);
-    return new Encoder(tokenizer, session);
+    return new Encoder(tokenizer, session, vocabulary);
   }
 
   /** A text that has no token is one of padding. */
   async probe(): Promise<Sequence> {
     const [sequence] = (await this.tokenizer.sequences(['a'])).sequences;
     return sequence.ids.length > 0 ? sequence : this.#empty;
+  }
+
+  /**
+   * Checks the width of token vectors, of whose output only the rank may be known.
+   *
+   * @throws {EmbedlaneError} `ERR_MODEL_INVALID` for a width that is that of logits over the vocabulary
+   */
+  checkWidth(dims: number): void {
+    const { output } = this.source;
+    if (TOKEN_OUTPUTS.includes(output) || dims !== this.#vocabulary) return;
+    throw new EmbedlaneError(
+      'ERR_MODEL_INVALID',
+      `Expected token vectors of the ONNX graph but its output '${output}' has one value for each of the ` +
+        `vocabulary's ${dims} tokens; a sparse model is loaded by SparseEmbedder`,
+    );
   }
 
   /** Cuts sequences, longest first, into such as may share a run, in their order. */
@@ -55,13 +72,14 @@ export class Encoder {
   }
 }
 
+/** Names of token vectors. */
+const TOKEN_OUTPUTS = ['last_hidden_state', 'token_embeddings'];
 /** Vectors of tokens that are not the last layer's: of each layer, or after bge-m3's other heads. */
 const LAYER_OR_HEAD = /^(hidden_states[._]?\d+|sparse_vecs|colbert_vecs)$/;
 
 function chooseSource(outputs: readonly GraphOutput[]): Source {
   const named = (name: string) => outputs.some((output) => output.name === name);
-  for (const output of ['last_hidden_state', 'token_embeddings'])
-    if (named(output)) return { kind: 'tokens', output };
+  for (const output of TOKEN_OUTPUTS) if (named(output)) return { kind: 'tokens', output };
   const other = outputs.find(
     ({ name, rank }) => rank === 3 && name !== 'logits' && !LAYER_OR_HEAD.test(name),
   );

@@ -22,6 +22,7 @@ export interface EncoderParams {
   maxTokens: number | undefined;
   /** As the model's configuration has it. */
   paddingPosition: number | undefined;
+  vocabulary: number | undefined;
 }
 
 export interface RouteParams {

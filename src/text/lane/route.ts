@@ -48,6 +48,7 @@ export class Route {
         this.encoder.source.kind === 'tokens'
           ? outputs.tokenVectors(this.encoder.source.output).dims
           : undefined;
+      if (tokenDimensions !== undefined) this.encoder.checkWidth(tokenDimensions);
       const { data, dims } = this.#textRows(batch, outputs, PLAIN);
       assertFinite(data);
       return { dimensions: dims, tokenDimensions: tokenDimensions && this.#chain.tokenDims(tokenDimensions) };
