@@ -1,6 +1,6 @@
 import * as ort from 'onnxruntime-node';
 import { runGraph } from './exit-guard.js';
-import { invalidGraph } from './graph-errors.js';
+import { invalidGraph, runsOne } from './graph-errors.js';
 import { floats, type GraphOutput, graphOutputs } from './graph-outputs.js';
 
 const INPUT = 'pixel_values';
@@ -15,6 +15,8 @@ export interface ImageRun {
 /** An ONNX graph that takes pictures, `pixel_values` of shape `[batch, 3, height, width]`. */
 export class ImageSession {
   readonly outputs: readonly GraphOutput[];
+  /** Whether a batch must be of one picture, as the graph was exported. */
+  readonly runsOne: boolean;
   readonly #session: ort.InferenceSession;
   readonly #input: string;
   readonly #others: Record<string, ort.Tensor>;
@@ -30,6 +32,7 @@ export class ImageSession {
     const type = input.isTensor ? input.type : 'no tensor';
     if (type !== 'float32') throw invalidGraph(`input '${input.name}' of type float32`, type);
     this.#input = input.name;
+    this.runsOne = runsOne(input);
     this.#others = Object.fromEntries(
       inputs.filter(({ name }) => name !== input.name).map(({ name }) => [name, placeholder(name)]),
     );

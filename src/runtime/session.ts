@@ -1,6 +1,6 @@
 import type * as ort from 'onnxruntime-node';
 import { runGraph } from './exit-guard.js';
-import { invalidGraph } from './graph-errors.js';
+import { invalidGraph, runsOne } from './graph-errors.js';
 import { type GraphInput, graphInput, type TokenBatch, type TokenInput } from './graph-inputs.js';
 import { type GraphOutput, graphOutputs, RunOutputs } from './graph-outputs.js';
 import { laneGarbage } from './lane-garbage.js';
@@ -19,6 +19,8 @@ export interface TokenSessionOptions extends SessionOptions {
 export class TokenSession {
   /** What the graph computes. */
   readonly outputs: readonly GraphOutput[];
+  /** Whether a batch must be of one sequence, as the graph was exported. */
+  readonly runsOne: boolean;
   readonly #session: ort.InferenceSession;
   readonly #inputs: readonly GraphInput[];
 
@@ -26,6 +28,11 @@ export class TokenSession {
     this.#session = session;
     this.#inputs = session.inputMetadata.map((input) => graphInput(input, paddingPosition));
     this.outputs = graphOutputs(session);
+    this.runsOne = session.inputMetadata.some(runsOne);
+    const ids = session.inputMetadata.find(({ name }) => name === 'input_ids');
+    const length = ids?.isTensor ? ids.shape[1] : undefined;
+    if (typeof length === 'number' && length > 0)
+      throw invalidGraph("input 'input_ids' of any sequence length", `${length}, which its export fixed`);
     if (!this.takes('input_ids')) throw invalidGraph("an input 'input_ids'", session.inputNames.join(', '));
   }
 

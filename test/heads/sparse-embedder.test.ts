@@ -99,6 +99,19 @@ describe('what the files of a SparseEmbedder say', () => {
     });
   });
 
+  it('holds for a graph that runs one text at a time', async () => {
+    const graph = await readFile(fixture('graphs/one_text.onnx'));
+    const config = JSON.parse(await readFile(fixture('models/tiny-splade/config.json'), 'utf8')) as object;
+    const files = { 'onnx/model.onnx': graph, 'config.json': { ...config, vocab_size: 4 } };
+    await using model = await SparseEmbedder.load(await variant('tiny-splade', files));
+    const texts = ['hello', 'hello world', 'the fox'];
+    const vectors = await model.encode(texts);
+    for (const [i, text] of texts.entries()) {
+      const [alone] = await model.encode(text);
+      expect([...vectors[i].values]).toEqual([...alone.values]);
+    }
+  });
+
   it('of the lengths of queries and documents, and of similarity, holds', async () => {
     const files = {
       'sentence_bert_config.json': { query_length: 5, document_length: 9 },

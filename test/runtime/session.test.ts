@@ -115,6 +115,32 @@ describe('a session', () => {
     outputs.dispose();
   });
 
+  it('refuses graphs of one sequence length or of a batch size other than 1', async () => {
+    const bytes = (await readFile(graph('one_text'))).toString('latin1');
+    // The shape [1, sequence] of the input, whose second dimension is a name of eight bytes.
+    const shape = '\x0a\x02\x08\x01\x0a\x0a\x12\x08sequence';
+    const at = bytes.indexOf(shape);
+    const changed = (to: string) =>
+      Buffer.from(bytes.slice(0, at) + to + bytes.slice(at + shape.length), 'latin1');
+    const folder = await mkdtemp(join(tmpdir(), 'embedlane-shapes-'));
+    try {
+      // A number in as many bytes as the name: varints may be padded.
+      const fixed = '\x0a\x02\x08\x01\x0a\x0a\x08\xa0\x80\x80\x80\x80\x80\x80\x80\x00';
+      await writeFile(join(folder, 'length.onnx'), changed(fixed));
+      await writeFile(join(folder, 'batch.onnx'), changed(shape.replace('\x08\x01', '\x08\x04')));
+      await expect(open(join(folder, 'length.onnx'))).rejects.toMatchObject({
+        code: 'ERR_MODEL_INVALID',
+        message: expect.stringMatching(/any sequence length .* 32, which/) as string,
+      });
+      await expect(open(join(folder, 'batch.onnx'))).rejects.toMatchObject({
+        code: 'ERR_MODEL_INVALID',
+        message: expect.stringMatching(/'input_ids' of any batch size, or of 1,.* received 4/) as string,
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('refuses graphs that token ids cannot feed', async () => {
     await expect(open(graph('pixels'))).rejects.toMatchObject({
       code: 'ERR_MODEL_INVALID',

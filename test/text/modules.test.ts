@@ -388,6 +388,22 @@ describe('a graph whose output has another name', () => {
   });
 });
 
+describe('a graph for one text at a time', () => {
+  const { variant } = modelFolders();
+
+  it('gets them one by one', async () => {
+    const files = { 'onnx/model.onnx': await readFile(fixture('graphs/one_text.onnx')) };
+    await using model = await TextEmbedder.load(await variant('tiny-bert-cls', files), { pooling: 'mean' });
+    const texts = ['hello world', 'the quick brown fox jumps', 'hello', 'hello fox'];
+    const tokens = await model.tokenize(texts);
+    const e = await model.encode(texts);
+    tokens.forEach(({ ids }, i) => {
+      const mean = ids.reduce((sum, id) => sum + id, 0) / ids.length;
+      expect(e.row(i)[0]).toBeCloseTo(mean, 3);
+    });
+  });
+});
+
 describe('a graph without attention_mask', () => {
   const { variant } = modelFolders();
 

@@ -84,6 +84,7 @@ export class HeadModel {
       const lengths = sequences.map(({ ids }) => ids.length);
       const unmasked = !this.#session.takes('attention_mask');
       const runs = formBatches(lengths, this.#tokenBudget).flatMap((rows) => {
+        if (this.#session.runsOne) return Array.from(rows, (row) => Uint32Array.of(row));
         if (!unmasked) return [rows];
         const members = Array.from(rows, (row) => sequences[row]);
         return equalLengths(members).map(([from, to]) => rows.subarray(from, to));

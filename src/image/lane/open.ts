@@ -13,7 +13,8 @@ export async function openImageModel(
   session: ImageSession,
   scheduler?: BatchScheduler,
 ): Promise<{ model: ImageModel; loaded: Loaded }> {
-  const { preprocessing, decode, heightFirst, batchSize, session: settings } = params;
+  const { preprocessing, decode, heightFirst, session: settings } = params;
+  const batchSize = session.runsOne ? 1 : params.batchSize;
   const pool = await PreparationPool.start(params.workers, { preprocessing, decode, heightFirst });
   const outputs = chooseOutputs(session.outputs, params.modelType, params.pooling);
   // Any picture will do; a square one has the size of most inputs.

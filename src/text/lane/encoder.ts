@@ -62,6 +62,7 @@ export class Encoder {
 
   /** Cuts sequences, longest first, into such as may share a run, in their order. */
   groups(sequences: readonly Sequence[]): [from: number, to: number][] {
+    if (this.#session.runsOne) return sequences.map((_, i) => [i, i + 1]);
     return this.#session.takes('attention_mask') ? [[0, sequences.length]] : equalLengths(sequences);
   }
 
