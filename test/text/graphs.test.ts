@@ -107,7 +107,8 @@ describe('a graph for one text at a time', () => {
   it('gets them one by one', async () => {
     const files = { 'onnx/model.onnx': await readFile(fixture('graphs/one_text.onnx')) };
     await using model = await TextEmbedder.load(await variant('tiny-bert-cls', files), { pooling: 'mean' });
-    const texts = ['hello world', 'the quick brown fox jumps', 'hello', 'hello fox'];
+    const words = ['hello', 'fox', 'dog', 'the', 'quick', 'brown', 'lazy', 'over'];
+    const texts = words.flatMap((first) => words.map((second) => `${first} ${second} ${'fox '.repeat(40)}`));
     const tokens = await model.tokenize(texts);
     const e = await model.encode(texts);
     tokens.forEach(({ ids }, i) => {
