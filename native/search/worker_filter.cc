@@ -18,6 +18,7 @@ namespace {
 // The errors and the scales of rows that have none.
 constexpr float kZeros[kMaxTileRows] = {};
 constexpr float kOnes[kMaxTileRows] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+static_assert(kOnes[kMaxTileRows - 1] == 1);
 
 // Of how many pairs one may pass the codes before floats are faster, beside those that the search's own
 // beginning leaves: of n rows in any order, the last is among the k best with a chance of k in n.
