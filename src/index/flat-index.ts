@@ -1,4 +1,3 @@
-import { markAsUntransferable } from 'node:worker_threads';
 import { EmbedlaneError } from '../core/errors.js';
 import { addArguments, refuseUsed, replaceArguments } from './changes.js';
 import { catchUp, compacted } from './compaction.js';
@@ -126,8 +125,6 @@ export class FlatIndex implements Iterable<IndexRow> {
     const { data, rows: count } = checked.matrix;
     if (count === 0) return;
     this.#folder?.beforeChange();
-    // Moved to another thread, the memory would be taken away from those that read it.
-    markAsUntransferable(data.buffer);
     const staged = contents.rows.stage(data);
     contents.hold();
     try {

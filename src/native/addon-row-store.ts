@@ -1,3 +1,4 @@
+import { markAsUntransferable } from 'node:worker_threads';
 import { allocateTopK } from './memory.js';
 import type { Acceleration, FoundRows, RowStore, StagedRows, StoreSearch, StoreTask } from './row-store.js';
 
@@ -58,6 +59,7 @@ export function adaptRowStore(
     firstUnfit: guard((data) => store.firstUnfit(data)),
     append: guard((data) => store.append(data)),
     stage: guard((data): StagedRows => {
+      markAsUntransferable(data.buffer);
       const task = store.stage(data);
       const finish = async () => {
         try {

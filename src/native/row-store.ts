@@ -109,7 +109,8 @@ export interface RowStore {
    */
   append(data: Float32Array<ArrayBuffer>): number;
   /**
-   * The same on other threads. `data` is read until the promise settles.
+   * The same on other threads. `data` is read until the promise settles, and its ArrayBuffer is marked untransferable
+   * for good: moved to another thread, the memory would be taken away from those that read it.
    *
    * @throws {EmbedlaneError} `ERR_RUNTIME` if memory is short
    */

@@ -1,3 +1,4 @@
+import { markAsUntransferable } from 'node:worker_threads';
 import { EmbedlaneError } from '../../core/errors.js';
 import { allocateFloats, allocateTopK } from '../memory.js';
 import {
@@ -69,6 +70,7 @@ export class HeapRowStore implements RowStore {
   }
 
   stage(data: Float32Array<ArrayBuffer>): StagedRows {
+    markAsUntransferable(data.buffer);
     // Without other threads there is nothing to gain but turns of the event loop.
     const staged = new HeapRowStore(this.#dims, this.#dtype);
     let unfit = -1;
