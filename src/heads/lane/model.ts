@@ -3,7 +3,7 @@ import { formBatches } from '../../runtime/batching.js';
 import { BatchScheduler } from '../../runtime/scheduler.js';
 import { TokenSession } from '../../runtime/session.js';
 import type { LibraryTokenizer } from '../../text/lane/library-tokenizer.js';
-import { equalLengths, padSequences, type Sequence } from '../../text/lane/sequences.js';
+import { padSequences, type Sequence, sharedRuns } from '../../text/lane/sequences.js';
 import { TextTokenizer } from '../../text/lane/tokenizer.js';
 import { fullBatch } from '../../text/lane/warm-up.js';
 import { type Head, openHead } from './heads.js';
@@ -82,12 +82,9 @@ export class HeadModel {
       const sequences = await this.#encode(texts, seconds, params.tokens);
       if (job.cancelled) throw new EmbedlaneError('ERR_ABORTED', 'The operation was aborted');
       const lengths = sequences.map(({ ids }) => ids.length);
-      const unmasked = !this.#session.takes('attention_mask');
       const runs = formBatches(lengths, this.#tokenBudget).flatMap((rows) => {
-        if (this.#session.runsOne) return Array.from(rows, (row) => Uint32Array.of(row));
-        if (!unmasked) return [rows];
         const members = Array.from(rows, (row) => sequences[row]);
-        return equalLengths(members).map(([from, to]) => rows.subarray(from, to));
+        return sharedRuns(this.#session, members).map(([from, to]) => rows.subarray(from, to));
       });
       const batches = runs.map((rows) => async () => {
         const batch = Array.from(rows, (row) => sequences[row]);

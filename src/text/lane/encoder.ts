@@ -1,7 +1,7 @@
 import { EmbedlaneError } from '../../core/errors.js';
 import { type GraphOutput, type RunOutputs, type TokenBatch, TokenSession } from '../../runtime/session.js';
 import type { EncoderParams, LoadParams } from './protocol.js';
-import { equalLengths, padSequences, type Sequence } from './sequences.js';
+import { padSequences, type Sequence, sharedRuns } from './sequences.js';
 import { TextTokenizer } from './tokenizer.js';
 
 /** What a graph gives to start from: vectors of tokens, of texts before the model's other modules, or all done. */
@@ -62,8 +62,7 @@ export class Encoder {
 
   /** Cuts sequences, longest first, into such as may share a run, in their order. */
   groups(sequences: readonly Sequence[]): [from: number, to: number][] {
-    if (this.#session.runsOne) return sequences.map((_, i) => [i, i + 1]);
-    return this.#session.takes('attention_mask') ? [[0, sequences.length]] : equalLengths(sequences);
+    return sharedRuns(this.#session, sequences);
   }
 
   /** Pads sequences, longest first, and runs the graph. The caller disposes the outputs. */

@@ -1,5 +1,5 @@
 import type { Encoding } from 'tokenizers';
-import type { TokenBatch } from '../../runtime/session.js';
+import type { TokenBatch, TokenSession } from '../../runtime/session.js';
 import type { Side } from '../config/index.js';
 import type { Padding } from './tokenizer.js';
 
@@ -44,11 +44,20 @@ function keptTokens(encoding: Encoding, { maxTokens, side }: Truncation): number
   return special.flatMap((flag, index) => (flag || stays.has(index) ? [index] : []));
 }
 
+/** Cuts sequences, longest first, into such as may share a run of the graph, in their order. */
+export function sharedRuns(
+  session: Pick<TokenSession, 'runsOne' | 'takes'>,
+  sequences: readonly Pick<Sequence, 'ids'>[],
+): [from: number, to: number][] {
+  if (session.runsOne) return sequences.map((_, i) => [i, i + 1]);
+  return session.takes('attention_mask') ? [[0, sequences.length]] : equalLengths(sequences);
+}
+
 /**
  * Where sequences of equal length begin and end, longest first: a graph without `attention_mask` takes padding for
  * tokens, so only those that need none may share a run.
  */
-export function equalLengths(sequences: readonly Pick<Sequence, 'ids'>[]): [from: number, to: number][] {
+function equalLengths(sequences: readonly Pick<Sequence, 'ids'>[]): [from: number, to: number][] {
   const starts = [...sequences.keys()].filter(
     (i) => i === 0 || sequences[i].ids.length !== sequences[i - 1].ids.length,
   );
