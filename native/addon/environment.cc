@@ -15,6 +15,12 @@ napi_value coded_error(napi_env env, const char* code, const char* message) {
   return error;
 }
 
+// The job's hold on values of JavaScript.
+void delete_references(napi_env env, const AsyncJob& job) {
+  if (job.result != nullptr) napi_delete_reference(env, job.result);
+  for (const napi_ref reference : job.kept) napi_delete_reference(env, reference);
+}
+
 // Node-API 8 has no call for what this getter tells. It is that of the moment in which the addon is loaded.
 Napi::FunctionReference resizable_getter(Napi::Env env) {
   const auto object = [](const Napi::Value& value) {
@@ -95,8 +101,7 @@ napi_value Environment::start_by(const std::shared_ptr<AsyncJob>& job, const Sub
   } catch (...) {
     jobs_.erase(job.get());
     // The arrays would never be collected.
-    for (const napi_ref reference : job->kept) napi_delete_reference(env_, reference);
-    if (job->result != nullptr) napi_delete_reference(env_, job->result);
+    delete_references(env_, *job);
     throw;
   }
   if (jobs_.size() == 1) napi_ref_threadsafe_function(env_, mailbox_->bell);
@@ -134,9 +139,8 @@ void Environment::settle(napi_env env, AsyncJob& job) {
     napi_get_undefined(env, &result);
   } else {
     napi_get_reference_value(env, job.result, &result);
-    napi_delete_reference(env, job.result);
   }
-  for (const napi_ref reference : job.kept) napi_delete_reference(env, reference);
+  delete_references(env, job);
   if (job.failed() || job.cancelled()) job.release();
   if (job.failed()) {
     napi_reject_deferred(env, job.deferred, coded_error(env, "ERR_RUNTIME", "Out of memory in native work"));

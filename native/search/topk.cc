@@ -65,6 +65,7 @@ TopKSearch::TopKSearch(SearchInput input, Level level)
       encoded_(worth_encoding()),
       key_room_(input_.k + (bit_tile_ || bit_counts_ ? std::clamp(input_.k, kLeastSpare, kMostSpare) : 0)) {
   const size_t panel = kPanelWidths * tiles_.vector_queries;
+  // A panel of codes is at most half as large as one of the floats, to which a scan may go back.
   const size_t panel_bytes = encoded_ ? scan_bytes_ / 2 : scan_bytes_;
   const size_t cached = std::max(panel, kPanelBytes / std::max<size_t>(panel_bytes, 1) / panel * panel);
   const bool tiled = tile_ || bit_tile_;
@@ -94,7 +95,7 @@ bool TopKSearch::all_coded() const {
 }
 
 bool TopKSearch::worth_encoding() const {
-  const bool floats = tile_ && (tile_ == &tiles_.f32 || tile_ == &tiles_.bf16);
+  const bool floats = tile_ == &tiles_.f32 || tile_ == &tiles_.bf16;
   if (!floats || !tiles_.encode) return false;
   const size_t queries = input_.query_count, rows = rows_of(input_.blocks);
   return queries >= kLeastEncodedQueries && input_.dims >= kLeastEncodedDims &&

@@ -146,9 +146,9 @@ void TopKSearch::Worker::pack_queries() {
     const size_t count = std::min(width, packed_ - q);
     const char* queries[kMaxPanel];
     for (size_t j = 0; j < count; j++) queries[j] = scanned_query(q + j);
-    char* out = panels_.get() + q * groups() * kGroupBytes;
+    char* out = panels_.get() + q * scanned_groups() * kGroupBytes;
     // Group by group, since the panel's lines are farther apart than those of the queries.
-    for (size_t g = 0; g < groups(); g++, out += width * kGroupBytes) {
+    for (size_t g = 0; g < scanned_groups(); g++, out += width * kGroupBytes) {
       Group groups[kMaxPanel] = {};
       for (size_t j = 0; j < count; j++) {
         const char* const from = queries[j] + g * kGroupBytes;

@@ -94,7 +94,7 @@ class TopKSearch::Worker {
     return query(q);
   }
   // Of four bytes in what is scanned.
-  size_t groups() const { return divide_up(scan_.bytes, kGroupBytes); }
+  size_t scanned_groups() const { return divide_up(scan_.bytes, kGroupBytes); }
 
   void begin(size_t first);
   // From here on the group's queries are scanned so.

@@ -50,9 +50,12 @@ void TopKSearch::Worker::search_bits(const Rows& rows) {
     for (size_t r = 0; r < rows.count;) {
       const bool whole = rows.count - r >= tiles.rows;
       const size_t height = whole ? tiles.rows : 1;
-      const BitTileInput input = {
-          panels_.get() + q * groups() * kGroupBytes, rows.data + r * rows.stride, rows.stride, scan_.bytes,
-          rows.data + (r + height) * rows.stride,     limits_.data() + q};
+      const BitTileInput input = {panels_.get() + q * scanned_groups() * kGroupBytes,
+                                  rows.data + r * rows.stride,
+                                  rows.stride,
+                                  scan_.bytes,
+                                  rows.data + (r + height) * rows.stride,
+                                  limits_.data() + q};
       uint32_t masks[kMaxTileRows];
       uint32_t counts[kMaxTileRows * kMaxPanel];
       uint32_t left = (whole ? s_.bit_tile_->full : s_.bit_tile_->row)[w](input, masks, counts);

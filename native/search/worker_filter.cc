@@ -120,7 +120,7 @@ void TopKSearch::Worker::filter(const Rows& rows, const Rows* raw) {
         if (kept) kept->ask_for(index_of(rows, r + rows.count));
       }
       const Rows& next = makes ? *raw : rows;
-      const TileInput input = {panels_.get() + q * groups() * kGroupBytes,
+      const TileInput input = {panels_.get() + q * scanned_groups() * kGroupBytes,
                                rows.data + r * rows.stride,
                                rows.stride,
                                scan_.bytes,
